@@ -1,0 +1,1 @@
+"""microDLRM: how recommendation models work, and why they are slow."""

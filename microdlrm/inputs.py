@@ -1,0 +1,103 @@
+"""What the model accepts: bad input stops here with a sentence, not three calls deeper with an index error.
+
+Each check is a cheap operator or two, for it runs on every batch; words are looked for once one has failed.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def check_inputs(
+    model: nn.Module, dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]
+):
+    """Raise TypeError, ValueError or IndexError where a batch doesn't fit `model`, a MicroDLRM."""
+    _check_dense(dense_x, model.bot_l[0])
+    for name, tensors in (("sparse_indices", sparse_indices), ("sparse_offsets", sparse_offsets)):
+        if len(tensors) != len(model.emb_l):
+            raise ValueError(f"{name} must hold one tensor a table: {len(model.emb_l)}, got {len(tensors)}")
+    seen = None
+    for t, (table, ids, offsets) in enumerate(zip(model.emb_l, sparse_indices, sparse_offsets, strict=True)):
+        _check_ids(t, ids, table.num_embeddings)
+        # Tables with one id a bag usually share one tensor of offsets: looking at it once is enough.
+        if seen != (id(offsets), len(ids)):
+            _check_offsets(t, offsets, ids, batch_size=len(dense_x))
+            seen = (id(offsets), len(ids))
+
+
+def _check_dense(dense_x: Tensor, first: nn.Linear):
+    expected = f"(B, {first.in_features}) of {first.weight.dtype}"
+    if not isinstance(dense_x, Tensor):
+        raise TypeError(f"dense_x must be a tensor {expected}, got {type(dense_x).__name__}")
+    if dense_x.dim() != 2 or dense_x.shape[1] != first.in_features:
+        raise ValueError(
+            f"dense_x must be {expected}, got shape {tuple(dense_x.shape)}: its width is ln_bot[0], "
+            f"the number of dense features; a single row needs a batch dimension, dense_x[None]"
+        )
+    if dense_x.dtype != first.weight.dtype:
+        raise TypeError(
+            f"dense_x must be {expected}, got {dense_x.dtype}: convert it with dense_x.to({first.weight.dtype})"
+        )
+    # A sum is NaN or infinite if any term is; only then is it worth asking which (a sum can also overflow).
+    if not math.isfinite(dense_x.sum().item()) and not (finite := dense_x.isfinite()).all():
+        row, column = (~finite).nonzero()[0].tolist()
+        raise ValueError(
+            f"dense_x must be finite; row {row}, column {column} is {dense_x[row, column].item()}, and "
+            f"{int((~finite).sum())} values are NaN or infinite in all: fill or drop them before the model"
+        )
+
+
+def _check_ids(t: int, ids: Tensor, rows: int):
+    name = f"sparse_indices[{t}]"
+    _check_vector(name, ids)
+    if len(ids) == 0:
+        return
+    low, high = ids.aminmax()
+    if low.item() < 0 or high.item() >= rows:
+        where = int(((ids < 0) | (ids >= rows)).nonzero()[0, 0])
+        raise IndexError(
+            f"{name}[{where}] is {int(ids[where])}, but table {t} has {rows} rows: "
+            f"ids go from 0 to {rows - 1} (MovieLens counts from 1: subtract 1)"
+        )
+
+
+def _check_offsets(t: int, offsets: Tensor, ids: Tensor, batch_size: int):
+    name = f"sparse_offsets[{t}]"
+    _check_vector(name, offsets)
+    if offsets.dtype != ids.dtype:
+        raise TypeError(f"{name} is {offsets.dtype} and sparse_indices[{t}] {ids.dtype}: give both one dtype")
+    if len(offsets) != batch_size:
+        raise ValueError(
+            f"{name} must hold one start for each of the {batch_size} rows of dense_x, got {len(offsets)} "
+            f"(no closing entry, and an empty bag has a start, too)"
+        )
+    if batch_size == 0:
+        if len(ids):
+            raise ValueError(f"sparse_indices[{t}] holds {len(ids)} ids, but the batch has no rows for them")
+        return
+    if (first := offsets[0].item()) != 0:
+        raise ValueError(f"{name} must start at 0, it starts at {first}: offsets are positions, not lengths")
+    if (decreasing := offsets[1:] < offsets[:-1]).any().item():
+        where = int(decreasing.nonzero()[0, 0])
+        raise ValueError(
+            f"{name} must not decrease, but entry {where} is {int(offsets[where])} and the next "
+            f"{int(offsets[where + 1])}: offsets are where bags start, not how long they are"
+        )
+    if (last := offsets[-1].item()) > len(ids):
+        raise ValueError(
+            f"{name} ends at {last}, past the end of sparse_indices[{t}], which holds {len(ids)} ids: "
+            f"a bag must start where there still are ids, or, if it is empty, right behind them"
+        )
+
+
+def _check_vector(name: str, tensor: Tensor):
+    if not isinstance(tensor, Tensor) or tensor.dtype not in (torch.int64, torch.int32):
+        came = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise TypeError(f"{name} must be a tensor of int64 (or int32), got {came}: convert it with .long()")
+    if tensor.dim() != 1:
+        raise ValueError(
+            f"{name} must have one dimension, all bags one after another, got shape {tuple(tensor.shape)}: "
+            f"flatten it, and let the offsets say where each bag starts"
+        )

@@ -1,0 +1,137 @@
+"""The model: DLRM (Naumov et al. 2019, arXiv:1906.00091) at laptop size, the whole of it.
+
+    dense_x ─ bottom MLP ──────────┐
+                                   ├─ interaction ─ top MLP ─ logit ─ sigmoid ─ probability of a click
+    bags of ids ─ embedding tables ┘
+
+Shapes: B rows in a batch, d the bottom MLP's output width, m_spa the width of an embedding row,
+n = 1 + the number of tables: the vectors that meet in the interaction.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from microdlrm.inputs import check_inputs
+
+Interaction = Callable[[Tensor, list[Tensor]], Tensor]
+
+
+def mlp(widths: Sequence[int], last: nn.Module) -> nn.Sequential:
+    """Linear layers from `widths[0]` to `widths[-1]`, a ReLU between them, `last` at the end."""
+    layers: list[nn.Module] = []
+    for width_in, width_out in pairwise(widths):
+        layers += [nn.Linear(width_in, width_out), nn.ReLU()]
+    return nn.Sequential(*layers[:-1], last)
+
+
+def concat_interaction(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
+    """Lay the vectors side by side: (B, d) and n_tables times (B, m_spa) -> (B, d + n_tables * m_spa)."""
+    return torch.cat([x_dense, *x_sparse], dim=1)  # (B, d + n_tables * m_spa)
+
+
+def dot_interaction(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
+    """Every pair's dot product, behind the dense vector (Naumov et al. 2019, section 2.1).
+
+    x_dense (B, d) and x_sparse, a list of (B, d), -> (B, d + n(n-1)/2) with n = 1 + len(x_sparse):
+    [x_dense | v_i . v_j for i < j in the order of torch.triu_indices(n, n, 1)], v = [x_dense, *x_sparse].
+    """
+    v = torch.stack([x_dense, *x_sparse], dim=1)  # (B, n, d)
+    products = torch.bmm(v, v.transpose(1, 2)).flatten(1)  # (B, n * n)
+    pairs = products.index_select(1, _upper_triangle(v.shape[1], v.device))  # (B, n(n-1)/2)
+    return torch.cat([x_dense, pairs], dim=1)  # (B, d + n(n-1)/2)
+
+
+INTERACTIONS = {"concat": concat_interaction, "dot": dot_interaction}
+
+
+@cache
+def _upper_triangle(n: int, device: torch.device) -> Tensor:
+    """Where the pairs i < j stand in a flattened (n, n) matrix: (n(n-1)/2,)."""
+    i, j = torch.triu_indices(n, n, 1, device=device)
+    return i * n + j
+
+
+class MicroDLRM(nn.Module):
+    """Click probability from dense features and bags of ids.
+
+    m_spa           width of an embedding row
+    num_embeddings  rows of each table; the default is MovieLens-100K's users, movies and occupations
+    ln_bot          widths of the bottom MLP, the input first
+    ln_top          widths of the top MLP's layers; its input width follows from the interaction
+    interaction     "concat", "dot", or a callable (x_dense (B, d), x_sparse [(B, m_spa), ...]) -> (B, width)
+    init            standard deviation of the embedding rows at the start. PyTorch's own is 1.0, and a dot
+                    product of two such rows starts with a spread of sqrt(m_spa): the top MLP drowns in noise
+                    before anything is learnt. Small rows start every pair near zero.
+    sparse          let the tables produce sparse gradients, for torch.optim.SparseAdam or SGD
+
+    Raises ValueError where the widths don't fit together.
+    """
+
+    def __init__(
+        self,
+        m_spa: int = 8,
+        num_embeddings: Sequence[int] = (943, 1682, 21),
+        ln_bot: Sequence[int] = (16, 8, 8),
+        ln_top: Sequence[int] = (32, 16, 1),
+        interaction: str | Interaction = "concat",
+        init: float = 0.05,
+        sparse: bool = False,
+    ):
+        super().__init__()
+        if interaction == "dot" and ln_bot[-1] != m_spa:
+            raise ValueError(
+                f"interaction='dot' multiplies vectors of one width: ln_bot must end in m_spa = {m_spa}, "
+                f"it ends in {ln_bot[-1]}: {tuple(ln_bot)}"
+            )
+        if not callable(interaction) and interaction not in INTERACTIONS:
+            raise ValueError(f"interaction must be 'concat', 'dot' or a callable, got {interaction!r}")
+        self.interaction = INTERACTIONS.get(interaction, interaction)
+        if ln_top[-1] != 1:
+            raise ValueError(f"ln_top must end in 1, the logit; it ends in {ln_top[-1]}: {tuple(ln_top)}")
+        self.emb_l = nn.ModuleList(
+            nn.EmbeddingBag(rows, m_spa, mode="sum", sparse=sparse) for rows in num_embeddings
+        )
+        for table in self.emb_l:
+            nn.init.normal_(table.weight, std=init)
+        self.bot_l = mlp(ln_bot, last=nn.ReLU())
+        self.top_l = mlp([self._interaction_width(ln_bot[-1], m_spa), *ln_top], last=nn.Sigmoid())
+
+    def forward(
+        self, dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]
+    ) -> Tensor:
+        """Click probabilities (B, 1). Arguments and errors as in `logits`."""
+        return torch.sigmoid(self.logits(dense_x, sparse_indices, sparse_offsets))  # (B, 1)
+
+    def logits(
+        self, dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]
+    ) -> Tensor:
+        """Log-odds of a click (B, 1): what a loss should be given, exact where a probability rounds to 1.
+
+        dense_x         (B, ln_bot[0]) floats
+        sparse_indices  one tensor a table: the ids of all bags, one bag after another
+        sparse_offsets  one tensor (B,) a table: where each bag starts; an empty bag is a zero vector
+
+        Raises TypeError or ValueError for inputs that don't fit, IndexError for an id outside its table.
+        """
+        check_inputs(self, dense_x, sparse_indices, sparse_offsets)
+        x_dense = self.bot_l(dense_x)  # (B, d)
+        bags = zip(self.emb_l, sparse_indices, sparse_offsets, strict=True)
+        x_sparse = [table(ids, offsets) for table, ids, offsets in bags]  # n - 1 times (B, m_spa)
+        z = self.interaction(x_dense, x_sparse)  # (B, width)
+        *layers, _sigmoid = self.top_l
+        for layer in layers:
+            z = layer(z)
+        return z  # (B, 1)
+
+    def _interaction_width(self, d: int, m_spa: int) -> int:
+        # A callable knows its own width best: ask it, with two rows, so that a lost batch dimension shows.
+        with torch.no_grad():
+            z = self.interaction(torch.zeros(2, d), [torch.zeros(2, m_spa) for _ in self.emb_l])
+        if not isinstance(z, Tensor) or z.dim() != 2 or z.shape[0] != 2:
+            came = f"shape {tuple(z.shape)}" if isinstance(z, Tensor) else repr(z)
+            raise ValueError(f"interaction must return one (B, width) tensor; for two rows it returned {came}")
+        return z.shape[1]

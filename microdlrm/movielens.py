@@ -1,0 +1,340 @@
+"""MovieLens-100K: fetch it, verify it, read it into three DataFrames.
+
+The data set may not be passed on, so this repository ships none of it: `load()` fetches it once and keeps the
+archive as it came. Three sources, tried in this order, give the same three tables:
+
+1. what already lies in the data folder: `ml-100k.zip`, its extracted files, or the wheel of source 3;
+2. the official archive of GroupLens, whose server is often out of reach;
+3. the wheel of recbole, a library that carries a copy, through your own pip. It is read, never installed.
+
+Nothing is read before its SHA-256 is right, and nothing is extracted: the tables are read out of the archive.
+
+Source: F. M. Harper and J. A. Konstan (2015), "The MovieLens Datasets: History and Context".
+`data/README.md` holds the licence, the fields, the known defects and the biases.
+"""
+
+import errno
+import hashlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pooch
+from tqdm import tqdm
+
+URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
+ARCHIVE = "ml-100k.zip"
+REQUIREMENT = "recbole==1.2.1"
+WHEEL = "recbole-1.2.1-py3-none-any.whl"
+
+# Nobody publishes the hash of u.user: this is the wheel's user table, written in the official layout. The wheel's
+# ratings, written so, do have the known hash of u.data. (tests/test_movielens.py does both.)
+SHA256 = {
+    ARCHIVE: "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+    WHEEL: "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
+    "u.data": "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
+    "u.user": "f120e114da2e8cf314fd28f99417c94ae9ddf1cb6db8ce0e4b5995d40e90e62c",
+    "u.item": "553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701",
+}
+# Where the ratings, the users and the movies stand in each of the three forms.
+MEMBERS = {
+    ARCHIVE: ("ml-100k/u.data", "ml-100k/u.user", "ml-100k/u.item"),
+    WHEEL: tuple(f"recbole/dataset_example/ml-100k/ml-100k.{end}" for end in ("inter", "user", "item")),
+}
+LOOSE = ("u.data", "u.user", "u.item")
+
+CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 10, 30, 300
+TEMPORARY = ".fetching-"  # a folder of this name is a fetch under way, or one that was killed
+STALE_SECONDS = 3600
+
+GENRES = (
+    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama",
+    "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
+)  # fmt: skip
+"""The 19 genres in the order of the official `u.genre`; the first, "unknown", is the lack of one."""
+
+
+class MovieLens(NamedTuple):
+    """The three tables of MovieLens-100K.
+
+    ratings: 100,000 rows `user_id, item_id, rating, timestamp` (int64), in the original order and with the
+        original ids, which count from 1; rating 1 to 5; timestamp in seconds since 1970, UTC.
+    users: 943 rows `user_id, age` (int64), `gender` ("F" or "M"), `occupation`, `zip_code` (strings: some
+        start with 0, some are Canadian).
+    movies: 1,682 rows `item_id` (int64), `title` (without the year), `year` (Int64; missing for the one movie
+        of title "unknown"), `genres` (a tuple of names, in the order of `GENRES`).
+    """
+
+    ratings: pd.DataFrame
+    users: pd.DataFrame
+    movies: pd.DataFrame
+
+
+class DataError(RuntimeError):
+    """MovieLens-100K isn't there and couldn't be fetched: what was tried, and what you can do by hand."""
+
+
+# --- where it lies ------------------------------------------------------------------------------------------
+
+
+def folder():
+    """Return the data folder as a Path: `MICRODLRM_DATA`, or else `data/movielens/ml-100k` in the repository.
+
+    A package installed without its repository uses that path under the current directory.
+    """
+    if named := os.environ.get("MICRODLRM_DATA"):
+        return Path(named).expanduser().absolute()
+    root = Path(__file__).resolve().parent.parent
+    if not (root / "pyproject.toml").exists():
+        root = Path.cwd()
+    return root / "data" / "movielens" / "ml-100k"
+
+
+def load():
+    """Return the data as `MovieLens(ratings, users, movies)`, fetching it first if it isn't there.
+
+    Silent and offline when verified data lies in the data folder. Raises DataError as `fetch` does.
+    """
+    path, blobs = _obtain(folder())
+    movies = _wheel_movies if path.name == WHEEL else _official_movies
+    return MovieLens(_ratings(blobs[0]), _users(blobs[1]), movies(blobs[2]))
+
+
+def fetch():
+    """Make sure that verified data lies in the data folder; print which source served; return its Path.
+
+    Returns at once when it does. Raises DataError if no source serves, or if nothing can be written.
+    """
+    path, _ = _obtain(folder())
+    print(f"MovieLens-100K is ready: {path} (SHA-256 verified)")
+    return path
+
+
+# --- the three sources --------------------------------------------------------------------------------------
+
+
+def _obtain(target):
+    """Return (path, the bytes of the three tables), from the first source that serves."""
+    tried = []
+    if found := _there(target, tried):
+        for line in tried:
+            _say(f"Note: not read: {line}.")
+        return found
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
+        for name, get, what in (
+            (ARCHIVE, _download, f"the official archive, {URL}"),
+            (WHEEL, _pip_download, f"the wheel {REQUIREMENT}, through pip"),
+        ):
+            _say(f"Fetching MovieLens-100K: {what}")
+            with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=target) as temporary:
+                try:
+                    get(Path(temporary))
+                    _checked(Path(temporary) / name)
+                except (OSError, ValueError, subprocess.SubprocessError) as error:
+                    tried.append(f"{what}: {_reason(error)}")
+                    _say(f"  did not work: {_reason(error)}")
+                    continue
+                _set_aside(target / name)
+                os.replace(Path(temporary) / name, target / name)
+            if found := _there(target, []):
+                return found
+    except OSError as error:
+        tried.append(f"writing into {target}: {_reason(error)}")
+    raise DataError(_advice(target, tried))
+
+
+def _there(target, tried):
+    """Return (path, bytes of the three tables) if verified data lies in `target`, or None and say why in `tried`."""
+    for name, members in MEMBERS.items():
+        try:
+            with zipfile.ZipFile(io.BytesIO(_checked(target / name))) as archive:
+                return target / name, [archive.read(member) for member in members]
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except (OSError, ValueError) as error:
+            tried.append(f"{target / name}: {_reason(error)}")
+    for place in (target, target / "ml-100k"):
+        if (place / "u.data").exists():
+            try:
+                return place, [_checked(place / name) for name in LOOSE]
+            except (OSError, ValueError) as error:
+                tried.append(f"u.data, u.user and u.item in {place}: {_reason(error)}")
+    return None
+
+
+def _checked(path):
+    """Return the bytes of `path`; raise ValueError if their SHA-256 is not the published one."""
+    blob = path.read_bytes()  # hashed and parsed from memory, so that what was verified is what is read
+    if (came := hashlib.sha256(blob).hexdigest()) != SHA256[path.name]:
+        raise ValueError(f"wrong checksum: {path.name} has SHA-256 {came}, expected {SHA256[path.name]}")
+    return blob
+
+
+class _Progress(tqdm):
+    """A progress bar that ends a download which never stalls but never finishes either."""
+
+    def update(self, n=1):
+        if time.monotonic() - self.start > TOTAL_SECONDS:
+            raise TimeoutError(f"not finished after {TOTAL_SECONDS} s")
+        return super().update(n)
+
+
+def _download(temporary):
+    pooch.get_logger().setLevel("WARNING")  # its own message names the temporary folder
+    bar = _Progress(unit="B", unit_scale=True, ncols=79, disable=not sys.stderr.isatty())
+    bar.start = time.monotonic()
+    try:
+        timeout = (CONNECT_SECONDS, READ_SECONDS)
+        downloader = pooch.HTTPDownloader(progressbar=bar, timeout=timeout, chunk_size=65536)
+        pooch.retrieve(URL, SHA256[ARCHIVE], fname=ARCHIVE, path=temporary, downloader=downloader)
+    finally:
+        bar.close()
+
+
+def _pip_command(destination):
+    return [
+        sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--retries=1",
+        "--disable-pip-version-check", "--no-input", f"--dest={destination}", REQUIREMENT,
+    ]  # fmt: skip
+
+
+def _pip_download(temporary):
+    done = subprocess.run(
+        _pip_command(temporary),
+        stdin=subprocess.DEVNULL,
+        stdout=None if sys.stdout.isatty() else subprocess.DEVNULL,  # pip's own progress bar
+        stderr=subprocess.PIPE,
+        timeout=TOTAL_SECONDS,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if line.strip()]
+        last = [line for line in errors if line.startswith("ERROR")] or errors
+        raise ValueError(f"pip failed: {last[-1] if last else f'exit code {done.returncode}'}")
+
+
+def _set_aside(path):
+    """Rename a wrong file that holds the place of a right one: it may be yours, so it is never deleted."""
+    try:
+        _checked(path)
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        aside = path.with_name(f"{path.name}.wrong-{time.time_ns()}")
+        path.rename(aside)
+        _say(f"Note: {path.name} had the wrong checksum; it is now {aside.name}.")
+
+
+def _sweep(target):
+    """Remove what a killed fetch left, but not what another process is fetching now."""
+    for left in target.glob(f"{TEMPORARY}*"):
+        if time.time() - left.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _say(text):
+    print(text, file=sys.stderr, flush=True)  # standard output may be someone's JSON
+
+
+def _reason(error):
+    """Return in one line what went wrong, in words first."""
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"pip did not finish within {TOTAL_SECONDS} s"
+    plain = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "your disk quota is used up",
+        errno.EACCES: "no permission",
+        errno.EPERM: "no permission",
+        errno.EROFS: "the disk is read-only",
+    }.get(getattr(error, "errno", None))
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"{plain} ({text})" if plain else text
+
+
+def _advice(target, tried):
+    tried = "".join(f"\n  - {line}" for line in tried)
+    by_hand = " ".join(f'"{word}"' if " " in word else word for word in ["python", *_pip_command(target)[1:]])
+    return (
+        f"MovieLens-100K could not be fetched into {target}. Tried:{tried}\n"
+        "What you can do:\n"
+        f"  - download {URL} in a browser and put {ARCHIVE}, as it is, into {target}\n"
+        f"  - or run this where pip reaches a package index, and put {WHEEL} there: {by_hand}\n"
+        "  - if that disk is full or not yours to write, name another folder in the variable MICRODLRM_DATA"
+    )
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def _ratings(blob):
+    names = ["user_id", "item_id", "rating", "timestamp"]
+    return pd.read_csv(io.BytesIO(_headless(blob)), sep="\t", names=names, dtype="int64")
+
+
+def _users(blob):
+    names = ["user_id", "age", "gender", "occupation", "zip_code"]
+    types = {"user_id": "int64", "age": "int64", "gender": "str", "occupation": "str", "zip_code": "str"}
+    blob = _headless(blob).replace(b"\t", b"|")
+    return pd.read_csv(io.BytesIO(blob), sep="|", names=names, dtype=types, keep_default_na=False)
+
+
+def _headless(blob):
+    return blob.partition(b"\n")[2] if blob.startswith(b"user_id:") else blob  # the wheel's tables have a header
+
+
+def _official_movies(blob):
+    rows = []
+    for line in blob.decode("latin-1").split("\n"):
+        if line.strip():
+            item_id, title, _date, _video_date, _url, *flags = line.split("|")
+            genres = [genre for genre, flag in zip(GENRES, flags, strict=True) if int(flag)]
+            rows.append((int(item_id), title, genres))
+    return _movies(rows)
+
+
+def _wheel_movies(blob):
+    rows = []
+    for line in blob.decode("utf-8").splitlines()[1:]:
+        item_id, title, year, genres = line.split("\t")
+        # Two defects: movie 267 has "unkonwn" twice; movie 1412 has "V" for a year, and its year in the title.
+        # Put together again, the latter is the official title.
+        title = "unknown" if title == "unkonwn" else f"{title} ({year})"
+        rows.append((int(item_id), title, genres.split()))
+    return _movies(rows)
+
+
+def _movies(rows):
+    """Return the movie table of rows (id, title as GroupLens writes it, genre names in any order)."""
+    ids, titles, genres = zip(*rows, strict=True)
+    titles, years = zip(*map(split_title, titles), strict=True)
+    return pd.DataFrame(
+        {
+            "item_id": pd.array(ids, dtype="int64"),
+            "title": pd.array(titles, dtype="str"),
+            "year": pd.array(years, dtype="Int64"),
+            "genres": [tuple(sorted(names, key=GENRES.index)) for names in genres],
+        }
+    )
+
+
+def split_title(text):
+    """Return (title, year) of an official title: "Toy Story (1995)" gives ("Toy Story", 1995); no year, None.
+
+    A mark after the year, as in "(1995) (V)" for a film made for video, is dropped, and so are double blanks.
+    """
+    text = " ".join(text.split())
+    match = re.fullmatch(r"(.+) \((\d{4})(?:/[IVX]+)?\)(?: \((?:V|TV|VG)\))?", text)
+    return (match[1], int(match[2])) if match else (text, None)

@@ -38,7 +38,7 @@ def _check_dense(dense_x: Tensor, first: nn.Linear):
         )
     if dense_x.dtype != first.weight.dtype:
         raise TypeError(
-            f"dense_x must be {expected}, got {dense_x.dtype}: convert it with dense_x.to({first.weight.dtype})"
+            f"dense_x must be {expected}, got {dense_x.dtype}: convert it, dense_x.to({first.weight.dtype})"
         )
     # A sum is NaN or infinite if any term is; only then is it worth asking which (a sum can also overflow).
     if not math.isfinite(dense_x.sum().item()) and not (finite := dense_x.isfinite()).all():

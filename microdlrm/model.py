@@ -133,5 +133,5 @@ class MicroDLRM(nn.Module):
             z = self.interaction(torch.zeros(2, d), [torch.zeros(2, m_spa) for _ in self.emb_l])
         if not isinstance(z, Tensor) or z.dim() != 2 or z.shape[0] != 2:
             came = f"shape {tuple(z.shape)}" if isinstance(z, Tensor) else repr(z)
-            raise ValueError(f"interaction must return one (B, width) tensor; for two rows it returned {came}")
+            raise ValueError(f"interaction must return one (B, width) tensor; for two rows it gave {came}")
         return z.shape[1]

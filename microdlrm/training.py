@@ -1,0 +1,147 @@
+"""Training and judging: fit, evaluate, and the baselines a model must beat.
+
+Metrics, all on click probabilities p and labels y in {0, 1}:
+accuracy  the share of rows where (p >= 0.5) equals y
+auc       the probability that a random click is scored above a random non-click (Fawcett 2006)
+logloss   the mean of -(y log p + (1 - y) log(1 - p)), in nats: lower is better
+"""
+
+import copy
+import time
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from sklearn import metrics
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from microdlrm.clicks import DENSE_FEATURES, Clicks, Split, batches
+from microdlrm.model import MicroDLRM
+
+# The best recipe found for each interaction on the validation rows: the model's shape, then its embeddings' decay.
+# Concat needs the wider top MLP to learn what dot is handed.
+RECIPES = {
+    "concat": (dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 64, 1), interaction="concat", init=0.1), 16.0),
+    "dot": (dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(64, 1), interaction="dot", init=0.1), 12.0),
+}
+
+
+class Metrics(NamedTuple):
+    """How good click probabilities are on one set of rows."""
+
+    accuracy: float
+    auc: float
+    logloss: float
+
+
+def score(p: np.ndarray, y: np.ndarray) -> Metrics:
+    """Judge probabilities p (N,) by labels y (N,)."""
+    return Metrics(
+        accuracy=metrics.accuracy_score(y, p >= 0.5),
+        auc=metrics.roc_auc_score(y, p),
+        logloss=metrics.log_loss(y, p),
+    )
+
+
+@torch.no_grad()
+def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> Tensor:
+    """Click probabilities of `rows`: (len(rows),)."""
+    parts = batches(clicks, rows, 4096, genres=_reads_genres(model))
+    return torch.cat([model(*batch[:3])[:, 0] for batch in parts])
+
+
+def evaluate(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> Metrics:
+    """Judge the model on `rows`."""
+    return score(predict(model, clicks, rows).double().numpy(), clicks.y[rows, 0].numpy())
+
+
+def fit(
+    model: MicroDLRM,
+    clicks: Clicks,
+    split: Split,
+    *,
+    epochs: int = 8,
+    batch_size: int = 1024,
+    lr: float = 3e-3,
+    embedding_decay: float = 12.0,
+    seed: int = 0,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Train in place and keep the epoch with the lowest validation logloss; returns one row an epoch.
+
+    AdamW, its rate falling linearly to 2%. Weight decay acts on the embeddings alone: they hold nearly all
+    parameters, and most of their rows are seen too rarely to be trusted far from zero.
+    Interrupting (Kernel -> Interrupt) ends the training; the best epoch so far is kept.
+    The columns: epoch, training_logloss, validation accuracy, auc, logloss, cpu_seconds (training alone, summed).
+    """
+    tables = list(model.emb_l.parameters())
+    others = [*model.bot_l.parameters(), *model.top_l.parameters()]
+    optimiser = torch.optim.AdamW(
+        [dict(params=tables, weight_decay=embedding_decay), dict(params=others, weight_decay=0.0)],
+        lr=lr,
+        fused=True,
+    )
+    steps = epochs * -(-len(split.train) // batch_size)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.02, total_iters=steps)
+    generator = torch.Generator().manual_seed(seed)
+    history, best, best_state, cpu_seconds = [], np.inf, None, 0.0
+    try:
+        for epoch in tqdm(range(1, epochs + 1), desc="epochs", disable=not progress):
+            started = time.process_time()
+            training_logloss = _epoch(model, clicks, split.train, batch_size, generator, optimiser, schedule)
+            cpu_seconds += time.process_time() - started
+            on_validation = evaluate(model, clicks, split.validation)
+            history.append((epoch, training_logloss, *on_validation, cpu_seconds))
+            if on_validation.logloss < best:
+                best, best_state = on_validation.logloss, copy.deepcopy(model.state_dict())
+    except KeyboardInterrupt:
+        print(f"interrupted in epoch {len(history) + 1}; the best of the {len(history)} finished epochs is kept")
+    if best_state is not None:
+        model.load_state_dict(best_state)
+    return pd.DataFrame(history, columns=["epoch", "training_logloss", *Metrics._fields, "cpu_seconds"])
+
+
+def _epoch(model, clicks, rows, batch_size, generator, optimiser, schedule) -> float:
+    """One pass over `rows`; returns the mean logloss met on the way."""
+    total = 0.0
+    for dense_x, indices, offsets, y in batches(clicks, rows, batch_size, _reads_genres(model), generator):
+        loss = F.binary_cross_entropy_with_logits(model.logits(dense_x, indices, offsets), y)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        total += loss.item() * len(y)
+    return total / len(rows)
+
+
+def train(
+    clicks: Clicks, split: Split, interaction: str = "dot", seed: int = 0, genres: bool = True, progress: bool = False
+) -> tuple[MicroDLRM, pd.DataFrame]:
+    """Build a model by its recipe, fit it, and return it with its history. Equal seeds give equal models."""
+    shape, embedding_decay = RECIPES[interaction]
+    torch.manual_seed(seed)
+    model = MicroDLRM(num_embeddings=clicks.num_embeddings(genres), **shape)
+    history = fit(model, clicks, split, embedding_decay=embedding_decay, seed=seed, progress=progress)
+    return model, history
+
+
+def baselines(clicks: Clicks, split: Split) -> pd.DataFrame:
+    """What anyone should try first, trained on split.train and judged on split.test; one row a baseline."""
+    x, y = clicks.dense.numpy(), clicks.y[:, 0].numpy()
+    two = [DENSE_FEATURES.index("user mean"), DENSE_FEATURES.index("movie mean")]
+    answers = {"always click": np.full(len(split.test), y[split.train].mean())}
+    for name, columns in ("logistic regression, 2 features", two), ("logistic regression, 16 features", slice(None)):
+        model = LogisticRegression().fit(x[split.train][:, columns], y[split.train])
+        answers[name] = model.predict_proba(x[split.test][:, columns])[:, 1]
+    trees = HistGradientBoostingClassifier(learning_rate=0.06, max_leaf_nodes=15, random_state=0)
+    answers["gradient boosting, 16 features"] = trees.fit(x[split.train], y[split.train]).predict_proba(x[split.test])[:, 1]
+    return pd.DataFrame({name: score(p, y[split.test])._asdict() for name, p in answers.items()}).T
+
+
+def _reads_genres(model: MicroDLRM) -> bool:
+    return len(model.emb_l) == 4

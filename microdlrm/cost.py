@@ -1,0 +1,243 @@
+"""What a DLRM costs on paper: parameters, floating-point operations and bytes of each part, from shapes alone.
+
+Conventions
+FLOPs     A multiply-add is two. Matrix products and the sums of bags count; biases, activations, the loss and
+          the sigmoid don't: a few per number, where a layer of width n costs 2n. So counts
+          torch.utils.flop_counter, too (but for the sums of bags, which it takes for free).
+bytes     Compulsory traffic (Williams et al. 2009): each part reads its operands once and writes its results
+          once, and nothing stays in a cache between two layers. Real traffic is less where caches help and
+          more where an operator writes something down in between. A row looked up twice counts twice, but for
+          the optimiser, which visits every row once.
+training  The gradient of the batch's dense features isn't computed: nobody asks for it.
+
+Symbols: B rows in a batch, L ids in a bag on average, K = B L lookups in a table of R rows, m = m_spa,
+d the width of the bottom MLP's output, n = 1 + the number of tables. Numbers are float32, ids int64.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import pandas as pd
+
+FLOAT, INT = 4, 8  # bytes
+
+# FLOPs for each parameter that the optimiser visits, and the numbers it keeps for it beside the gradient.
+OPTIMISERS = {"sgd": (2, 0), "adam": (12, 2)}
+
+
+class Cost(NamedTuple):
+    """FLOPs, bytes read, bytes written."""
+
+    flops: float
+    read: float
+    written: float
+
+
+def table_forward(lookups: float, bags: int, m: int) -> Cost:
+    """An EmbeddingBag, K lookups in B bags: (K - B) m FLOPs, K rows and their ids read, B sums written.
+
+    Adding up L rows takes L - 1 additions, so a bag of one id computes nothing (Naumov et al. 2019, 2.1.1).
+    """
+    return Cost(
+        flops=max(0.0, lookups - bags) * m,
+        read=lookups * (m * FLOAT + INT) + bags * INT,
+        written=bags * m * FLOAT,
+    )
+
+
+def table_backward(lookups: float, bags: int, m: int, rows: int, sparse: bool) -> Cost:
+    """The gradient of a table: a dense one writes all R rows, most of them zeros; a sparse one K rows.
+
+    Dense: the table's gradient starts as zeros, and each lookup adds its bag's gradient to a row: K m FLOPs.
+    Sparse: one row and one id a lookup; rows that come up twice are added up later, by the optimiser.
+    """
+    read = bags * m * FLOAT + lookups * INT + bags * INT
+    if sparse:
+        return Cost(flops=0, read=read, written=lookups * (m * FLOAT + INT))
+    return Cost(flops=lookups * m, read=read, written=rows * m * FLOAT)
+
+
+def mlp_forward(batch: int, widths: Sequence[int]) -> Cost:
+    """Linear layers a -> b: 2 B a b FLOPs each; input (B, a), weights and bias read, (B, b) written."""
+    return Cost(
+        flops=sum(2 * batch * a * b for a, b in pairwise(widths)),
+        read=sum((batch * a + a * b + b) * FLOAT for a, b in pairwise(widths)),
+        written=sum(batch * b * FLOAT for _, b in pairwise(widths)),
+    )
+
+
+def mlp_backward(batch: int, widths: Sequence[int], input_needs_gradient: bool) -> Cost:
+    """Two products a layer, each as large as the forward's: twice its FLOPs.
+
+    Weights' gradient: (b, B) times (B, a), so both are read and (b, a) and the bias's (b,) written.
+    Input's gradient: (B, b) times (b, a), so the weights are read and (B, a) written; the first layer can do
+    without where its input needs no gradient (Goodfellow et al. 2016, 6.5).
+    """
+    flops = read = written = 0
+    for layer, (a, b) in enumerate(pairwise(widths)):
+        flops += 2 * batch * a * b
+        read += (batch * b + batch * a) * FLOAT
+        written += (a * b + b) * FLOAT
+        if layer or input_needs_gradient:
+            flops += 2 * batch * a * b
+            read += a * b * FLOAT
+            written += batch * a * FLOAT
+    return Cost(flops, read, written)
+
+
+def concat_forward(batch: int, d: int, n: int, m: int) -> Cost:
+    """Nothing computed; (B, d + (n-1) m) read and written."""
+    n_bytes = batch * (d + (n - 1) * m) * FLOAT
+    return Cost(0, n_bytes, n_bytes)
+
+
+def concat_backward(batch: int, d: int, n: int, m: int) -> Cost:
+    """Each input's gradient is a slice of the output's, a view: nothing moves."""
+    return Cost(0, 0, 0)
+
+
+def dot_forward(batch: int, d: int, n: int, m: int) -> Cost:
+    """V Vᵀ for each of the B rows, V of shape (n, d): 2 B n² d FLOPs, as bmm computes all n² products.
+
+    Only n(n-1)/2 of them are kept: more than half of the work is thrown away, and it is still the fastest way.
+    (B, n, d) read; (B, d + n(n-1)/2) written.
+    """
+    return Cost(
+        flops=2 * batch * n * n * d,
+        read=batch * n * d * FLOAT,
+        written=batch * dot_width(d, n) * FLOAT,
+    )
+
+
+def dot_backward(batch: int, d: int, n: int, m: int) -> Cost:
+    """With G (n, n) the gradient of V Vᵀ: G V + Gᵀ V, two products as large as the forward's: 4 B n² d FLOPs."""
+    return Cost(
+        flops=4 * batch * n * n * d,
+        read=batch * (dot_width(d, n) + n * d) * FLOAT,
+        written=batch * n * d * FLOAT,
+    )
+
+
+def loss_forward(batch: int) -> Cost:
+    """Binary cross-entropy from logits: (B, 1) logits and labels read, one number written."""
+    return Cost(0, 2 * batch * FLOAT, FLOAT)
+
+
+def loss_backward(batch: int) -> Cost:
+    """p - y: (B, 1) logits and labels read, (B, 1) written."""
+    return Cost(0, 2 * batch * FLOAT, batch * FLOAT)
+
+
+def step_dense(parameters: int, optimiser: str) -> Cost:
+    """The optimiser visits every parameter: SGD reads it and its gradient and writes it back.
+
+    Adam (Kingma and Ba 2015) reads and writes two moments as well, and takes about 12 FLOPs where SGD takes 2.
+    """
+    flops, moments = OPTIMISERS[optimiser]
+    return Cost(flops * parameters, (2 + moments) * parameters * FLOAT, (1 + moments) * parameters * FLOAT)
+
+
+def step_sparse(lookups: float, rows: int, m: int, optimiser: str) -> Cost:
+    """The optimiser visits the rows looked up, each once: U rows (`distinct`) and K rows of gradient."""
+    flops, moments = OPTIMISERS[optimiser]
+    visited = distinct(rows, lookups) * m
+    return Cost(
+        flops=flops * visited,
+        read=(1 + moments) * visited * FLOAT + lookups * (m * FLOAT + INT),
+        written=(1 + moments) * visited * FLOAT,
+    )
+
+
+def distinct(rows: int, lookups: float) -> float:
+    """How many different rows K uniform draws from R rows are expected to touch: R (1 - (1 - 1/R)^K)."""
+    return rows * (1 - (1 - 1 / rows) ** lookups)
+
+
+def dot_width(d: int, n: int) -> int:
+    """Width of the dot interaction's output: d + n(n-1)/2."""
+    return d + n * (n - 1) // 2
+
+
+def parts(
+    batch: int,
+    bags: float | Sequence[float] = 1,
+    *,
+    m_spa: int = 8,
+    num_embeddings: Sequence[int] = (943, 1682, 21),
+    ln_bot: Sequence[int] = (16, 8, 8),
+    ln_top: Sequence[int] = (32, 16, 1),
+    interaction: str = "concat",
+    optimiser: str = "sgd",
+    sparse: bool = False,
+) -> pd.DataFrame:
+    """The cost of one batch, part by part: what `MicroDLRM` with the same shape does with it.
+
+    batch       rows in the batch
+    bags        ids in a bag on average: one number for all tables, or one a table
+    optimiser   "sgd" or "adam"
+    sparse      whether the tables' gradients are sparse
+
+    Rows: (phase, part), with phase forward, backward or step, and part table 0, table 1, ..., bottom MLP,
+    interaction, top MLP, loss. Columns: parameters; flops; read and written, in bytes; bytes, their sum;
+    intensity, in FLOP per byte; operators, how many kernels PyTorch starts for it (forward only).
+    Raises ValueError for an interaction or optimiser it has no formula for, or bags that don't match the tables.
+    """
+    if interaction not in ("concat", "dot"):
+        raise ValueError(f"interaction must be 'concat' or 'dot', got {interaction!r}: no formula for others")
+    if optimiser not in OPTIMISERS:
+        raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, got {optimiser!r}")
+    n, d = 1 + len(num_embeddings), ln_bot[-1]
+    bags = [bags] * len(num_embeddings) if isinstance(bags, int | float) else list(bags)
+    if len(bags) != len(num_embeddings):
+        raise ValueError(f"bags must be one number, or one for each of {len(num_embeddings)} tables: {bags}")
+    if interaction == "dot" and d != m_spa:
+        raise ValueError(f"interaction='dot' needs ln_bot to end in m_spa = {m_spa}, it ends in {d}")
+    width = d + (n - 1) * m_spa if interaction == "concat" else dot_width(d, n)
+    top = (width, *ln_top)
+    forward, backward = {
+        "concat": (concat_forward, concat_backward),
+        "dot": (dot_forward, dot_backward),
+    }[interaction]
+
+    def lines() -> Iterator[tuple]:
+        for t, (rows, bag) in enumerate(zip(num_embeddings, bags, strict=True)):
+            name, k = f"table {t}", batch * bag
+            yield "forward", name, rows * m_spa, 1, table_forward(k, batch, m_spa)
+            yield "backward", name, rows * m_spa, None, table_backward(k, batch, m_spa, rows, sparse)
+            step = step_sparse(k, rows, m_spa, optimiser) if sparse else step_dense(rows * m_spa, optimiser)
+            yield "step", name, rows * m_spa, None, step
+        for name, widths, inner in (("bottom MLP", ln_bot, False), ("top MLP", top, True)):
+            weights = sum(a * b + b for a, b in pairwise(widths))
+            # A ReLU follows each layer, but for the very last, which a sigmoid or the loss follows.
+            operators = 2 * (len(widths) - 1)
+            yield "forward", name, weights, operators, mlp_forward(batch, widths)
+            yield "backward", name, weights, None, mlp_backward(batch, widths, inner)
+            yield "step", name, weights, None, step_dense(weights, optimiser)
+        operators = {"concat": 1, "dot": 4}[interaction]
+        yield "forward", "interaction", 0, operators, forward(batch, d, n, m_spa)
+        yield "backward", "interaction", 0, None, backward(batch, d, n, m_spa)
+        yield "forward", "loss", 0, 1, loss_forward(batch)
+        yield "backward", "loss", 0, None, loss_backward(batch)
+
+    order = [*(f"table {t}" for t in range(n - 1)), "bottom MLP", "interaction", "top MLP", "loss"]
+    frame = pd.DataFrame(
+        [(phase, part, parameters, *cost, operators) for phase, part, parameters, operators, cost in lines()],
+        columns=["phase", "part", "parameters", "flops", "read", "written", "operators"],
+    )
+    frame.insert(6, "bytes", frame["read"] + frame["written"])
+    # A part that moves nothing computes nothing either: its intensity is 0 by decree.
+    frame.insert(7, "intensity", frame["flops"] / frame["bytes"].where(frame["bytes"] > 0, 1))
+    frame["operators"] = frame["operators"].astype("Int64")
+    phases = ["forward", "backward", "step"]
+    frame["phase"] = pd.Categorical(frame["phase"], phases, ordered=True)
+    frame["part"] = pd.Categorical(frame["part"], order, ordered=True)
+    frame = frame.sort_values(["phase", "part"]).astype({"phase": str, "part": str})
+    return frame.set_index(["phase", "part"])
+
+
+def total(frame: pd.DataFrame) -> pd.Series:
+    """The sum over the rows of `parts`, or of some of them; the intensity is of the sums."""
+    sums = frame[["flops", "read", "written", "bytes"]].sum()
+    sums["intensity"] = sums["flops"] / sums["bytes"]
+    return sums

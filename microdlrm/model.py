@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from microdlrm.inputs import check_inputs
 
@@ -40,19 +41,42 @@ def dot_interaction(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
     [x_dense | v_i . v_j for i < j in the order of torch.triu_indices(n, n, 1)], v = [x_dense, *x_sparse].
     """
     v = torch.stack([x_dense, *x_sparse], dim=1)  # (B, n, d)
-    products = torch.bmm(v, v.transpose(1, 2)).flatten(1)  # (B, n * n)
-    pairs = products.index_select(1, _upper_triangle(v.shape[1], v.device))  # (B, n(n-1)/2)
-    return torch.cat([x_dense, pairs], dim=1)  # (B, d + n(n-1)/2)
+    return torch.cat([x_dense, _PairDots.apply(v)], dim=1)  # (B, d + n(n-1)/2)
+
+
+class _PairDots(torch.autograd.Function):
+    """v (B, n, d) -> v_i . v_j for i < j: (B, n(n-1)/2).
+
+    Autograd's own gradient multiplies twice, G v + Gᵀ v; but G, mirrored, is symmetric: once is enough.
+    """
+
+    @staticmethod
+    def forward(ctx, v: Tensor) -> Tensor:
+        ctx.save_for_backward(v)
+        pairs, _ = _pair_positions(v.shape[1], v.device)
+        return torch.bmm(v, v.transpose(1, 2)).flatten(1).index_select(1, pairs)  # (B, n(n-1)/2)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        (v,) = ctx.saved_tensors
+        n = v.shape[1]
+        _, mirrored = _pair_positions(n, v.device)
+        g = pad(gradient, (0, 1)).index_select(1, mirrored).view(len(v), n, n)  # (B, n, n)
+        return torch.bmm(g, v)  # (B, n, d)
 
 
 INTERACTIONS = {"concat": concat_interaction, "dot": dot_interaction}
 
 
 @cache
-def _upper_triangle(n: int, device: torch.device) -> Tensor:
-    """Where the pairs i < j stand in a flattened (n, n) matrix: (n(n-1)/2,)."""
+@torch.inference_mode(False)  # made once, used in training too
+def _pair_positions(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where the pairs i < j stand in a flattened (n, n) matrix: (n(n-1)/2,); and which pair, or the zero behind
+    the last one on the diagonal, stands at each of the matrix's places: (n * n,)."""
     i, j = torch.triu_indices(n, n, 1, device=device)
-    return i * n + j
+    which = torch.full((n, n), len(i), device=device)
+    which[i, j] = which[j, i] = torch.arange(len(i), device=device)
+    return i * n + j, which.flatten()
 
 
 class MicroDLRM(nn.Module):

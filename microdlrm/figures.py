@@ -52,6 +52,7 @@ def show(fig: Figure, caption: str, alt: str) -> HTML:
         fig.savefig(file, format="svg", metadata={"Date": None})
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" style="max-width: 46rem"', svg, count=1)
     return HTML(
         f'<figure class="microdlrm"><div role="img" aria-label="{html.escape(alt, quote=True)}">{svg}</div>'

@@ -139,7 +139,8 @@ def baselines(clicks: Clicks, split: Split) -> pd.DataFrame:
         model = LogisticRegression().fit(x[split.train][:, columns], y[split.train])
         answers[name] = model.predict_proba(x[split.test][:, columns])[:, 1]
     trees = HistGradientBoostingClassifier(learning_rate=0.06, max_leaf_nodes=15, random_state=0)
-    answers["gradient boosting, 16 features"] = trees.fit(x[split.train], y[split.train]).predict_proba(x[split.test])[:, 1]
+    trees.fit(x[split.train], y[split.train])
+    answers["gradient boosting, 16 features"] = trees.predict_proba(x[split.test])[:, 1]
     return pd.DataFrame({name: score(p, y[split.test])._asdict() for name, p in answers.items()}).T
 
 

@@ -187,8 +187,6 @@ def test_batches_hold_every_row_once_with_its_own_features(data, prepared, split
     movies = torch.cat([part.sparse_indices[1] for part in parts])
     pairs = zip(users.tolist(), movies.tolist(), strict=True)
     found = dict(zip(pairs, torch.cat([part.dense_x for part in parts]), strict=True))
-        zip(zip(users.tolist(), movies.tolist(), strict=True), torch.cat([p.dense_x for p in parts]), strict=True)
-    )
     assert len(found) == len(split.test)  # no (user, movie) pair occurs twice in the data
     for row in split.test[:50]:
         torch.testing.assert_close(found[tuple(prepared.ids[:2, row].tolist())], prepared.dense[row])

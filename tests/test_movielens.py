@@ -398,7 +398,7 @@ def test_folder(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("truncated", "ml-100k.zip"),
+        ("truncated", "Connection broken: IncompleteRead"),
         ("wrong", "does not match the known hash"),
         ("hang", "no answer within"),
         ("stall", "Read timed out"),
@@ -417,6 +417,7 @@ def test_bad_server_and_no_pip_say_so_once_and_leave_nothing(place, server, monk
     message = str(raised.value)
     assert "pip failed: ERROR: No matching distribution found" in message
     assert f"put {ARCHIVE}, as it is, into {place}" in message
+    assert f'pip download --no-deps --dest "{place}" recbole==1.2.1' in message
     assert "MICRODLRM_DATA" in message
     assert names(place) == []
     assert server.requests == [path]  # one try
@@ -426,7 +427,7 @@ def test_server_that_refuses_connections(place, server, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     monkeypatch.setattr(movielens, "URL", f"http://127.0.0.1:{port}/ml-100k.zip")
-    with pytest.raises(DataError, match=r"no connection: .*refused"):
+    with pytest.raises(DataError, match=r"the connection failed: .*refused"):
         movielens.load()
 
 
@@ -440,6 +441,11 @@ def test_server_that_refuses_connections(place, server, monkeypatch):
             "wrong checksum",
         ),
         ("pass", "No such file"),
+        ("raise SystemExit(3)", "exit code 3"),
+        (
+            "import sys; print('ERROR: Exception:', file=sys.stderr); raise OSError(28, 'full')",
+            "OSError: .Errno 28. full",
+        ),
     ],
 )
 def test_failing_pip(place, server, monkeypatch, code, expected):
@@ -510,7 +516,7 @@ def test_cannot_write(place, monkeypatch, module, function, number, expected):
 def test_data_folder_that_is_a_file(place):
     place.parent.mkdir(parents=True)
     place.write_text("not a folder")
-    with pytest.raises(DataError, match="File exists"):
+    with pytest.raises(DataError, match="a file stands where the folder should be"):
         movielens.load()
 
 

@@ -58,3 +58,174 @@ def show(fig: Figure, caption: str, alt: str) -> HTML:
         f'<figure class="microdlrm"><div role="img" aria-label="{html.escape(alt, quote=True)}">{svg}</div>'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
     )
+
+
+# --- Chapter 3: the MLPs ---
+
+
+def shares(parts):
+    """Who holds the parameters and who does the FLOPs: shares of a forward pass, from a frame of `cost.parts`."""
+    forward = parts.loc["forward"]
+    groups = {
+        "tables": (SPARSE, forward[forward.index.str.startswith("table")]),
+        "bottom MLP": (DENSE, forward.loc[["bottom MLP"]]),
+        "top MLP": (TOP, forward.loc[["top MLP"]]),
+    }
+    rows = {"parameters": "parameters held", "flops": "FLOPs done"}
+    fig, ax = canvas(height=1.9)
+    left, said = dict.fromkeys(rows, 0.0), {row: [] for row in rows}
+    for name, (colour, own) in groups.items():
+        for y, row in enumerate(rows):
+            share = own[row].sum() / forward[row].sum()
+            ax.barh(y, share, left=left[row], color=colour, height=0.6, label=None if y else name)
+            if share > 0.06:
+                ax.text(left[row] + share / 2, y, f"{share:.0%}", ha="center", va="center")
+            left[row] += share
+            said[row].append(f"{name} {share:.0%}")
+    ax.set(yticks=range(len(rows)), yticklabels=rows.values(), xlim=(0, 1), xticks=[])
+    ax.invert_yaxis()
+    ax.grid(False)
+    fig.legend(loc="outside upper center", ncols=3)
+    return show(
+        fig,
+        "Who holds the parameters and who does the FLOPs of a forward pass.",
+        f"Two stacked bars. {'; '.join(f'{rows[row]}: ' + ', '.join(said[row]) for row in rows)}.",
+    )
+
+
+def losses(z, loss, gradient):
+    """Two ways to one loss: `loss` and `gradient` map a way's name to its values at the logits z."""
+    fig, axes = canvas(columns=2, height=3.0)
+    looks = ((NEUTRAL, "-", 4), (TOP, "--", 2))
+    for ax, values, name in zip(axes, (loss, gradient), ("loss", "gradient of the loss"), strict=True):
+        for (way, at), (colour, line, width) in zip(values.items(), looks, strict=True):
+            ax.plot(z, at, line, color=colour, lw=width, label=way)
+        ax.set(xlabel="logit of a row without a click", title=name)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return show(
+        fig,
+        "A model ever surer of a click that didn't happen: its loss, and the gradient that should pull it back.",
+        "Two line charts over the logit. From logits, the loss grows as the logit does, and the gradient goes to 1 "
+        "and stays. From probabilities, both agree up to about 16; then the loss jumps to 100 and the gradient "
+        "falls to 0.",
+    )
+
+
+def batch_sizes(times):
+    """Time per sample against batch size; `times` maps batch sizes to the Spread of a call, in seconds."""
+    sizes = list(times)
+    per = {b: times[b].into(lambda s, b=b: s / b * 1e6) for b in sizes}
+    fig, ax = canvas()
+    ax.fill_between(sizes, [per[b].low for b in sizes], [per[b].high for b in sizes], color=TOP, alpha=0.3, lw=0)
+    ax.loglog(sizes, [per[b].median for b in sizes], "o-", color=TOP, ms=4, label="measured: median, quartiles")
+    shared = [per[sizes[0]].median * sizes[0] / b for b in sizes]
+    ax.loglog(sizes, shared, "--", color=NEUTRAL, label="if a batch took as long as one sample")
+    ax.set(xlabel="batch size", ylabel="µs per sample")
+    ax.set_xticks(sizes, [f"{b:,}" for b in sizes], rotation=45)
+    ax.minorticks_off()
+    ax.legend(loc="upper right")
+    return show(
+        fig,
+        "Time per sample of the forward pass against the batch size, on this machine.",
+        f"A line chart on logarithmic axes. Time per sample falls from {per[sizes[0]].median:.3g} µs at batch "
+        f"{sizes[0]} along a straight line, then bends away, to {per[sizes[-1]].median:.3g} µs at {sizes[-1]:,}.",
+    )
+
+
+# --- Chapter 4: the interaction. Dot is drawn full, concat hollow or dashed. ---
+
+
+def widths(tables, by_interaction):
+    """Input width of the top MLP against the number of tables; `by_interaction` maps a label to the widths."""
+    fig, ax = canvas()
+    for label, values in by_interaction.items():
+        line, width = "-" if label.startswith("dot") else "--", 3 if "64" in label else 1.5
+        ax.loglog(tables, values, line, color=INTERACTION, lw=width, label=label)
+    ax.set(xlabel="number of tables", ylabel="input width of the top MLP")
+    ax.set_xticks(tables[:: len(tables) // 6], [f"{t:,}" for t in tables[:: len(tables) // 6]])
+    ax.minorticks_off()
+    ax.legend()
+    last = ", ".join(f"{label} {values[-1]:,}" for label, values in by_interaction.items())
+    return show(
+        fig,
+        "How wide the top MLP's input becomes as tables are added.",
+        "A line chart on logarithmic axes. Concat rises in proportion to the number of tables; dot starts lower, "
+        f"rises ever more steeply and overtakes. At {tables[-1]:,} tables: {last}.",
+    )
+
+
+def pair_orders(names):
+    """In which order the pairs of the vectors `names` leave the interaction: upper triangle, lower triangle."""
+    n = len(names)
+    orders = {
+        "upper triangle: this course": [(i, j) for i in range(n) for j in range(i + 1, n)],
+        "lower triangle: facebookresearch/dlrm": [(i, j) for i in range(n) for j in range(i)],
+    }
+    fig, axes = canvas(columns=2, height=3.3)
+    for ax, (title, pairs) in zip(axes, orders.items(), strict=True):
+        for i in range(n):
+            for j in range(n):
+                kept = (i, j) in pairs
+                colour, alpha = (INTERACTION, 0.55) if kept else (NEUTRAL, 0.15)
+                ax.add_patch(plt.Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, color=colour, alpha=alpha, lw=0))
+                if kept:
+                    ax.text(j, i, pairs.index((i, j)), ha="center", va="center", fontsize=13)
+        ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), aspect="equal")
+        ax.set_title(title, fontsize=11)
+        ax.set_xticks(range(n), names, rotation=30)
+        ax.set_yticks(range(n), names)
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        ax.grid(False)
+    said = [
+        f"{title}: {', '.join(f'{names[i]} with {names[j]}' for i, j in pairs)}" for title, pairs in orders.items()
+    ]
+    return show(
+        fig,
+        "The same pairs, numbered in the order in which they leave the interaction.",
+        f"Two grids, one vector a row and a column; half of the cells are numbered. {'; '.join(said)}.",
+    )
+
+
+def rules(accuracy):
+    """Made-up rules and who learns them: `accuracy` maps rule -> model -> {training pairs: accuracy}."""
+    looks = (("s:", "none"), ("o--", "none"), ("o-", None))
+    fig, axes = canvas(columns=len(accuracy), height=3.2, sharey=True)
+    said = []
+    for ax, (rule, models) in zip(axes, accuracy.items(), strict=True):
+        for (model, points), (look, fill) in zip(models.items(), looks, strict=True):
+            ax.semilogx(points.keys(), points.values(), look, color=INTERACTION, mfc=fill, lw=1.5, label=model)
+            said.append(f"{rule}, {model}: " + ", ".join(f"{a:.2f} at {n:,}" for n, a in points.items()))
+        ax.set(title=rule, xlabel="training pairs", ylim=(0.45, 1.03))
+        ax.set_xticks(list(points), [f"{n:,}" for n in points])
+        ax.minorticks_off()
+    axes[0].set_ylabel("accuracy on new pairs")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return show(
+        fig,
+        "Accuracy on new pairs against the number of training pairs, for two made-up rules.",
+        f"Two line charts. {'; '.join(said)}.",
+    )
+
+
+def seeds(results, metrics=("auc", "logloss")):
+    """One point a seed and a bar at the median; `results` has the columns variant and the metrics."""
+    order = list(dict.fromkeys(results["variant"]))
+    fig, axes = canvas(columns=len(metrics), height=0.5 * len(order) + 1.1, sharey=True)
+    said = []
+    for ax, metric in zip(axes, metrics, strict=True):
+        for y, variant in enumerate(order):
+            values = results.loc[results["variant"] == variant, metric]
+            fill = INTERACTION if variant.startswith("dot") else "none"
+            ax.plot(values, [y] * len(values), "o", color=INTERACTION, mfc=fill, alpha=0.8, ms=6)
+            ax.plot([values.median()] * 2, [y - 0.3, y + 0.3], color=INTERACTION, lw=3)
+            said.append(f"{variant}, {metric}: {values.median():.4f}, from {values.min():.4f} to {values.max():.4f}")
+        better = "lower is better" if metric == "logloss" else "higher is better"
+        ax.set(xlabel=f"{metric} ({better})", yticks=range(len(order)), yticklabels=order)
+        ax.locator_params(axis="x", nbins=4)
+    axes[0].invert_yaxis()
+    return show(
+        fig,
+        "One point a seed, a bar at the median, on the test rows.",
+        f"{len(metrics)} dot plots; median and range: {'; '.join(said)}.",
+    )

@@ -1,0 +1,181 @@
+"""What usually lies behind an error in a learner's function, by its type and its text."""
+
+from typing import NamedTuple
+
+
+class Cause(NamedTuple):
+    """The first cause whose type and pattern fit an error gives it a name and a hint."""
+
+    errors: tuple[type[BaseException], ...]
+    pattern: str
+    code: str
+    hint: str
+
+
+CAUSES = [
+    Cause(
+        (MemoryError,),
+        "",
+        "too much memory",
+        "Your function asked for more memory than the check allows. On inputs this small it needs next to "
+        "none: look at the sizes in the line shown, or for a list that grows without end.",
+    ),
+    Cause(
+        (RuntimeError, TypeError, ValueError),
+        "allocate memory|not enough memory|Storage size|Overflow when unpacking|array is too big",
+        "too much memory",
+        "Your function asked for a tensor larger than the check allows. Look at the sizes in the line shown: "
+        "has one been multiplied in twice?",
+    ),
+    Cause(
+        (RecursionError,),
+        "",
+        "calls itself without end",
+        "Your function calls itself and never comes to an end.",
+    ),
+    Cause(
+        (SystemExit, KeyboardInterrupt),
+        "",
+        "calls exit",
+        "Your function ends the whole program. To end a function, `return`.",
+    ),
+    Cause(
+        (NameError,),
+        "",
+        "unknown name",
+        "Python doesn't know this name here: it is misspelt, never assigned on this path, or defined in a "
+        "cell that hasn't run since the kernel started.",
+    ),
+    Cause(
+        (ImportError,),
+        "",
+        "unknown module",
+        "This module isn't installed here. The task needs nothing beyond torch.",
+    ),
+    Cause(
+        (RuntimeError,),
+        r"numpy\(\) on Tensor that requires grad",
+        "gradient cut",
+        "The numbers are right, but the way to them leads through NumPy, where no gradient flows. Stay in "
+        "PyTorch from the inputs to the result.",
+    ),
+    Cause(
+        (RuntimeError,),
+        "modified by an inplace operation|leaf Variable that requires grad|view of a leaf",
+        "inputs changed",
+        "Your function changes a tensor in place that is still needed: the input itself, or something that "
+        "its gradient is computed from. Make a new tensor instead.",
+    ),
+    Cause(
+        (RuntimeError,),
+        "batch2 tensor|mat1 and mat2|size mismatch|inconsistent tensor size",
+        "shapes don't multiply",
+        "A matrix product needs the last size of the left one to equal the last but one of the right one, and "
+        "equal batch sizes in front. Print both shapes just before this line: which two sizes have to meet?",
+    ),
+    Cause(
+        (RuntimeError,),
+        "must be a 3D tensor|1D tensors expected|2D tensor|must be a matrix|subscript|<= 2 dimensions",
+        "wrong number of dimensions",
+        "This operation expects tensors of another number of dimensions, or of other sizes. Print the shapes "
+        "just before this line: is the batch dimension there, and one for the vectors?",
+    ),
+    Cause(
+        (RuntimeError,),
+        "Sizes of tensors must match except in dimension",
+        "joined along the wrong dimension",
+        "Tensors can be joined if all their sizes agree but one, the one along which they are joined. Print "
+        "the shapes: which size differs here, and which dimension did you name?",
+    ),
+    Cause(
+        (RuntimeError,),
+        "same number of dimensions",
+        "joined with different dimensions",
+        "Only tensors with equally many dimensions can be joined. Print the shapes: one of them lacks a "
+        "dimension, or has one too many.",
+    ),
+    Cause(
+        (RuntimeError,),
+        "expects each tensor to be equal size",
+        "unequal shapes",
+        "These tensors have different shapes, so they can't be laid upon each other. Print all the shapes.",
+    ),
+    Cause(
+        (RuntimeError, ValueError),
+        "non-empty",
+        "nothing to join",
+        "The list to be joined is empty. Does the loop that fills it run at all?",
+    ),
+    Cause(
+        (TypeError,),
+        "expected Tensor as element|must be (a )?(tuple of Tensors|Tensors?), not|got list|"
+        "can only concatenate list|only integer tensors|unsupported operand|indices must be integers",
+        "a list where a tensor is due",
+        "A Python list stands where a tensor is due, or a tensor where a list is due. Print the types of both "
+        "sides: an argument that is a list of tensors has to be unpacked before its tensors can be used.",
+    ),
+    Cause(
+        (AttributeError,),
+        "'(list|tuple)' object",
+        "a list where a tensor is due",
+        "This is a Python list of tensors, not a tensor: it has a length, but no shape and no tensor methods.",
+    ),
+    Cause(
+        (AttributeError,),
+        "'(NoneType|ellipsis)' object",
+        "None where a tensor is due",
+        "Something here is still empty: a function that returns nothing, or a `...` that is yet to be filled.",
+    ),
+    Cause(
+        (RuntimeError,),
+        "is invalid for input of size|view size is not compatible|expanded size",
+        "reshape doesn't fit",
+        "Reshaping keeps the number of elements and their order. Print the shape before this line, and "
+        "multiply it out.",
+    ),
+    Cause(
+        (RuntimeError,),
+        "must match the size of tensor b|does not broadcast|broadcastable",
+        "shapes don't fit",
+        "The two shapes don't fit element by element: compared from the right, two sizes must be equal or one "
+        "of them 1. Print both just before this line.",
+    ),
+    Cause(
+        (IndexError,),
+        "Dimension out of range",
+        "no such dimension",
+        "You named a dimension that this tensor doesn't have. Print its shape: one may have been lost, or "
+        "never been added.",
+    ),
+    Cause(
+        (IndexError,),
+        "",
+        "index out of range",
+        "An index runs past the end. Counting starts at 0, so the last index is the size minus 1.",
+    ),
+    Cause(
+        (RuntimeError, AssertionError),
+        "same dtype|scalar type|CUDA|device",
+        "wrong dtype or device",
+        "Two tensors here differ in dtype or in device. Make new ones with the dtype and on the device of the inputs.",
+    ),
+    Cause(
+        (RuntimeError, ValueError, TypeError),
+        "ambiguous|cannot be converted to Scalar|only one element tensors|only 0-dimensional|float\\(\\)",
+        "a tensor where a number is due",
+        "A tensor of many numbers stands where one number, or one yes or no, is due.",
+    ),
+    Cause(
+        (ZeroDivisionError,),
+        "",
+        "division by zero",
+        "Something is divided by zero: a count that can be 0, or a size that is.",
+    ),
+    Cause(
+        (BaseException,),
+        "",
+        "exception",
+        "Your function stopped with an error, in the line shown. Just before it, print the types and shapes "
+        "of what stands in it.",
+    ),
+]

@@ -1,0 +1,121 @@
+"""Run a learner's function so that neither an endless loop nor a huge tensor takes the kernel down in silence."""
+
+import contextlib
+import contextvars
+import ctypes
+import linecache
+import os
+import sysconfig
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # Windows has no such module, and so no limit on memory
+    resource = None
+
+MEMORY = 2**30  # bytes that a learner's function may take on top of what the process already holds
+FIRST_WORD = 2.0  # seconds of silence before the reader is told that the function still runs
+
+
+class Stopped(BaseException):
+    """Raised inside a learner's function whose time is up. `except Exception` doesn't catch it."""
+
+
+@dataclass
+class Outcome:
+    """What a call came to: a value, or an error, or neither because it was stopped."""
+
+    value: object = None
+    error: BaseException | None = None
+    seconds: float = 0.0
+    stopped: str = ""  # "time" or "reader": who ended it
+    alive: bool = False  # it couldn't be stopped and still runs
+
+
+def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
+    """Call `fn(*args)` for at most `seconds`, with at most `MEMORY` more bytes than are in use now.
+
+    The call has a thread of its own: the caller's stays free to tell the time and to hear Kernel → Interrupt,
+    even while the function sits in one long operation. Works alike on every system, signals don't.
+    """
+    outcome = Outcome()
+
+    def work():
+        with contextlib.suppress(Stopped):  # one may arrive late, while the line below stores an error
+            try:
+                outcome.value = fn(*args)
+            except BaseException as error:
+                outcome.error = error
+
+    # The context carries where a notebook sends what the function prints.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
+    start, said = time.monotonic(), FIRST_WORD
+    with memory_limit(MEMORY):
+        thread.start()
+        try:
+            while thread.is_alive() and (elapsed := time.monotonic() - start) < seconds:
+                if elapsed > said:
+                    print(
+                        f"Your function has been running for {elapsed:.0f} s. It will be stopped at {seconds:.0f} s; "
+                        "Kernel → Interrupt stops it now.",
+                        flush=True,
+                    )
+                    said *= 2
+                thread.join(0.05)
+            outcome.stopped = "time" if thread.is_alive() else ""
+        except KeyboardInterrupt:
+            outcome.stopped = "reader"
+        if outcome.stopped:
+            _stop(thread)
+    outcome.seconds, outcome.alive = time.monotonic() - start, thread.is_alive()
+    return outcome
+
+
+def _stop(thread: threading.Thread, patience: float = 2.0) -> None:
+    """Raise `Stopped` in the thread, more than once: a bare `except` may swallow it."""
+    end = time.monotonic() + patience
+    while thread.is_alive() and time.monotonic() < end:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
+        thread.join(0.25)
+
+
+@contextlib.contextmanager
+def memory_limit(extra: int):
+    """Let the process take at most `extra` bytes more than now; yields whether this system can say so.
+
+    Linux counts address space, so an allocation beyond the limit fails at once, as an error in the line that
+    asked for it, before a page of it is touched. macOS and Windows have no such limit.
+    """
+    statm = Path("/proc/self/statm")
+    if resource is None or not statm.exists():
+        yield False
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = int(statm.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") + extra
+    for bound in (soft, hard):
+        limit = limit if bound == resource.RLIM_INFINITY else min(limit, bound)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        yield True
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_OURS = tuple(str(Path(__file__).with_name(name)) for name in ("_guard.py", "_judge.py", "check.py"))
+
+
+def learners_line(error: BaseException) -> tuple[int, str] | None:
+    """Return (number, text) of the deepest line of the learner's own code in a traceback, or None."""
+    found = None
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        name = frame.f_code.co_filename
+        if name in _OURS or name.startswith((*_LIBRARIES, "<frozen", "<eval_with_key>")):
+            continue
+        found = number, linecache.getline(name, number, frame.f_globals).strip()
+    return found

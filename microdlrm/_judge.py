@@ -1,0 +1,448 @@
+"""How a check goes about it: a task, the steps that a function is taken through, the naming of mistakes.
+
+A task knows the right answer (in plain loops, apart from the package's own), the inputs to try, and a family
+of wrong formulations. A wrong result is compared with what each wrong formulation gives on the same inputs:
+the one that agrees is the mistake that was made.
+"""
+
+import copy
+import dis
+import inspect
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from microdlrm import _guard
+from microdlrm._causes import CAUSES
+from microdlrm._verdict import Picture, Verdict
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong formulation: what it is called, what to say of it, and how to compute it."""
+
+    code: str
+    hint: str
+    formula: Callable
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Inputs to try; `mistake` and `hint` are for a function that goes wrong on these alone."""
+
+    step: str
+    sizes: str  # in words: "B = 3, d = 2"
+    args: tuple
+    mistake: str = ""
+    hint: str = ""
+
+
+def small_whole_numbers(*shape: int, seed: int = 0) -> Tensor:
+    """Floats from -5 to 5 without 0, so that you can follow the products by hand."""
+    generator = torch.Generator().manual_seed(seed)
+    signs = torch.randint(0, 2, shape, generator=generator) * 2 - 1
+    return (torch.randint(1, 6, shape, generator=generator) * signs).float()
+
+
+@dataclass(frozen=True)
+class Task:
+    """One function for a learner to write. Its first case also shows type, shape and gradients."""
+
+    call: str  # "name(argument, argument)"
+    answer: Callable
+    cases: list[Case]
+    mistakes: Callable[[], Iterable[Mistake]]
+    praise: str  # said on a pass
+    returns: str = "one tensor"  # or "one number", "one whole number", "two whole numbers"
+    shape: str = ""  # of the tensor, in letters
+    gradients: bool = False
+    columns: Callable[..., list[str]] = lambda *args: []  # headings of the result's columns
+    other: str = "Compare the marked numbers with what you get by hand."  # nobody knows this mistake
+
+    @property
+    def name(self) -> str:
+        return self.call.split("(")[0]
+
+    @property
+    def arguments(self) -> list[str]:
+        return re.findall(r"\w+", self.call)[1:]
+
+
+@dataclass
+class Failure(Exception):
+    """Ends a check: what is wrong, and what to show for it."""
+
+    mistake: str
+    hint: str
+    where: str = ""
+    picture: Picture | None = None
+    inputs: tuple | None = None
+    known: bool = False  # by name, whatever the inputs that brought it up
+
+
+def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
+    """Take `fn` through the steps of `task`, in at most `seconds`, and return the verdict."""
+    name = getattr(fn, "__name__", task.name)
+    name = name if name.isidentifier() else task.name
+    steps = Attempt(task, fn, time.monotonic() + seconds).steps()
+    tried = dict.fromkeys(steps, "not reached")
+    for step, go in steps.items():
+        try:
+            go()
+        except Failure as f:
+            tried[step] = "failed"
+            if f.mistake == "not started":
+                tried = {}
+            return Verdict(False, f.mistake, f.hint, name, tried, f.where, f.picture, f.inputs)
+        tried[step] = "passed"
+    return Verdict(True, None, task.praise, name, tried)
+
+
+@dataclass
+class Attempt:
+    """One learner's function on its way through the steps."""
+
+    task: Task
+    fn: Callable
+    deadline: float
+    used: tuple = ()  # the arguments of the first call, as the function left them
+    got: object = None  # what the first call returned
+
+    def steps(self) -> dict[str, Callable[[], None]]:
+        base, *others = self.task.cases
+        steps = {"it runs": self.it_runs, f"returns {self.task.returns}": self.returns}
+        if self.task.returns == "one tensor":
+            steps |= {"dtype": self.dtype, "shape": lambda: self.shape(base, self.got)}
+        steps["values"] = lambda: self.values(base, self.got)
+        if self.task.gradients:
+            steps["gradients"] = self.gradients
+        for case in others:
+            steps[case.step] = lambda step=case.step: [self.again(c) for c in others if c.step == step]
+        return steps | {"same answer twice": self.deterministic, "inputs untouched": self.untouched}
+
+    def call(self, fn: Callable, args: tuple):
+        """Call a function under guard; return its value, or raise the Failure that it amounts to."""
+        outcome = _guard.run(fn, args, max(0.1, self.deadline - time.monotonic()))
+        if outcome.stopped:
+            raise Failure("runs without end", _too_long(outcome), _where(outcome.error), known=True)
+        if outcome.error is not None:
+            raise _explain(outcome.error, self.task, args)
+        return outcome.value
+
+    def it_runs(self) -> None:
+        task, args = self.task, self.task.cases[0].args
+        if not callable(self.fn):
+            raise Failure(
+                "not a function",
+                f"The check calls your function itself: hand it over by its bare name, {task.name}, "
+                f"without parentheses. It was given {_kind(self.fn)}.",
+            )
+        try:
+            inspect.signature(self.fn).bind(*args)
+        except TypeError as error:
+            hint = f"The check calls {task.call}. Yours can't be called so: {error}."
+            raise Failure("wrong arguments", hint) from None
+        except ValueError:
+            pass  # a built-in function need not say what it takes
+        self.used = copy.deepcopy(args)
+        self.got = self.call(self.fn, self.used)
+        if self.got is None and _is_stub(self.fn):
+            raise _not_started(task)
+
+    def returns(self) -> None:
+        self.got = self.convert(self.got)
+
+    def convert(self, value) -> Tensor:
+        """Return the value as a tensor to compare, or raise a Failure if it is not what is due."""
+        kind, due = _kind(value), self.task.returns
+        if value is None:
+            hint = "Your function gave back None. Does its last line say `return`?"
+            raise Failure("nothing returned", hint)
+        if due == "one tensor":
+            if isinstance(value, Tensor):
+                return value
+            raise Failure(f"returns {kind}", f"One tensor is due, and yours is {kind}. {_TENSOR_DUE.get(kind, '')}")
+        pair = due == "two whole numbers"
+        parts = list(value) if pair and isinstance(value, tuple | list) else [value]
+        if pair and len(parts) != 2:
+            raise Failure(f"returns {kind}", f"Two whole numbers are due, as in `return a, b`. Yours is {kind}.")
+        for part in parts:
+            if due == "one number" and isinstance(part, Tensor | np.ndarray) and part.ndim == 0:
+                continue
+            if not isinstance(part, Real):
+                each = "Each of the two is" if pair else f"{due.capitalize()} is"
+                raise Failure(f"returns {_kind(part)}", f"{each} due as a number, and yours is {_kind(part)}.")
+            if due != "one number" and not isinstance(part, Integral):
+                raise Failure(
+                    "a float where a whole number is due",
+                    f"You returned {part!r}. This is a count, so a whole number, and `/` gives a float even where "
+                    "nothing remains: divide with `//`.",
+                )
+        return torch.tensor([float(part) for part in parts], dtype=torch.float64)
+
+    def expected(self, case: Case) -> Tensor:
+        return self.apply(self.task.answer, case)
+
+    def apply(self, formula: Callable, case: Case) -> Tensor:
+        return _as_tensor(formula(*copy.deepcopy(case.args)))
+
+    def dtype(self) -> None:
+        got, want = self.got, self.expected(self.task.cases[0])
+        if got.device != want.device:
+            raise Failure(
+                "wrong device",
+                f"Your tensor lives on the device '{got.device}', the inputs on '{want.device}'. "
+                "Leave it where the inputs are.",
+            )
+        if got.dtype != want.dtype:
+            raise Failure(
+                "wrong dtype",
+                f"Your tensor's dtype is {_short(got.dtype)}, and {_short(want.dtype)} is expected. Look for a "
+                "conversion, or for a tensor that was made without naming a dtype.",
+            )
+
+    def shape(self, case: Case, got: Tensor) -> None:
+        want = self.expected(case)
+        if got.shape == want.shape:
+            return
+        self.steady(case)
+        shapes = f"Its shape is {tuple(got.shape)}, expected is {tuple(want.shape)}"
+        shapes += f": {self.task.shape}." if self.task.shape else "."
+        self.recognise(case, got, more=f" {shapes}")
+        mistake, hint = "wrong shape", "What your function returns has the wrong shape."
+        if got.ndim == want.ndim == 2 and _equal(got.T, want):
+            mistake, hint = "transposed", "The numbers are right, with rows and columns exchanged."
+        elif got.numel() == want.numel() and _equal(got.reshape(want.shape), want):
+            mistake, hint = "right numbers, wrong shape", "The numbers are right, their shape is not."
+        raise Failure(mistake, f"{hint} {shapes}", inputs=case.args)
+
+    def values(self, case: Case, got: Tensor) -> None:
+        want = self.expected(case)
+        if _equal(got, want):
+            return
+        self.steady(case)
+        picture = self.picture(case, got, want)
+        self.recognise(case, got, picture=picture)
+        mistake, hint = "wrong values", self.task.other
+        if not got.isfinite().all():
+            mistake, hint = "not a number", "Some of your numbers are nan or infinite: a 0/0, or an overflow."
+        elif got.numel() > 1 and _equal(got.sort(dim=-1).values, want.sort(dim=-1).values):
+            mistake, hint = "right numbers, wrong order", "You have the right numbers, in another order."
+        raise Failure(mistake, hint, picture=picture, inputs=case.args)
+
+    def recognise(self, case: Case, got: Tensor, more: str = "", picture: Picture | None = None) -> None:
+        """Raise the mistake whose formulation gives what the learner's function gave, if one does."""
+        passed = self.task.cases[: self.task.cases.index(case)]  # where the learner's function was right
+        for mistake in self.task.mistakes():
+            try:
+                agrees = _equal(got, self.apply(mistake.formula, case))
+                agrees = agrees and not _equal(got, self.expected(case))
+                agrees = agrees and all(_equal(self.apply(mistake.formula, c), self.expected(c)) for c in passed)
+            except (RuntimeError, ValueError, IndexError, ArithmeticError):
+                continue  # this formulation doesn't apply to these inputs
+            if agrees:
+                raise Failure(mistake.code, mistake.hint + more, "", picture, case.args, known=True)
+
+    def steady(self, case: Case) -> None:
+        """Before a wrong result is explained: is it at least the same each time?"""
+        first, second = (self.convert(self.call(self.fn, copy.deepcopy(case.args))) for _ in range(2))
+        if first.shape == second.shape and not _equal(first, second):
+            raise _unsteady()
+
+    def gradients(self) -> None:
+        args = self.task.cases[0].args
+        got = self.call(_gradients_of(self.fn), copy.deepcopy(args))
+        want = _gradients_of(self.task.answer)(*copy.deepcopy(args))
+        if got is None:
+            raise Failure(
+                "gradient cut",
+                "The numbers are right, but no gradient flows back to the inputs, so nothing in front of your "
+                "function could learn. Something on the way leaves PyTorch: `.detach()`, `.data`, `.item()`, "
+                "`.tolist()`, `torch.tensor(…)`, `torch.no_grad()`.",
+            )
+        for name, mine, right in zip(self.leaves(args), got, want, strict=True):
+            if mine is None or (not mine.any() and right.any()):
+                raise Failure(
+                    "gradient cut",
+                    f"The numbers are right, but no gradient reaches {name}. It is detached somewhere.",
+                )
+            if not mine.isfinite().all():
+                raise Failure("gradient not finite", f"The gradient that reaches {name} has nan or infinity in it.")
+            if not _equal(mine, right, rtol=1e-3):
+                raise Failure(
+                    "gradient cut in part",
+                    f"The numbers are right, but the gradient that reaches {name} is not. On part of the way it is "
+                    "cut: is something detached, or made anew from plain numbers?",
+                )
+
+    def leaves(self, args: tuple) -> list[str]:
+        """The names of the float tensors among the arguments: "x_dense", "x_sparse[0]", …"""
+        names = []
+        for name, arg in zip(self.task.arguments, args, strict=True):
+            tensors = {f"{name}[{k}]": t for k, t in enumerate(arg)} if isinstance(arg, list) else {name: arg}
+            names += [name for name, t in tensors.items() if _is_float(t)]
+        return names
+
+    def again(self, case: Case) -> None:
+        """Shape and values once more, on inputs of other sizes."""
+        try:
+            got = self.convert(self.call(self.fn, copy.deepcopy(case.args)))
+            self.shape(case, got)
+            self.values(case, got)
+        except Failure as f:
+            if f.known or not case.hint:
+                raise
+            shapes = f.hint[f.hint.find("Its shape") :] if "Its shape" in f.hint else ""
+            hint = f"{case.hint} It went wrong with {case.sizes}. {shapes}".strip()
+            raise Failure(case.mistake, hint, f.where, f.picture, case.args) from None
+
+    def deterministic(self) -> None:
+        if not _equal(self.convert(self.call(self.fn, copy.deepcopy(self.task.cases[0].args))), self.got):
+            raise _unsteady()
+
+    def untouched(self) -> None:
+        for name, before, after in zip(self.task.arguments, self.task.cases[0].args, self.used, strict=True):
+            if not _same(before, after):
+                raise Failure(
+                    "inputs changed",
+                    f"The result is right, but your function changed {name}, which belongs to whoever called it. "
+                    "Make a new object, and leave the given one as it was: a list changes by `.insert`, `.append` "
+                    "or `+=`, a tensor by `x[…] = …`, `+=` or a method whose name ends in `_`.",
+                )
+
+    def picture(self, case: Case, got: Tensor, want: Tensor) -> Picture | None:
+        """Up to three rows and twelve columns, among them the first that is wrong."""
+        if got.ndim > 2:
+            return None
+        got, want = (t.detach().reshape(-1, t.shape[-1] if t.ndim else 1).double() for t in (got, want))
+        wrong = ~torch.isclose(got, want, rtol=RTOL, atol=ATOL, equal_nan=True)
+        top = 0 if wrong[:3].any() else int(wrong.any(dim=1).int().argmax())
+        left = 0 if wrong[top : top + 3, :12].any() else int(wrong[top : top + 3].any(dim=0).int().argmax())
+        columns = self.task.columns(*case.args) or [str(k) for k in range(want.shape[1])]
+        window = slice(top, top + 3), slice(left, left + 12)
+        return Picture(
+            columns=tuple(columns[window[1]]),
+            rows=tuple(f"row {k}" for k in range(len(want)))[window[0]] if len(want) > 1 else ("",),
+            got=_texts(got[window]),
+            expected=_texts(want[window]),
+            wrong=tuple(map(tuple, wrong[window].tolist())),
+            caption=f"With {case.sizes}. The sign ✗ marks a number of yours that differs.",
+        )
+
+
+RTOL, ATOL = 1e-4, 1e-5  # float32 sums, in whatever order a learner takes them
+
+_TENSOR_DUE = {
+    "a list": "Its parts are still to be joined.",
+    "a tuple": "Are there several values after `return`, or a comma at its end?",
+    "a NumPy array": "No gradient flows through NumPy: stay in PyTorch.",
+    "a number": "`.item()` leads there, and so does `float()`.",
+}
+
+
+def _not_started(task: Task) -> Failure:
+    hint = f"Replace the `...` in {task.name} with your code, run its cell, then run the check again."
+    return Failure("not started", hint)
+
+
+def _unsteady() -> Failure:
+    return Failure(
+        "not deterministic",
+        "Called twice with equal inputs, your function gives two different answers. Something in it is random "
+        "(noise, dropout, memory never filled), or remembers the call before.",
+        known=True,
+    )
+
+
+def _is_stub(fn: Callable) -> bool:
+    """Whether the function's body is nothing but a docstring and `...`."""
+    code = getattr(inspect.unwrap(fn), "__code__", None)
+    idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
+    return code is not None and all(step.opname in idle for step in dis.get_instructions(code))
+
+
+def _kind(value) -> str:
+    names = {"NoneType": "None", "ndarray": "a NumPy array", "int": "a number", "float": "a number"}
+    name = type(value).__name__
+    return names.get(name, f"a {name[0].lower()}{name[1:]}")
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _is_float(value) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _as_tensor(value) -> Tensor:
+    return value.detach() if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64).reshape(-1)
+
+
+def _equal(a: Tensor, b: Tensor, rtol: float = RTOL) -> bool:
+    """Shape before value: nothing is broadcast."""
+    if a.shape != b.shape:
+        return False
+    return torch.allclose(a.detach().double(), b.detach().double(), rtol=rtol, atol=ATOL, equal_nan=True)
+
+
+def _same(a, b) -> bool:
+    if isinstance(a, list | tuple):
+        return type(a) is type(b) and len(a) == len(b) and all(map(_same, a, b))
+    return torch.equal(a, b) if isinstance(a, Tensor) else a == b
+
+
+def _texts(rows: Tensor) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(f"{x:.4g}" for x in row) for row in rows.tolist())
+
+
+def _gradients_of(fn: Callable) -> Callable:
+    """Make a function that gives the gradients of fn's result, unevenly weighted, in its float inputs."""
+
+    def track(value):
+        return value.clone().requires_grad_() if _is_float(value) else value
+
+    def gradients(*args):
+        args = [[track(v) for v in arg] if isinstance(arg, list) else track(arg) for arg in args]
+        tensors = [v for arg in args for v in (arg if isinstance(arg, list) else [arg]) if _is_float(v)]
+        out = fn(*args)
+        if not out.requires_grad:
+            return None
+        weights = torch.linspace(-1.0, 2.0, out.numel()).to(out).reshape(out.shape)
+        return torch.autograd.grad((out * weights).sum(), tensors, allow_unused=True)
+
+    return gradients
+
+
+def _where(error: BaseException | None, says: str = "") -> str:
+    line = _guard.learners_line(error) if error is not None else None
+    at = f"line {line[0]} of your code: {line[1][:120]}" if line else ""
+    return "\n".join(part for part in (at, says) if part)
+
+
+def _too_long(outcome: _guard.Outcome) -> str:
+    who = "you stopped it" if outcome.stopped == "reader" else "it was stopped"
+    hint = (
+        f"Your function had been running for {outcome.seconds:.0f} s when {who}. On inputs this small it should end "
+        "at once: look for a loop whose end never comes. If it needs time to compile, raise `check.SECONDS`."
+    )
+    if outcome.alive:
+        hint += " It couldn't be made to stop and still runs: Kernel → Restart frees the processor."
+    return hint
+
+
+def _explain(error: BaseException, task: Task, args: tuple) -> Failure:
+    """The Failure that an exception in a learner's function amounts to: their line, and the usual cause."""
+    text = re.sub(r"^\[enforce fail.*?\] err == 0\. ", "", str(error).strip().split("\n")[0])
+    where = _where(error, f"{type(error).__name__}: {text[:240]}".rstrip(": "))
+    if type(error) is NotImplementedError and "raise" in where.split("\n")[0]:
+        return _not_started(task)
+    cause = next(c for c in CAUSES if isinstance(error, c.errors) and re.search(c.pattern, text))
+    known = cause.code in ("too much memory", "calls exit", "calls itself without end")
+    return Failure(cause.code, cause.hint, where, inputs=args, known=known)

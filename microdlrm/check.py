@@ -1,0 +1,130 @@
+"""Checks of the exercises: hand over your function, get a verdict that names the mistake.
+
+    verdict = check.dot_interaction(dot_interaction)
+    verdict.passed, verdict.mistake, verdict.hint
+
+A check calls your function on small inputs and takes it step by step: does it run, does it return what is due,
+dtype, shape, values, gradients, other sizes, the same answer twice, inputs untouched. It stops at the first step
+that fails. A function whose body is still `...` is "not started", which is no error.
+
+The right answers and the mistakes that a check recognises are in `_small_exercises` and `_dot_exercise`, written
+in plain loops, apart from the rest of the package. Don't open them before you have tried.
+"""
+
+from collections.abc import Callable
+
+from microdlrm import _dot_exercise as dot
+from microdlrm import _small_exercises as small
+from microdlrm._judge import judge
+from microdlrm._verdict import Verdict
+
+SECONDS = 10.0  # how long all of one check may take
+
+
+def smoothed_mean(fn: Callable) -> Verdict:
+    """Check `smoothed_mean(sums, counts, prior, k)`: means pulled towards a prior, (n,) float32.
+
+    sums (n,) and counts (n,) float32, prior and k numbers -> (sums + k * prior) / (counts + k).
+    """
+    return judge(small.SMOOTHED_MEAN, fn, SECONDS)
+
+
+def leave_one_out_mean(fn: Callable) -> Verdict:
+    """Check `leave_one_out_mean(groups, values, prior)`: each row gets the mean of its group's other rows.
+
+    groups (N,) int64, values (N,) float32, prior a number -> (N,) float32; the prior where there is no other row.
+    """
+    return judge(small.LEAVE_ONE_OUT_MEAN, fn, SECONDS)
+
+
+def offsets_from_lengths(fn: Callable) -> Verdict:
+    """Check `offsets_from_lengths(lengths)`: where each bag starts.
+
+    lengths (B,) int64, how many ids each bag has -> (B,) int64, the first of them 0.
+    """
+    return judge(small.OFFSETS_FROM_LENGTHS, fn, SECONDS)
+
+
+def embedding_bag(fn: Callable) -> Verdict:
+    """Check `embedding_bag(weight, indices, offsets)`: the sum of each bag's rows.
+
+    weight (R, d) float32, indices (L,) int64, offsets (B,) int64 -> (B, d); an empty bag is a zero vector.
+    """
+    return judge(small.EMBEDDING_BAG, fn, SECONDS)
+
+
+def mlp_cost(fn: Callable) -> Verdict:
+    """Check `mlp_cost(widths)` -> (parameters, FLOPs per sample) of an MLP with biases, forward.
+
+    widths, a tuple such as (16, 8, 8), the input first. A multiply-add counts as 2 FLOPs, biases and activations
+    as none, as in `torch.utils.flop_counter`: a layer from n to m costs 2nm.
+    """
+    return judge(small.MLP_COST, fn, SECONDS)
+
+
+def stable_logloss(fn: Callable) -> Verdict:
+    """Check `stable_logloss(logits, y)`: the mean binary cross-entropy, a scalar, finite however large the logits.
+
+    logits (B, 1) float32, y (B, 1) float32 of 0 and 1 -> () float32.
+    """
+    return judge(small.STABLE_LOGLOSS, fn, SECONDS)
+
+
+def interaction_width(fn: Callable) -> Verdict:
+    """Check `interaction_width(n_tables, m_spa, d, kind)`: the input width of the top MLP, a whole number.
+
+    kind is "concat" (d + n_tables * m_spa) or "dot" (d + n(n-1)/2 with n = 1 + n_tables).
+    """
+    return judge(small.INTERACTION_WIDTH, fn, SECONDS)
+
+
+def dot_interaction(fn: Callable) -> Verdict:
+    """Check `dot_interaction(x_dense, x_sparse)`: the dense vector, then every pair's dot product.
+
+    x_dense (B, d) and x_sparse, a list of at least one (B, d), float32 -> (B, d + n(n-1)/2), n = 1 + len(x_sparse):
+    [x_dense | v_i . v_j for i < j, i before j], v = [x_dense, *x_sparse].
+    """
+    return judge(dot.DOT_INTERACTION, fn, SECONDS)
+
+
+def dot_interaction_itself(fn: Callable) -> Verdict:
+    """Check `dot_interaction_itself(x_dense, x_sparse)`: as `dot_interaction`, each vector's own product kept.
+
+    -> (B, d + n(n+1)/2): [x_dense | v_i . v_j for i <= j, i before j].
+    """
+    return judge(dot.DOT_INTERACTION_ITSELF, fn, SECONDS)
+
+
+def low_rank_cross(fn: Callable) -> Verdict:
+    """Check `low_rank_cross(x0, x, U, V, b)`: one low-rank cross layer of DCN-v2 (Wang et al. 2021, section 3.2).
+
+    x0 and x (B, w), U and V (w, r), b (w,) -> (B, w): for each row, x0 * (U Vᵀ x + b) + x, with * by element.
+    """
+    return judge(dot.LOW_RANK_CROSS, fn, SECONDS)
+
+
+def auc_from_ranks(fn: Callable) -> Verdict:
+    """Check `auc_from_ranks(scores, labels)`: the share of (click, non-click) pairs that are ranked right.
+
+    scores (N,) float32, labels (N,) float32 of 0 and 1, both present -> a number; a tie counts half.
+    """
+    return judge(small.AUC_FROM_RANKS, fn, SECONDS)
+
+
+# The function that a task asks for bears the task's name; two names may share a check.
+TASKS: dict[str, Callable[[Callable], Verdict]] = {
+    fn.__name__: fn
+    for fn in (
+        smoothed_mean,
+        leave_one_out_mean,
+        offsets_from_lengths,
+        embedding_bag,
+        mlp_cost,
+        stable_logloss,
+        interaction_width,
+        dot_interaction,
+        dot_interaction_itself,
+        low_rank_cross,
+        auc_from_ranks,
+    )
+} | {"dot_interaction_slow": dot_interaction}

@@ -116,19 +116,21 @@ def split(data: MovieLens, how: str = "random", fractions=(0.8, 0.1, 0.1), seed:
     )
 
 
-def prepare(data: MovieLens, train: np.ndarray, seed: int = 0) -> Clicks:
+def prepare(data: MovieLens, train: np.ndarray, seed: int = 0, folds: int = FOLDS) -> Clicks:
     """Features of all ratings, whose statistics come from the rows `train` alone.
 
     A training row's own label must not reach its own features either, or the model learns to read it there
     instead of predicting it. So the training rows are dealt into 10 folds, and each fold's statistics come from
     the other nine (Micci-Barreca 2001 for smoothed means as features; Kaufman et al. 2012 for the leak).
+    `folds=1` deals them into one, which sees itself: for the chapter that shows why not.
     """
     user, movie = _positions(data)
-    fold = np.full(len(user), FOLDS)  # the held-out rows: fold 10, served by all of `train`
-    fold[train] = np.random.default_rng(seed).permutation(len(train)) % FOLDS
+    fold = np.full(len(user), folds)  # the held-out rows: a fold of their own, served by all of `train`
+    fold[train] = np.random.default_rng(seed).permutation(len(train)) % folds
     statistics = np.empty((len(user), 7))
-    for f in range(FOLDS + 1):
-        statistics[fold == f] = _statistics(data, train[fold[train] != f], user[fold == f], movie[fold == f])
+    for f in range(folds + 1):
+        known = train if folds == 1 else train[fold[train] != f]
+        statistics[fold == f] = _statistics(data, known, user[fold == f], movie[fold == f])
 
     in_genre = _in_genre(data)[movie]  # (N, 19)
     dense = np.column_stack(
@@ -144,20 +146,24 @@ def prepare(data: MovieLens, train: np.ndarray, seed: int = 0) -> Clicks:
     return _clicks(data, dense)
 
 
-def seed_features(data: MovieLens) -> Clicks:
+def seed_features(data: MovieLens, train: np.ndarray | None = None) -> Clicks:
     """The original 16 features, *with their leak*: the user's mean and count over all ratings, held out or not.
 
-    age (z-score), male, user mean, user count, and the first 12 genre flags. For the chapters that show the leak.
+    age (z-score), male, user mean, user count, and the first 12 genre flags. For the chapters that show the leak:
+    `train` names the rows whose ratings may be used, which closes it; a user without any gets their overall mean.
     """
     user, movie = _positions(data)
     rating = data.ratings["rating"].to_numpy()
-    count = np.bincount(user)
+    known = np.arange(len(rating)) if train is None else train
+    count = np.bincount(user[known], minlength=len(data.users))
+    total = np.bincount(user[known], rating[known], minlength=len(data.users))
+    mean = np.where(count > 0, total / np.maximum(count, 1), rating[known].mean())
     age = data.users["age"].to_numpy()
     dense = np.column_stack(
         [
             ((age - age.mean()) / age.std())[user],
             data.users["gender"].to_numpy()[user] == "M",
-            ((np.bincount(user, rating) / count - 3) / 2)[user],
+            ((mean - 3) / 2)[user],
             (count / count.max())[user],
             _in_genre(data)[movie, :12],
         ]

@@ -1,4 +1,4 @@
-"""python -m microdlrm fetch | train: the course's commands."""
+"""python -m microdlrm fetch | train | ceilings | bench: the course's commands."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ import torch
 def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m microdlrm", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    for add in (_add_fetch, _add_train):
+    for add in (_add_fetch, _add_train, _add_ceilings, _add_bench):
         add(commands)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # the models are too small to share: a second thread costs more than it brings
@@ -62,6 +62,35 @@ def _train(options):
         print("\nmedian [lowest, highest] on the test rows:")
         for name in training.Metrics._fields:
             print(f"  {name:9} {table[name].median():.4f} [{table[name].min():.4f}, {table[name].max():.4f}]")
+
+
+def _add_ceilings(commands):
+    command = commands.add_parser("ceilings", help="measure what this machine can do at best (under 15 s)")
+    command.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
+    command.set_defaults(run=_ceilings)
+
+
+def _ceilings(options):
+    from microdlrm import bench
+
+    ceilings = bench.ceilings()
+    print(json.dumps(ceilings.json()) if options.json else ceilings)
+
+
+def _add_bench(commands):
+    command = commands.add_parser("bench", help="measure the package's headline ratios (under two minutes)")
+    command.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
+    command.set_defaults(run=_bench)
+
+
+def _bench(options):
+    from microdlrm import headlines
+
+    results = headlines.headlines()
+    if options.json:
+        print(json.dumps({name: headline.ratio.median for name, headline in results.items()}))
+    else:
+        print(headlines.table(results))
 
 
 if __name__ == "__main__":

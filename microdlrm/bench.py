@@ -283,9 +283,7 @@ def expect(
         )
     holds = (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
     bounds = " and ".join(
-        f"{words} {bound:g}"
-        for words, bound in (("at least", at_least), ("at most", at_most))
-        if bound is not None
+        f"{words} {bound:g}" for words, bound in (("at least", at_least), ("at most", at_most)) if bound is not None
     )
     if not holds:
         raise AssertionError(f"{what}: expected {bounds}, measured {ratio if holds else value:.3g} here")

@@ -17,6 +17,7 @@ from microdlrm.inputs import check_inputs
 from microdlrm.model import MicroDLRM
 
 HUGE_PAGE = 2 * 2**20  # bytes, on x86-64 and most others
+SMALL = 2**16  # numbers that the allocator keeps at hand, rather than give them back to the system
 
 
 def freeze(model: MicroDLRM) -> Callable[[Tensor, Sequence[Tensor], Sequence[Tensor]], Tensor]:
@@ -24,14 +25,15 @@ def freeze(model: MicroDLRM) -> Callable[[Tensor, Sequence[Tensor], Sequence[Ten
 
     It holds copies: training `model` afterwards doesn't change it. A bag of one id is a row, so it is fetched
     and not summed. No module stands between two operators, no graph is kept, activations overwrite their
-    input, and large tables lie in huge pages where the system has them. Raises what the model raises, but it
-    looks for the reason only once something has gone wrong.
+    input, hidden layers have buffers of their own (so it isn't for two threads at once), and large tables lie
+    in huge pages where the system has them. Raises what the model raises, but looks for the reason only once
+    something has gone wrong.
     """
     model = copy.deepcopy(model)
     for table in model.emb_l:
         table.weight.data = _in_huge_pages(table.weight.data)
     tables = [table.weight.detach() for table in model.emb_l]
-    bottom, top = _layers(model.bot_l), _layers(model.top_l)
+    bottom, top = _Layers(model.bot_l), _Layers(model.top_l)
     one_id_a_bag = torch.arange(4096)
 
     def is_row(ids: Tensor, offsets: Tensor, batch: int) -> bool:
@@ -54,8 +56,8 @@ def freeze(model: MicroDLRM) -> Callable[[Tensor, Sequence[Tensor], Sequence[Ten
                 F.embedding_bag(ids, table, offsets, mode="sum")  # (B, m_spa)
                 for table, (ids, offsets) in zip(tables, bags, strict=True)
             ]
-        z = model.interaction(_forward(dense_x, bottom).relu_(), x_sparse)  # (B, width)
-        return _forward(z, top).sigmoid_()  # (B, 1)
+        z = model.interaction(bottom(dense_x).relu_(), x_sparse)  # (B, width)
+        return top(z).sigmoid_()  # (B, 1)
 
     @torch.inference_mode()
     def predict(dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]) -> Tensor:
@@ -68,18 +70,32 @@ def freeze(model: MicroDLRM) -> Callable[[Tensor, Sequence[Tensor], Sequence[Ten
     return predict
 
 
-def _forward(x: Tensor, layers: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """An MLP without its last activation: (B, a) -> (B, z)."""
-    for layer, (weight, bias) in enumerate(layers):
-        # With addmm the bias is first copied into every row of the result: an extra trip through memory.
-        x = torch.mm(x.relu_() if layer else x, weight).add_(bias)
-    return x
+class _Layers:
+    """A frozen MLP without its last activation: (B, a) -> (B, z).
 
+    Its hidden layers write into two buffers in turn. Fresh memory of that size would come from the system on
+    every call, and its pages be zeroed one fault after another.
+    """
 
-def _layers(layers: nn.Sequential) -> list[tuple[Tensor, Tensor]]:
-    """Weights (a, b), ready to be multiplied from the right, and biases (b,) of the linear layers."""
-    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    return [(layer.weight.detach().t(), layer.bias.detach()) for layer in linear]
+    def __init__(self, layers: nn.Sequential):
+        linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+        # Weights (a, b), to be multiplied from the right, and biases (b,).
+        self.layers = [(layer.weight.detach().t(), layer.bias.detach()) for layer in linear]
+        self.buffers = [linear[0].weight.new_empty(0) for _ in range(2)]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        *hidden, (last_weight, last_bias) = self.layers
+        for layer, (weight, bias) in enumerate(hidden):
+            # With addmm the bias is first copied into every row of the result: an extra trip through memory.
+            x = torch.mm(x, weight, out=self._buffer(layer % 2, len(x), weight.shape[1])).add_(bias).relu_()
+        return torch.addmm(last_bias, x, last_weight)
+
+    def _buffer(self, which: int, rows: int, width: int) -> Tensor | None:
+        if rows * width < SMALL:
+            return None
+        if self.buffers[which].numel() < rows * width:
+            self.buffers[which] = self.buffers[which].new_empty(rows * width)
+        return self.buffers[which][: rows * width].view(rows, width)
 
 
 def _in_huge_pages(table: Tensor) -> Tensor:

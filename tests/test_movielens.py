@@ -51,6 +51,7 @@ def test_users_are_the_published_ones(data):
     assert users.gender.value_counts().to_dict() == {"M": 670, "F": 273}
     assert users.occupation.nunique() == 21
     assert (users.age.min(), users.age.max()) == (7, 73)
+    assert [str(dtype) for dtype in users.dtypes] == ["int64", "int64", "str", "str", "str"]
     assert users.zip_code[7] == "05201"  # the leading zero of user 8 is kept
     assert not users.isna().any(axis=None)
 
@@ -63,6 +64,8 @@ def test_movies_are_the_published_ones(data):
     assert movies.duplicated(["title", "year"]).sum() == 18
     assert movies.title[1633] == "Á köldum klaka (Cold Fever)"
     assert len(GENRES) == 19
+    assert list(GENRES) == ["unknown", *sorted(GENRES[1:])]  # the order of u.genre, and so of u.item's flags
+    assert [str(dtype) for dtype in data.movies.dtypes] == ["int64", "str", "Int64", "object"]
     counts = movies.genres.explode().value_counts()
     assert set(counts.index) == set(GENRES)
     assert (counts["Drama"], counts["Fantasy"], counts["unknown"]) == (725, 22, 2)

@@ -1,0 +1,97 @@
+# make book   execute the notebooks, render the book
+# make test   lint, unit tests, every notebook as a test
+# Both set up what they need and redo only what changed. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+READY  := $(VENV)/ready
+BOOK   := _build/html/index.html
+
+PACKAGE   := $(wildcard microdlrm/*.py)
+NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
+PROSE     := $(wildcard book/*.* book/*/*.*) _config.yml _toc.yml
+TESTS     := $(wildcard tests/*.py tests/*/*.py)
+
+# One thread: what the course times is then the model, not how threads share the machine.
+export OMP_NUM_THREADS := 1
+# The kernel is this environment's own, whatever kernel called "python3" you have installed elsewhere.
+export JUPYTER_PREFER_ENV_PATH := 1
+unexport JUPYTER_PATH PYTHONPATH PYTHONHOME
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DELETE_ON_ERROR:
+.PHONY: help install data book test lint lab clean
+
+help:
+	@echo "make book      execute the notebooks, render the book ($(BOOK))"
+	@echo "make test      ruff, the unit tests, and every notebook as a test"
+	@echo "make lab       JupyterLab, on the first chapter"
+	@echo "make install   only the environment, in $(VENV)"
+	@echo "make data      only the data set, in data/movielens"
+	@echo "make clean     remove what building and testing left; keeps $(VENV) and the data"
+	@echo "PYTHON=python3.12 make ...   use another Python (3.11 or later)"
+
+# --- the set-up -----------------------------------------------------------------------------------------
+
+install: $(READY)
+
+$(READY): requirements.txt constraints.txt pyproject.toml
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo "There is no '$(PYTHON)' here. Install Python 3.11 or later, or name it: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "'$(PYTHON)' is `$(PYTHON) --version 2>&1`; the course needs 3.11 or later."; \
+	  echo "Name a newer one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
+	  rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
+	$(RUN) -m pip install -r requirements.txt -c constraints.txt
+	@touch $@
+
+data: $(READY)
+	@$(RUN) -m microdlrm fetch
+
+# --- the book -------------------------------------------------------------------------------------------
+
+book: $(BOOK)
+	@echo
+	@echo "The book is built. Open this page:"
+	@echo "  $(CURDIR)/$(BOOK)"
+
+# Every page is rendered anew, so that a warning on an unchanged page is seen too; executed notebooks are cached.
+$(BOOK): $(NOTEBOOKS) $(PROSE) tests/rendered_book.py _build/cache-valid | data
+	rm -rf _build/html _build/.doctrees
+	$(VENV)/bin/jupyter-book build . -W -n --keep-going
+	$(RUN) tests/rendered_book.py _build/html
+	@touch $@
+
+# The cache compares the cells of a notebook, not the package that they import.
+_build/cache-valid: $(PACKAGE) $(READY)
+	rm -rf _build/.jupyter_cache
+	@mkdir -p _build && touch $@
+
+# --- the tests ------------------------------------------------------------------------------------------
+
+test: lint _build/unit-tests.passed $(NOTEBOOKS:notebooks/%.ipynb=_build/nbval/%.passed)
+	@echo
+	@echo "Everything passes: ruff, the unit tests, and $(words $(NOTEBOOKS)) notebooks."
+
+lint: $(READY)
+	$(RUN) -m ruff check .
+
+_build/unit-tests.passed: $(TESTS) $(PACKAGE) $(NOTEBOOKS) $(PROSE) README.md Makefile requirements.txt | data
+	$(RUN) -m pytest
+	@mkdir -p $(@D) && touch $@
+
+_build/nbval/%.passed: notebooks/%.ipynb $(PACKAGE) $(READY) | data
+	$(RUN) -m pytest -c tests/nbval.ini --rootdir . $<
+	@mkdir -p $(@D) && touch $@
+
+# --- reading and writing --------------------------------------------------------------------------------
+
+lab: data
+	$(RUN) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" notebooks/01_clicks.ipynb
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,106 @@
+"""Check the rendered book: `python tests/rendered_book.py _build/html`, the last step of `make book`.
+
+A page may load nothing from the network, every local link and every file it names must exist, and every
+picture must have a text alternative. Sphinx checks the links that it made itself; the ones in HTML, in
+notebooks' outputs and in styles are ours to check.
+"""
+
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+LOADING = {  # what a browser fetches without being asked
+    ("script", "src"), ("link", "href"), ("img", "src"), ("source", "src"), ("iframe", "src"), ("embed", "src"),
+    ("video", "src"), ("audio", "src"), ("object", "data"), ("image", "href"), ("use", "href"),
+    ("use", "xlink:href"), ("image", "xlink:href"),
+}  # fmt: skip
+STYLE_URL = re.compile(r"""(?:@import\s+(?:url\()?|url\()\s*["']?([^"')\s;]+)""")
+SCRIPT_URL = re.compile(r"""(?:\bimport\s*\(?|\bfetch\(|\.src\s*=)\s*["'](https?:)?//""")
+
+
+class Page(HTMLParser):
+    """What one page loads, links to and names, and which pictures on it say nothing."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.loads, self.links, self.ids, self.mute = [], [], set(), []
+        self.inside = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.inside = tag if tag in ("script", "style") else None
+        if values.get("id"):
+            self.ids.add(values["id"])
+        if tag == "a" and values.get("name"):
+            self.ids.add(values["name"])
+        for name, value in attributes:
+            if (tag, name) in LOADING and value and values.get("rel") not in ("canonical", "next", "prev", "alternate"):
+                self.loads.append(value)
+            if name == "style" and value:
+                self.loads += STYLE_URL.findall(value)
+        if tag == "a" and values.get("href"):
+            self.links.append(values["href"])
+        if tag == "img" and not values.get("alt", "").strip() and values.get("role") != "presentation":
+            self.mute.append(values.get("src"))
+        if tag == "figure" or (tag == "svg" and values.get("role") == "img"):
+            return
+        if values.get("role") == "img" and not (values.get("aria-label") or values.get("aria-labelledby")):
+            self.mute.append(f"<{tag} role=img>")
+
+    def handle_endtag(self, tag):
+        self.inside = None
+
+    def handle_data(self, data):
+        if self.inside == "style":
+            self.loads += STYLE_URL.findall(data)
+        if self.inside == "script" and SCRIPT_URL.search(data):
+            self.loads.append(SCRIPT_URL.search(data).group())
+
+
+def is_remote(url):
+    """Whether a browser would go to the network for `url`."""
+    return urlsplit(url).scheme in ("http", "https", "ws", "wss") or url.startswith("//")
+
+
+def problems(root):
+    """One line for each thing wrong with the book in the folder `root`."""
+    pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(root.rglob("*.html"))}
+    pages = {path: page for path, page in pages.items() if "_static" not in path.relative_to(root).parts}
+    if not pages:
+        yield f"{root}: no page here"
+    for path, page in pages.items():
+        where = path.relative_to(root)
+        for url in page.loads:
+            if is_remote(url):
+                yield f"{where}: loads {url} from the network"
+        for picture in page.mute:
+            yield f"{where}: no text alternative for {picture}"
+        for url in page.links + page.loads:
+            parts = urlsplit(url)
+            if parts.scheme or parts.netloc or url.startswith("//") or url.startswith("data:"):
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if not target.exists():
+                yield f"{where}: {url} leads nowhere"
+            elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids | {"top"}:
+                yield f"{where}: {url}: the page is there, the place isn't"
+    for path in sorted(root.glob("_static/**/*.css")):
+        for url in STYLE_URL.findall(path.read_text(encoding="utf-8")):
+            if is_remote(url):
+                yield f"{path.relative_to(root)}: loads {url} from the network"
+
+
+def main(arguments):
+    root = Path(arguments[0] if arguments else "_build/html").resolve()
+    found = list(problems(root))
+    print("\n".join(found), file=sys.stderr)
+    if not found:
+        print(f"{len(list(root.rglob('*.html')))} pages: nothing loads from the network, every link leads somewhere.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -111,9 +111,12 @@ def dot_forward(batch: int, d: int, n: int, m: int) -> Cost:
 
 
 def dot_backward(batch: int, d: int, n: int, m: int) -> Cost:
-    """With G (n, n) the gradient of V Vᵀ: G V + Gᵀ V, two products as large as the forward's: 4 B n² d FLOPs."""
+    """(G + Gᵀ) V, G (n, n) the gradient of V Vᵀ: one product as large as the forward's, 2 B n² d FLOPs.
+
+    (Autograd, left alone with V Vᵀ, computes G V + Gᵀ V: twice that.)
+    """
     return Cost(
-        flops=4 * batch * n * n * d,
+        flops=2 * batch * n * n * d,
         read=batch * (dot_width(d, n) + n * d) * FLOAT,
         written=batch * n * d * FLOAT,
     )

@@ -1,0 +1,195 @@
+"""The costs on paper against what torch counts and what tensors weigh."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from microdlrm import cost
+from microdlrm.headlines import random_batches
+from microdlrm.model import MicroDLRM
+
+SHAPES = {
+    "seed": dict(),
+    "dot": dict(m_spa=8, interaction="dot"),
+    "odd": dict(m_spa=5, num_embeddings=(7, 30), ln_bot=(3, 9, 4), ln_top=(6, 1)),
+    "one table": dict(m_spa=4, num_embeddings=(50,), ln_bot=(2, 4), ln_top=(1,), interaction="dot"),
+    "wide dot": dict(m_spa=6, num_embeddings=(9,) * 11, ln_bot=(4, 5, 6), ln_top=(12, 8, 1), interaction="dot"),
+}
+DEFAULTS = dict(m_spa=8, num_embeddings=(943, 1682, 21), ln_bot=(16, 8, 8), ln_top=(32, 16, 1))
+BATCH = 13
+
+
+@pytest.fixture(params=SHAPES.values(), ids=SHAPES)
+def shape(request):
+    return DEFAULTS | request.param
+
+
+def n_bytes(*tensors):
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def test_parameters_are_the_models(shape):
+    frame = cost.parts(BATCH, **shape).loc["forward", "parameters"]
+    model = MicroDLRM(**shape)
+    for t, table in enumerate(model.emb_l):
+        assert frame[f"table {t}"] == table.weight.numel()
+    assert frame["bottom MLP"] == sum(p.numel() for p in model.bot_l.parameters())
+    assert frame["top MLP"] == sum(p.numel() for p in model.top_l.parameters())
+    assert frame.sum() == sum(p.numel() for p in model.parameters())
+
+
+def test_flops_are_what_torch_counts(shape):
+    # With one id a bag nothing is summed, and torch, too, counts nothing for the tables.
+    frame = cost.parts(BATCH, **shape)
+    model = MicroDLRM(**shape)
+    batch = random_batches(shape, BATCH, batches=1)[0]
+    with FlopCounterMode(display=False) as forward:
+        loss = F.binary_cross_entropy_with_logits(model.logits(*batch), torch.ones(BATCH, 1))
+    assert forward.get_total_flops() == frame.loc["forward", "flops"].sum()
+    with FlopCounterMode(display=False) as backward:
+        loss.backward()
+    matrices = frame.loc["backward"].drop(index=[f"table {t}" for t in range(len(model.emb_l))])
+    assert backward.get_total_flops() == matrices["flops"].sum()
+
+
+def test_flops_by_part(shape):
+    model = MicroDLRM(**shape)
+    with FlopCounterMode(display=False) as counter:
+        model.bot_l(torch.ones(BATCH, shape["ln_bot"][0]))
+    assert counter.get_total_flops() == cost.mlp_forward(BATCH, shape["ln_bot"]).flops
+
+
+def test_seed_costs_3488_flops_a_row():
+    assert cost.parts(1).loc["forward", "flops"].sum() == 3488
+
+
+def test_bytes_of_an_mlp_are_its_tensors(shape):
+    """Forward: each linear layer's input, weights, bias and output. Backward: theirs and their gradients."""
+    model = MicroDLRM(**shape)
+    read, written, back_read, back_written = [], [], [], []
+
+    def note(layer, inputs, output):
+        read.append(n_bytes(inputs[0], layer.weight, layer.bias))
+        written.append(n_bytes(output))
+        back_read.append(n_bytes(output, inputs[0]))  # the output's gradient is as large as the output
+        back_written.append(n_bytes(layer.weight, layer.bias))
+        if inputs[0].requires_grad:
+            back_read.append(n_bytes(layer.weight))
+            back_written.append(n_bytes(inputs[0]))
+
+    for layers in (model.bot_l, model.top_l):
+        for layer in layers:
+            if isinstance(layer, torch.nn.Linear):
+                layer.register_forward_hook(note)
+    model.logits(*random_batches(shape, BATCH, batches=1)[0])
+    frame = cost.parts(BATCH, **shape)
+    mlps = ["bottom MLP", "top MLP"]
+    assert frame.loc["forward"].loc[mlps, "read"].sum() == sum(read)
+    assert frame.loc["forward"].loc[mlps, "written"].sum() == sum(written)
+    assert frame.loc["backward"].loc[mlps, "read"].sum() == sum(back_read)
+    assert frame.loc["backward"].loc[mlps, "written"].sum() == sum(back_written)
+
+
+@pytest.mark.parametrize("bag", [1, 3])
+def test_bytes_of_a_table_are_rows_ids_offsets_and_sums(bag):
+    table = torch.nn.EmbeddingBag(40, 6, mode="sum")
+    ids, offsets = torch.randint(40, (BATCH * bag,)), torch.arange(0, BATCH * bag, bag)
+    out = table(ids, offsets)
+    forward = cost.table_forward(BATCH * bag, BATCH, 6)
+    assert forward.read == n_bytes(table.weight[ids], ids, offsets)
+    assert forward.written == n_bytes(out)
+    assert forward.flops == (len(ids) - BATCH) * 6  # additions that turn bag rows into one
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_bytes_of_a_tables_gradient(sparse):
+    table = torch.nn.EmbeddingBag(40, 6, mode="sum", sparse=sparse)
+    ids, offsets = torch.randint(40, (BATCH * 3,)), torch.arange(0, BATCH * 3, 3)
+    out = table(ids, offsets)
+    out.sum().backward()
+    backward = cost.table_backward(len(ids), BATCH, 6, rows=40, sparse=sparse)
+    assert backward.read == n_bytes(out, ids, offsets)
+    gradient = table.weight.grad
+    written = (gradient._values(), gradient._indices()) if sparse else (gradient,)
+    assert backward.written == n_bytes(*written)
+
+
+@pytest.mark.parametrize("interaction", ["concat", "dot"])
+def test_bytes_of_an_interaction(interaction):
+    shape = DEFAULTS | dict(interaction=interaction)
+    vectors = [torch.ones(BATCH, 8, requires_grad=True) for _ in range(4)]
+    out = MicroDLRM(**shape).interaction(vectors[0], vectors[1:])
+    frame = cost.parts(BATCH, **shape)
+    assert frame.loc[("forward", "interaction"), "read"] == n_bytes(*vectors)
+    assert frame.loc[("forward", "interaction"), "written"] == n_bytes(out)
+    gradients = torch.autograd.grad(out, vectors, torch.ones_like(out))
+    backward = frame.loc[("backward", "interaction")]
+    if interaction == "concat":  # views of the output's gradient
+        assert len({g.untyped_storage().data_ptr() for g in gradients}) == 1
+        assert backward["bytes"] == 0
+    else:
+        assert backward["read"] == n_bytes(out, *vectors)  # the output's gradient, and the vectors again
+        assert backward["written"] == n_bytes(*gradients)
+
+
+@pytest.mark.parametrize(("optimiser", "moments"), [("sgd", 0), ("adam", 2)])
+def test_a_step_touches_the_parameters_their_gradients_and_the_state(optimiser, moments):
+    layer = torch.nn.Linear(5, 7)
+    layer(torch.ones(2, 5)).sum().backward()
+    step = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimiser](layer.parameters(), lr=0.1)
+    step.step()
+    state = [t for p in layer.parameters() for k, t in step.state[p].items() if k != "step" and t is not None]
+    assert len(state) == 2 * moments
+    on_paper = cost.step_dense(42, optimiser)
+    assert on_paper.read == n_bytes(*layer.parameters(), *(p.grad for p in layer.parameters()), *state)
+    assert on_paper.written == n_bytes(*layer.parameters(), *state)
+
+
+def test_a_sparse_step_visits_the_rows_looked_up():
+    rows, lookups, m = 500, 800, 4
+    touched = []
+    for seed in range(50):
+        ids = torch.randint(rows, (lookups,), generator=torch.Generator().manual_seed(seed))
+        table = torch.nn.EmbeddingBag(rows, m, mode="sum", sparse=True)
+        before = table.weight.detach().clone()
+        table(ids, torch.arange(lookups)).sum().backward()
+        torch.optim.SGD(table.parameters(), lr=1.0).step()
+        touched.append(int((table.weight.detach() != before).any(1).sum()))
+    mean = sum(touched) / len(touched)
+    assert cost.distinct(rows, lookups) == pytest.approx(mean, rel=0.01)
+    assert cost.step_sparse(lookups, rows, m, "sgd").written == pytest.approx(mean * m * 4, rel=0.01)
+
+
+def test_a_dense_step_grows_with_the_table_and_a_sparse_one_does_not():
+    big, bigger = (DEFAULTS | dict(num_embeddings=(rows, 10, 10)) for rows in (2**20, 2**22))
+    for sparse, grows in ((False, True), (True, False)):
+        steps = [cost.parts(64, sparse=sparse, **shape).loc[("step", "table 0"), "bytes"] for shape in (big, bigger)]
+        assert (steps[1] > 3 * steps[0]) == grows
+
+
+def test_bags_may_differ_by_table():
+    frame = cost.parts(BATCH, (1, 2.5, 4), **DEFAULTS).loc["forward"]
+    for t, bag in enumerate((1, 2.5, 4)):
+        assert frame.loc[f"table {t}", "read"] == cost.table_forward(BATCH * bag, BATCH, 8).read
+
+
+def test_total_is_the_sum():
+    forward = cost.parts(BATCH).loc["forward"]
+    total = cost.total(forward)
+    assert total["bytes"] == (forward["read"] + forward["written"]).sum()
+    assert total["intensity"] == total["flops"] / total["bytes"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (dict(interaction="max"), "'concat' or 'dot'"),
+        (dict(optimiser="lion"), "sgd, adam"),
+        (dict(bags=(1, 2)), "3 tables"),
+        (dict(interaction="dot", m_spa=4), "ends in 8"),
+    ],
+)
+def test_says_what_it_has_no_formula_for(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        cost.parts(BATCH, **wrong)

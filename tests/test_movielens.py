@@ -83,6 +83,16 @@ def test_the_two_defects_of_the_wheel_are_mended(data):
     assert not movies.title.str.contains(r"unkonwn|\(\d{4}\)|^\s|\s$").any()
 
 
+def test_data_card_names_the_hashes_and_its_script_runs(data, capsys):
+    card = (pathlib.Path(__file__).parent.parent / "data" / "README.md").read_text(encoding="utf-8")
+    for name, digest in movielens.SHA256.items():
+        assert f"| `{name}` | `{digest}` |" in card
+    exec(card.partition("```python\n")[2].partition("```")[0], {})
+    printed = capsys.readouterr().out
+    for number in "0.71 of users", "0.7426", "[25.0, 31.0, 43.0]", "0.208", "0.319", "0.24,", "0.528", "0.4739":
+        assert number in printed  # what the prose rounds
+
+
 @pytest.mark.parametrize(
     ("text", "title", "year"),
     [

@@ -11,6 +11,8 @@ import re
 import matplotlib.pyplot as plt
 from IPython.display import HTML
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 
 DENSE = "#0072B2"  # blue: dense features, the bottom MLP
 SPARSE = "#D55E00"  # vermillion: ids, bags, embedding tables
@@ -47,6 +49,11 @@ def canvas(rows: int = 1, columns: int = 1, height: float = 3.2, width: float = 
 
 def show(fig: Figure, caption: str, alt: str) -> HTML:
     """The figure as inline SVG in the page's own text colour, light or dark, with a caption and a text alternative."""
+    # Labels and legends are made outside the style: they get the page's ink here, and no white box.
+    for label in fig.findobj(lambda artist: isinstance(artist, Text) and artist.get_color() == "black"):
+        label.set_color(_INK)
+    for legend in fig.findobj(Legend):
+        legend.set_frame_on(False)
     file = io.StringIO()
     with plt.rc_context(_STYLE):
         fig.savefig(file, format="svg", metadata={"Date": None})
@@ -57,6 +64,184 @@ def show(fig: Figure, caption: str, alt: str) -> HTML:
     return HTML(
         f'<figure class="microdlrm"><div role="img" aria-label="{html.escape(alt, quote=True)}">{svg}</div>'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
+
+
+# --- Chapter 1: clicks. Training rows are grey, test rows in ink. ---
+
+
+def long_tail(ratings):
+    """Ratings of each user and of each movie, the busiest first; `ratings` has the columns user_id and item_id."""
+    fig, axes = canvas(columns=2, height=2.9)
+    said = []
+    for ax, column, name in zip(axes, ("user_id", "item_id"), ("users", "movies"), strict=True):
+        counts = ratings[column].value_counts().to_numpy()
+        steps = (counts[1:] != counts[:-1]).nonzero()[0] + 1
+        edges = [0, *steps, len(counts) - 1]
+        ax.fill_between(edges, counts[edges], 0.7, step="post", color=SPARSE, alpha=0.3, lw=0)
+        ax.step(edges, counts[edges], where="post", color=SPARSE)
+        ax.set(yscale="log", ylim=(0.7, 1000), xlim=(1, len(counts)), xlabel=f"{name}, the busiest first")
+        ax.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
+        middle = int(counts[len(counts) // 2])
+        ax.axvline(len(counts) / 2, color=NEUTRAL, ls=":")
+        ax.annotate(
+            f"the middle one: {middle}", (len(counts) / 2, middle), (8, 10), textcoords="offset points"
+        )
+        said.append(
+            f"{len(counts):,} {name}, from {counts[0]} ratings through {middle} in the middle to {counts[-1]}"
+        )
+    axes[0].set_ylabel("ratings")
+    return show(
+        fig,
+        "How many ratings each user gave and each movie got. The vertical axis is logarithmic.",
+        f"Two falling curves on a logarithmic axis. {'; '.join(said)}. The movies' curve falls far lower.",
+    )
+
+
+def splits(ratings, by_name, users=50, seed=0):
+    """When some users rated, and which of these ratings each split tests on; `by_name` maps a name to a Split."""
+    chosen = ratings.drop_duplicates("user_id")["user_id"].sample(users, random_state=seed)
+    some = ratings[ratings["user_id"].isin(chosen)]
+    row = some.groupby("user_id")["timestamp"].min().rank(method="first")
+    # One mark for what a user rated within a week: thousands of ratings within minutes would print as one.
+    days = (some["timestamp"] - ratings["timestamp"].min()) / 86400
+    place = some.assign(week=(days // 7).astype(int), y=some["user_id"].map(row))
+    fig, axes = canvas(columns=len(by_name), height=3.6, sharey=True)
+    said = []
+    for ax, (name, split) in zip(axes, by_name.items(), strict=True):
+        marks = (
+            place.assign(tested=place.index.isin(split.test))
+            .groupby(["y", "week"])["tested"]
+            .mean()
+            .reset_index()
+        )
+        ax.scatter(marks["week"], marks["y"], s=30, c=NEUTRAL, marker="s", lw=0, label="training")
+        ax.scatter(marks["week"], marks["y"], s=24 * marks["tested"], c=_INK, lw=0, label="test")
+        ax.set(title=name, xlabel="week", yticks=[])
+        ax.grid(False)
+        mixed = (
+            place.assign(tested=place.index.isin(split.test))
+            .groupby("user_id")["tested"]
+            .nunique()
+            .eq(2)
+            .sum()
+        )
+        said.append(f"{name}: {mixed} of these users have ratings on both sides")
+    axes[0].set_ylabel(f"{users} users, the newest on top")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return show(
+        fig,
+        "Who rated when: one line a user, one square a week with ratings. A dot's area is the share of them held out.",
+        f"{len(by_name)} panels with the same marks, users over weeks, along a rising diagonal: most users rate in "
+        f"one week only. {'; '.join(said)}.",
+    )
+
+
+def leaks(results):
+    """Accuracy with the leak and without; `results` has the columns split, features, seed and accuracy."""
+    order = list(dict.fromkeys(results["split"]))
+    looks = {"leaky": ("none", "statistics of all ratings"), "honest": (DENSE, "of the training rows only")}
+    fig, ax = canvas(height=0.55 * len(order) + 1.2)
+    said = []
+    for y, split in enumerate(order):
+        for (features, (fill, label)), shift in zip(looks.items(), (-0.13, 0.13), strict=True):
+            chosen = (results["split"] == split) & (results["features"] == features)
+            values = results.loc[chosen, "accuracy"]
+            where = [y + shift] * len(values)
+            ax.plot(values, where, "o", color=DENSE, mfc=fill, ms=7, alpha=0.8, label=None if y else label)
+            said.append(f"{split}, {label}: {values.min():.3f} to {values.max():.3f}")
+    ax.set(
+        yticks=range(len(order)),
+        yticklabels=order,
+        xlabel="accuracy on the test rows",
+        ylim=(-0.5, len(order) - 0.5),
+    )
+    ax.invert_yaxis()
+    fig.legend(loc="outside upper center", ncols=2)
+    return show(
+        fig,
+        "The same model with two versions of one feature, on three splits; one point a seed.",
+        f"A dot plot. {'; '.join(said)}.",
+    )
+
+
+# --- Chapter 2: embeddings ---
+
+
+def bags(values, offsets, names):
+    """The ids of some bags in one row, and where each bag starts; `names` labels the bags."""
+    ends = [*offsets[1:], len(values)]
+    fig, ax = canvas(height=1.7)
+    starts = {
+        start: [name for name, at in zip(names, offsets, strict=True) if at == start] for start in offsets
+    }
+    shade = 0
+    for position, value in enumerate(values):
+        shade += position in starts
+        ax.add_patch(plt.Rectangle((position, 0), 0.94, 1, fc=SPARSE, alpha=(0.25, 0.5)[shade % 2], lw=0))
+        ax.text(position + 0.47, 0.5, value, ha="center", va="center")
+        ax.text(position + 0.47, -0.3, position, ha="center", va="center", fontsize=9, alpha=0.7)
+    for start, here in starts.items():
+        ax.annotate("", (start + 0.06, 1), (start + 0.06, 1.5), arrowprops=dict(arrowstyle="->", color=_INK))
+        ax.text(start, 1.6, f"{start}: {', '.join(here)}", ha="left", va="bottom")
+    ax.text(-0.15, 0.5, "ids", ha="right", va="center")
+    ax.text(-0.15, -0.3, "position", ha="right", va="center", fontsize=9, alpha=0.7)
+    ax.set(xlim=(-1.2, len(values) + 0.6), ylim=(-0.5, 2.2))
+    ax.axis("off")
+    triples = zip(names, offsets, ends, strict=True)
+    said = [f"{name} starts at {start} and holds {end - start}" for name, start, end in triples]
+    return show(
+        fig,
+        "All ids in one row. An offset is the position at which a bag starts; it ends where the next one starts.",
+        f"A row of {len(values)} boxes, one an id, with an arrow where each bag starts. {'; '.join(said)}.",
+    )
+
+
+def parameter_shares(models):
+    """Where the parameters are; `models` maps a label to a MicroDLRM."""
+    fig, ax = canvas(height=0.6 * len(models) + 1.2)
+    said = []
+    for y, (label, model) in enumerate(models.items()):
+        total, left, words = sum(p.numel() for p in model.parameters()), 0.0, []
+        names, shades = ("users", "movies", "occupations", "genres"), (0.9, 0.65, 0.4, 0.25)
+        parts = [
+            (name, SPARSE, shade, table)
+            for name, shade, table in zip(names, shades, model.emb_l, strict=False)
+        ]
+        parts += [("bottom MLP", DENSE, 0.9, model.bot_l), ("top MLP", TOP, 0.9, model.top_l)]
+        for name, colour, alpha, part in parts:
+            share = sum(p.numel() for p in part.parameters()) / total
+            ax.barh(y, share, left=left, color=colour, alpha=alpha, height=0.6)
+            if share > 0.08:
+                ax.text(left + share / 2, y, f"{name}\n{share:.0%}", ha="center", va="center", fontsize=10)
+            left += share
+            words.append(f"{name} {share:.1%}")
+        said.append(f"{label}, {total:,} parameters: {', '.join(words)}")
+    handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in (SPARSE, DENSE, TOP)]
+    fig.legend(handles, ["embedding tables", "bottom MLP", "top MLP"], loc="outside upper center", ncols=3)
+    ax.set(yticks=range(len(models)), yticklabels=models, xlim=(0, 1), xticks=[])
+    ax.invert_yaxis()
+    ax.grid(False)
+    return show(fig, "Each part's share of the model's parameters.", f"Stacked bars. {'; '.join(said)}.")
+
+
+def neighbours(table):
+    """How much genre neighbours share, over what chance would give; index: ratings of the movie, one column a way."""
+    fig, ax = canvas(height=3.0)
+    said = []
+    for (name, values), (line, fill) in zip(table.items(), (("o--", "none"), ("o-", SPARSE)), strict=True):
+        ax.plot(range(len(values)), values, line, color=SPARSE, mfc=fill, label=name)
+        said.append(f"{name}: " + ", ".join(f"{v:.2f} at {at}" for at, v in values.items()))
+    ax.axhline(1, color=NEUTRAL, ls=":")
+    ax.text(len(table) - 1, 1, "chance", ha="right", va="bottom")
+    ax.set(xlabel="training ratings of the movie", ylabel="genres shared, ÷ chance")
+    ax.set_xticks(range(len(table)), table.index)
+    ax.legend(loc="upper left")
+    return show(
+        fig,
+        "How much of their genres a movie and its ten nearest neighbours share, as a multiple of what movies drawn "
+        "at random share with it.",
+        f"A line chart over the number of ratings. {'; '.join(said)}.",
     )
 
 

@@ -3,14 +3,17 @@
 N ratings, B rows in a batch. Rows are numbered as in `MovieLens.ratings`; ids count from 0.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from microdlrm.movielens import GENRES, MovieLens
+
+if TYPE_CHECKING:
+    from microdlrm.histories import History
 
 THRESHOLD = 4  # a rating of 4 or 5 counts as a click
 FOLDS = 10
@@ -75,7 +78,13 @@ class Batch(NamedTuple):
     dense_x: Tensor  # (B, 16)
     sparse_indices: list[Tensor]
     sparse_offsets: list[Tensor]
+    sparse_weights: list[Tensor | None]
     y: Tensor  # (B, 1)
+
+    @property
+    def inputs(self) -> tuple:
+        """The model's arguments: `model(*batch.inputs)`."""
+        return self[:4]
 
 
 def labels(data: MovieLens) -> np.ndarray:
@@ -176,12 +185,13 @@ def batches(
     rows: np.ndarray,
     batch_size: int,
     genres: bool = False,
+    histories: Sequence["History"] = (),
     generator: torch.Generator | None = None,
 ) -> Iterator[Batch]:
     """Mini-batches of `rows`, in order, or shuffled if a generator is given; the last one may be smaller.
 
     Rows are gathered once for the whole pass; a batch is a slice. `genres` adds the movie's genres as a fourth,
-    variable-length bag.
+    variable-length bag, `histories` (see histories.py) add one weighted bag each.
     """
     order = torch.as_tensor(rows)
     if generator is not None:
@@ -192,10 +202,11 @@ def batches(
         part = slice(start, start + batch_size)
         indices = list(ids[:, part])  # 3 times (B,)
         offsets = [one_id_a_bag[: len(indices[0])]] * len(indices)
+        bags = [(*bag, None) for bag in zip(indices, offsets, strict=True)]
         if genres:
-            genre_ids, genre_offsets = clicks.genres.take(indices[1])
-            indices, offsets = [*indices, genre_ids], [*offsets, genre_offsets]
-        yield Batch(dense[part], indices, offsets, y[part])
+            bags.append((*clicks.genres.take(indices[1]), None))
+        bags += [history.take(order[part]) for history in histories]
+        yield Batch(dense[part], *map(list, zip(*bags, strict=True)), y[part])
 
 
 def _positions(data: MovieLens) -> tuple[np.ndarray, np.ndarray]:

@@ -11,20 +11,34 @@ from torch import Tensor, nn
 
 
 def check_inputs(
-    model: nn.Module, dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]
+    model: nn.Module,
+    dense_x: Tensor,
+    sparse_indices: Sequence[Tensor],
+    sparse_offsets: Sequence[Tensor],
+    sparse_weights: Sequence[Tensor | None] | None = None,
 ):
     """Raise TypeError, ValueError or IndexError where a batch doesn't fit `model`, a MicroDLRM."""
+    if sparse_weights is None:
+        sparse_weights = [None] * len(model.reads)
     _check_dense(dense_x, model.bot_l[0])
-    for name, tensors in (("sparse_indices", sparse_indices), ("sparse_offsets", sparse_offsets)):
-        if len(tensors) != len(model.emb_l):
-            raise ValueError(f"{name} must hold one tensor a table: {len(model.emb_l)}, got {len(tensors)}")
+    bags = dict(sparse_indices=sparse_indices, sparse_offsets=sparse_offsets, sparse_weights=sparse_weights)
+    for name, tensors in bags.items():
+        if len(tensors) != len(model.reads):
+            raise ValueError(
+                f"{name} must hold one tensor for each bag that the model reads: {len(model.reads)}, got {len(tensors)}"
+            )
     seen = None
-    for t, (table, ids, offsets) in enumerate(zip(model.emb_l, sparse_indices, sparse_offsets, strict=True)):
-        _check_ids(t, ids, table.num_embeddings)
-        # Tables with one id a bag usually share one tensor of offsets: looking at it once is enough.
+    for b, (t, ids, offsets, weights) in enumerate(zip(model.reads, *bags.values(), strict=True)):
+        _check_ids(b, t, ids, model.emb_l[t].num_embeddings)
+        # Bags of one id usually share one tensor of offsets: looking at it once is enough.
         if seen != (id(offsets), len(ids)):
-            _check_offsets(t, offsets, ids, batch_size=len(dense_x))
+            _check_offsets(b, offsets, ids, batch_size=len(dense_x))
             seen = (id(offsets), len(ids))
+        if weights is not None and (weights.shape != ids.shape or weights.dtype != dense_x.dtype):
+            raise ValueError(
+                f"sparse_weights[{b}] must weigh each of the {len(ids)} ids, {dense_x.dtype}, "
+                f"got shape {tuple(weights.shape)}, {weights.dtype}"
+            )
 
 
 def _check_dense(dense_x: Tensor, first: nn.Linear):
@@ -49,8 +63,8 @@ def _check_dense(dense_x: Tensor, first: nn.Linear):
         )
 
 
-def _check_ids(t: int, ids: Tensor, rows: int):
-    name = f"sparse_indices[{t}]"
+def _check_ids(b: int, t: int, ids: Tensor, rows: int):
+    name = f"sparse_indices[{b}]"
     _check_vector(name, ids)
     if len(ids) == 0:
         return
@@ -63,11 +77,11 @@ def _check_ids(t: int, ids: Tensor, rows: int):
         )
 
 
-def _check_offsets(t: int, offsets: Tensor, ids: Tensor, batch_size: int):
-    name = f"sparse_offsets[{t}]"
+def _check_offsets(b: int, offsets: Tensor, ids: Tensor, batch_size: int):
+    name = f"sparse_offsets[{b}]"
     _check_vector(name, offsets)
     if offsets.dtype != ids.dtype:
-        raise TypeError(f"{name} is {offsets.dtype} and sparse_indices[{t}] {ids.dtype}: give both one dtype")
+        raise TypeError(f"{name} is {offsets.dtype} and sparse_indices[{b}] {ids.dtype}: give both one dtype")
     if len(offsets) != batch_size:
         raise ValueError(
             f"{name} must hold one start for each of the {batch_size} rows of dense_x, got {len(offsets)} "
@@ -75,7 +89,7 @@ def _check_offsets(t: int, offsets: Tensor, ids: Tensor, batch_size: int):
         )
     if batch_size == 0:
         if len(ids):
-            raise ValueError(f"sparse_indices[{t}] holds {len(ids)} ids, but the batch has no rows for them")
+            raise ValueError(f"sparse_indices[{b}] holds {len(ids)} ids, but the batch has no rows for them")
         return
     if (first := offsets[0].item()) != 0:
         raise ValueError(f"{name} must start at 0, it starts at {first}: offsets are positions, not lengths")
@@ -87,7 +101,7 @@ def _check_offsets(t: int, offsets: Tensor, ids: Tensor, batch_size: int):
         )
     if (last := offsets[-1].item()) > len(ids):
         raise ValueError(
-            f"{name} ends at {last}, past the end of sparse_indices[{t}], which holds {len(ids)} ids: "
+            f"{name} ends at {last}, past the end of sparse_indices[{b}], which holds {len(ids)} ids: "
             f"a bag must start where there still are ids, or, if it is empty, right behind them"
         )
 

@@ -5,7 +5,7 @@
     bags of ids ─ embedding tables ┘
 
 Shapes: B rows in a batch, d the bottom MLP's output width, m_spa the width of an embedding row,
-n = 1 + the number of tables: the vectors that meet in the interaction.
+n = 1 + the number of bags, as a rule one a table: the vectors that meet in the interaction.
 """
 
 from collections.abc import Callable, Sequence
@@ -87,6 +87,8 @@ class MicroDLRM(nn.Module):
     ln_bot          widths of the bottom MLP, the input first
     ln_top          widths of the top MLP's layers; its input width follows from the interaction
     interaction     "concat", "dot", or a callable (x_dense (B, d), x_sparse [(B, m_spa), ...]) -> (B, width)
+    reads           which table each bag of the input reads; one bag a table, in order, if not given. An id and its
+                    history share a table: reads=(0, 1, 2, 1) looks up a fourth bag in table 1
     init            standard deviation of the embedding rows at the start. PyTorch's own is 1.0, and a dot
                     product of two such rows starts with a spread of sqrt(m_spa): the top MLP drowns in noise
                     before anything is learnt. Small rows start every pair near zero.
@@ -102,6 +104,7 @@ class MicroDLRM(nn.Module):
         ln_bot: Sequence[int] = (16, 8, 8),
         ln_top: Sequence[int] = (32, 16, 1),
         interaction: str | Interaction = "concat",
+        reads: Sequence[int] | None = None,
         init: float = 0.05,
         sparse: bool = False,
     ):
@@ -121,30 +124,38 @@ class MicroDLRM(nn.Module):
         )
         for table in self.emb_l:
             nn.init.normal_(table.weight, std=init)
+        self.reads = tuple(range(len(num_embeddings)) if reads is None else reads)
+        if not all(0 <= t < len(num_embeddings) for t in self.reads):
+            raise ValueError(f"reads must number tables from 0 to {len(num_embeddings) - 1}, got {self.reads}")
         self.bot_l = mlp(ln_bot, last=nn.ReLU())
         self.top_l = mlp([self._interaction_width(ln_bot[-1], m_spa), *ln_top], last=nn.Sigmoid())
 
-    def forward(
-        self, dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]
-    ) -> Tensor:
+    def forward(self, dense_x, sparse_indices, sparse_offsets, sparse_weights=None) -> Tensor:
         """Click probabilities (B, 1). Arguments and errors as in `logits`."""
-        return torch.sigmoid(self.logits(dense_x, sparse_indices, sparse_offsets))  # (B, 1)
+        return torch.sigmoid(self.logits(dense_x, sparse_indices, sparse_offsets, sparse_weights))  # (B, 1)
 
     def logits(
-        self, dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]
+        self,
+        dense_x: Tensor,
+        sparse_indices: Sequence[Tensor],
+        sparse_offsets: Sequence[Tensor],
+        sparse_weights: Sequence[Tensor | None] | None = None,
     ) -> Tensor:
         """Log-odds of a click (B, 1): what a loss should be given, exact where a probability rounds to 1.
 
         dense_x         (B, ln_bot[0]) floats
-        sparse_indices  one tensor a table: the ids of all bags, one bag after another
-        sparse_offsets  one tensor (B,) a table: where each bag starts; an empty bag is a zero vector
+        sparse_indices  one tensor for each of `reads`: the ids of all bags, one bag after another
+        sparse_offsets  one tensor (B,) for each: where each bag starts; an empty bag is a zero vector
+        sparse_weights  what each id's row is multiplied by before the sum; None: by one
 
         Raises TypeError or ValueError for inputs that don't fit, IndexError for an id outside its table.
         """
-        check_inputs(self, dense_x, sparse_indices, sparse_offsets)
+        if sparse_weights is None:
+            sparse_weights = [None] * len(self.reads)
+        check_inputs(self, dense_x, sparse_indices, sparse_offsets, sparse_weights)
         x_dense = self.bot_l(dense_x)  # (B, d)
-        bags = zip(self.emb_l, sparse_indices, sparse_offsets, strict=True)
-        x_sparse = [table(ids, offsets) for table, ids, offsets in bags]  # n - 1 times (B, m_spa)
+        bags = zip(self.reads, sparse_indices, sparse_offsets, sparse_weights, strict=True)
+        x_sparse = [self.emb_l[t](ids, offsets, weights) for t, ids, offsets, weights in bags]  # n - 1 times (B, m_spa)
         z = self.interaction(x_dense, x_sparse)  # (B, width)
         *layers, _sigmoid = self.top_l
         for layer in layers:
@@ -154,7 +165,7 @@ class MicroDLRM(nn.Module):
     def _interaction_width(self, d: int, m_spa: int) -> int:
         # A callable knows its own width best: ask it, with two rows, so that a lost batch dimension shows.
         with torch.no_grad():
-            z = self.interaction(torch.zeros(2, d), [torch.zeros(2, m_spa) for _ in self.emb_l])
+            z = self.interaction(torch.zeros(2, d), [torch.zeros(2, m_spa) for _ in self.reads])
         if not isinstance(z, Tensor) or z.dim() != 2 or z.shape[0] != 2:
             came = f"shape {tuple(z.shape)}" if isinstance(z, Tensor) else repr(z)
             raise ValueError(f"interaction must return one (B, width) tensor; for two rows it gave {came}")

@@ -8,6 +8,7 @@ logloss   the mean of -(y log p + (1 - y) log(1 - p)), in nats: lower is better
 
 import copy
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from microdlrm.clicks import DENSE_FEATURES, Clicks, Split, batches
+from microdlrm.histories import History
 from microdlrm.model import MicroDLRM
 
 # The best recipe found for each interaction on the validation rows: the model's shape, then its embeddings' decay.
@@ -49,21 +51,22 @@ def score(p: np.ndarray, y: np.ndarray) -> Metrics:
 
 
 @torch.no_grad()
-def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> Tensor:
+def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray, histories: Sequence[History] = ()) -> Tensor:
     """Click probabilities of `rows`: (len(rows),)."""
-    parts = batches(clicks, rows, 4096, genres=_reads_genres(model))
-    return torch.cat([model(*batch[:3])[:, 0] for batch in parts])
+    parts = batches(clicks, rows, 4096, _reads_genres(model), histories)
+    return torch.cat([model(*batch.inputs)[:, 0] for batch in parts])
 
 
-def evaluate(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> Metrics:
+def evaluate(model: MicroDLRM, clicks: Clicks, rows: np.ndarray, histories: Sequence[History] = ()) -> Metrics:
     """Judge the model on `rows`."""
-    return score(predict(model, clicks, rows).double().numpy(), clicks.y[rows, 0].numpy())
+    return score(predict(model, clicks, rows, histories).double().numpy(), clicks.y[rows, 0].numpy())
 
 
 def fit(
     model: MicroDLRM,
     clicks: Clicks,
     split: Split,
+    histories: Sequence[History] = (),
     *,
     epochs: int = 8,
     batch_size: int = 1024,
@@ -89,13 +92,17 @@ def fit(
     steps = epochs * -(-len(split.train) // batch_size)
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.02, total_iters=steps)
     generator = torch.Generator().manual_seed(seed)
+
+    def draw():
+        return batches(clicks, split.train, batch_size, _reads_genres(model), histories, generator)
+
     history, best, best_state, cpu_seconds = [], np.inf, None, 0.0
     try:
         for epoch in tqdm(range(1, epochs + 1), desc="epochs", disable=not progress):
             started = time.process_time()
-            training_logloss = _epoch(model, clicks, split.train, batch_size, generator, optimiser, schedule)
+            training_logloss = _epoch(model, draw(), optimiser, schedule)
             cpu_seconds += time.process_time() - started
-            on_validation = evaluate(model, clicks, split.validation)
+            on_validation = evaluate(model, clicks, split.validation, histories)
             history.append((epoch, training_logloss, *on_validation, cpu_seconds))
             if on_validation.logloss < best:
                 best, best_state = on_validation.logloss, copy.deepcopy(model.state_dict())
@@ -106,28 +113,36 @@ def fit(
     return pd.DataFrame(history, columns=["epoch", "training_logloss", *Metrics._fields, "cpu_seconds"])
 
 
-def _epoch(model, clicks, rows, batch_size, generator, optimiser, schedule) -> float:
-    """One pass over `rows`; returns the mean logloss met on the way."""
-    total = 0.0
-    for dense_x, indices, offsets, y in batches(clicks, rows, batch_size, _reads_genres(model), generator):
-        loss = F.binary_cross_entropy_with_logits(model.logits(dense_x, indices, offsets), y)
+def _epoch(model, parts, optimiser, schedule) -> float:
+    """One pass over the batches `parts`; returns the mean logloss met on the way."""
+    total = rows = 0
+    for batch in parts:
+        loss = F.binary_cross_entropy_with_logits(model.logits(*batch.inputs), batch.y)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
-        total += loss.item() * len(y)
-    return total / len(rows)
+        total, rows = total + loss.item() * len(batch.y), rows + len(batch.y)
+    return total / rows
 
 
 def train(
-    clicks: Clicks, split: Split, interaction: str = "dot", seed: int = 0, genres: bool = True, progress: bool = False
+    clicks: Clicks,
+    split: Split,
+    interaction: str = "dot",
+    seed: int = 0,
+    genres: bool = True,
+    histories: Sequence[History] = (),
+    progress: bool = False,
 ) -> tuple[MicroDLRM, pd.DataFrame]:
     """Build a model by its recipe, fit it, and return it with its history. Equal seeds give equal models."""
     shape, embedding_decay = RECIPES[interaction]
+    num_embeddings = clicks.num_embeddings(genres)
+    reads = [*range(len(num_embeddings)), *(history.table for history in histories)]
     torch.manual_seed(seed)
-    model = MicroDLRM(num_embeddings=clicks.num_embeddings(genres), **shape)
-    history = fit(model, clicks, split, embedding_decay=embedding_decay, seed=seed, progress=progress)
-    return model, history
+    model = MicroDLRM(num_embeddings=num_embeddings, reads=reads, **shape)
+    epochs = fit(model, clicks, split, histories, embedding_decay=embedding_decay, seed=seed, progress=progress)
+    return model, epochs
 
 
 def baselines(clicks: Clicks, split: Split) -> pd.DataFrame:

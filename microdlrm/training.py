@@ -1,21 +1,13 @@
-"""Training and judging: fit, evaluate, and the baselines a model must beat.
-
-Metrics, all on click probabilities p and labels y in {0, 1}:
-accuracy  the share of rows where (p >= 0.5) equals y
-auc       the probability that a random click is scored above a random non-click (Fawcett 2006)
-logloss   the mean of -(y log p + (1 - y) log(1 - p)), in nats: lower is better
-"""
+"""Training: fit a model, judge it, keep it."""
 
 import copy
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from sklearn import metrics
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
@@ -23,6 +15,7 @@ from tqdm.auto import tqdm
 
 from microdlrm.clicks import DENSE_FEATURES, Clicks, Split, batches
 from microdlrm.histories import History
+from microdlrm.metrics import Metrics, score
 from microdlrm.model import MicroDLRM
 
 # The best recipe found for each interaction on the validation rows: the model's shape, then its embeddings' decay.
@@ -31,23 +24,6 @@ RECIPES = {
     "concat": (dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 64, 1), interaction="concat", init=0.1), 16.0),
     "dot": (dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(64, 1), interaction="dot", init=0.1), 12.0),
 }
-
-
-class Metrics(NamedTuple):
-    """How good click probabilities are on one set of rows."""
-
-    accuracy: float
-    auc: float
-    logloss: float
-
-
-def score(p: np.ndarray, y: np.ndarray) -> Metrics:
-    """Judge probabilities p (N,) by labels y (N,)."""
-    return Metrics(
-        accuracy=metrics.accuracy_score(y, p >= 0.5),
-        auc=metrics.roc_auc_score(y, p),
-        logloss=metrics.log_loss(y, p),
-    )
 
 
 @torch.no_grad()
@@ -83,7 +59,7 @@ def fit(
     The columns: epoch, training_logloss, validation accuracy, auc, logloss, cpu_seconds (training alone, summed).
     """
     tables = list(model.emb_l.parameters())
-    others = [*model.bot_l.parameters(), *model.top_l.parameters()]
+    others = [p for name, p in model.named_parameters() if not name.startswith("emb_l.")]
     optimiser = torch.optim.AdamW(
         [dict(params=tables, weight_decay=embedding_decay), dict(params=others, weight_decay=0.0)],
         lr=lr,

@@ -1,0 +1,59 @@
+"""How good click probabilities are. p are probabilities (N,), y labels (N,) of 0 and 1.
+
+accuracy     the share of rows where (p >= 0.5) equals y
+auc          the probability that a random click is scored above a random non-click (Fawcett 2006)
+logloss      the mean of -(y log p + (1 - y) log(1 - p)), in nats: lower is better
+calibration  the mean gap between what was promised and what came, over ten bins of p (Guo et al. 2017)
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn import metrics
+
+
+class Metrics(NamedTuple):
+    accuracy: float
+    auc: float
+    logloss: float
+
+
+def score(p: np.ndarray, y: np.ndarray) -> Metrics:
+    """The three headline metrics."""
+    return Metrics(
+        accuracy=metrics.accuracy_score(y, p >= 0.5),
+        auc=metrics.roc_auc_score(y, p),
+        logloss=metrics.log_loss(y, p),
+    )
+
+
+def calibration(p: np.ndarray, y: np.ndarray, bins: int = 10) -> pd.DataFrame:
+    """One row for each bin of p that holds any: rows, promised (mean p), came (mean y)."""
+    bin_of = np.minimum((p * bins).astype(int), bins - 1)
+    return (
+        pd.DataFrame(dict(bin=bin_of, promised=p, came=y))
+        .groupby("bin")
+        .agg(rows=("came", "size"), promised=("promised", "mean"), came=("came", "mean"))
+    )
+
+
+def calibration_error(p: np.ndarray, y: np.ndarray, bins: int = 10) -> float:
+    """The expected calibration error: |promised - came| averaged over rows."""
+    table = calibration(p, y, bins)
+    return float(np.average((table["promised"] - table["came"]).abs(), weights=table["rows"]))
+
+
+def paired_bootstrap(p_a: np.ndarray, p_b: np.ndarray, y: np.ndarray, draws: int = 500, seed: int = 0) -> pd.DataFrame:
+    """How much better a is than b, with a 95% interval: one row a metric, columns difference, low, high.
+
+    Both are judged on the same resampled rows each time, so that what is hard for both cancels out.
+    """
+    generator = np.random.default_rng(seed)
+    differences = []
+    for _ in range(draws):
+        rows = generator.integers(0, len(y), len(y))
+        differences.append(np.subtract(score(p_a[rows], y[rows]), score(p_b[rows], y[rows])))
+    low, high = np.quantile(differences, [0.025, 0.975], axis=0)
+    difference = np.subtract(score(p_a, y), score(p_b, y))
+    return pd.DataFrame(dict(difference=difference, low=low, high=high), index=Metrics._fields)

@@ -12,20 +12,18 @@ class Cause(NamedTuple):
     hint: str
 
 
+_MEMORY = (
+    "Your function asked for more memory than the check allows. On inputs this small it needs next to none: look "
+    "at the sizes in the line shown, or for a list that grows without end."
+)
+
 CAUSES = [
-    Cause(
-        (MemoryError,),
-        "",
-        "too much memory",
-        "Your function asked for more memory than the check allows. On inputs this small it needs next to "
-        "none: look at the sizes in the line shown, or for a list that grows without end.",
-    ),
+    Cause((MemoryError,), "", "too much memory", _MEMORY),
     Cause(
         (RuntimeError, TypeError, ValueError),
         "allocate memory|not enough memory|Storage size|Overflow when unpacking|array is too big",
         "too much memory",
-        "Your function asked for a tensor larger than the check allows. Look at the sizes in the line shown: "
-        "has one been multiplied in twice?",
+        _MEMORY,
     ),
     Cause(
         (RecursionError,),

@@ -340,11 +340,14 @@ def _dot_mistakes(first: int) -> Iterator[Mistake]:
         pairs = [d for d in _DEVIATIONS["pairs"] if d[0] not in dropped]
         missing = "The diagonal is missing: each vector's product with itself belongs in the result here."
         order = "You have the right products, in the order of the lower triangle. "
+        apart = "Each vector's product with itself belongs in front of its own pairs: yours stand together,"
         lower = lambda n: [[(i, j)] for j in range(n) for i in range(j + 1)]  # noqa: E731
         deviations["pairs"] = [
             ("diagonal missing", missing, _pairs),
             ("lower triangle's order", f"{order}{_ORDER}", lower),
             *((f"diagonal missing, {code}", f"{missing} {hint}", p) for code, hint, p in pairs if "order" in code),
+            ("diagonal behind the pairs", f"{apart} behind.", lambda n: _pairs(n) + [[(i, i)] for i in range(n)]),
+            ("diagonal before the pairs", f"{apart} in front.", lambda n: [[(i, i)] for i in range(n)] + _pairs(n)),
             *(d for d in pairs if "order" not in d[0]),
         ]
     single = [(choice, *d) for choice, options in deviations.items() for d in options]

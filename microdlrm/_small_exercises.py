@@ -665,6 +665,16 @@ def _auc_mistakes():
     tie = "A click and a non-click of equal score count half. You counted such a pair as "
     yield Mistake("ties count nothing", tie + "wrong.", _auc(0.0))
     yield Mistake("ties count in full", tie + "right.", _auc(1.0))
+
+    def by_position(s, y):
+        ranks = torch.empty(len(s)).index_copy(0, s.argsort(stable=True), torch.arange(1.0, len(s) + 1))
+        m = y.sum()
+        return float((ranks[y == 1].sum() - m * (m + 1) / 2) / (m * (len(y) - m)))
+
+    positions = (
+        "Sorting gives tied scores different ranks, by where they stood. Tied scores share the mean of their ranks."
+    )
+    yield Mistake("ties broken by position", positions, by_position)
     yield Mistake("upside down", "Yours is 1 - AUC: clicks should have the *higher* scores.", _auc(0.5, torch.lt))
     yield Mistake(
         "accuracy",
@@ -707,8 +717,11 @@ AUC_FROM_RANKS = Task(
     [
         Case(
             "",
-            "scores .9, .4, .4, .7, .2, .6, .1 and labels 1, 1, 0, 0, 0, 1, 1",
-            (torch.tensor([0.9, 0.4, 0.4, 0.7, 0.2, 0.6, 0.1]), torch.tensor([1.0, 1, 0, 0, 0, 1, 1])),
+            "nine scores, three ties",
+            (
+                torch.tensor([0.9, 0.4, 0.4, 0.7, 0.2, 0.6, 0.6, 0.2, 0.1]),
+                torch.tensor([1.0, 1, 0, 0, 0, 1, 0, 1, 1]),
+            ),
         ),
         Case("all tied", "four equal scores", (torch.full((4,), 0.3), torch.tensor([1.0, 0, 0, 1]))),
         Case("scores below 0", "scores -3, -1, 2", (torch.tensor([-3.0, -1, 2]), torch.tensor([0.0, 1, 0]))),

@@ -17,7 +17,7 @@ LOADING = {  # what a browser fetches without being asked
     ("use", "xlink:href"), ("image", "xlink:href"),
 }  # fmt: skip
 STYLE_URL = re.compile(r"""(?:@import\s+(?:url\()?|url\()\s*["']?([^"')\s;]+)""")
-SCRIPT_URL = re.compile(r"""(?:\bimport\s*\(?|\bfetch\(|\.src\s*=)\s*["'](https?:)?//""")
+SCRIPT_URL = re.compile(r"""(?:\bimport\b\s*\(?|\bfetch\(|\.src\s*=)\s*["']((?:https?:)?//[^"']*)""")
 
 
 class Page(HTMLParser):
@@ -56,8 +56,8 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self.inside == "style":
             self.loads += STYLE_URL.findall(data)
-        if self.inside == "script" and SCRIPT_URL.search(data):
-            self.loads.append(SCRIPT_URL.search(data).group())
+        if self.inside == "script":
+            self.loads += SCRIPT_URL.findall(data)
 
 
 def is_remote(url):

@@ -1,0 +1,225 @@
+"""The house around the course: what is pinned, what the pages promise, the picture, the two commands.
+
+The links between pages and the notebooks' cells are checked by `make book`, whose build fails on a warning.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+import rendered_book
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+needs_make = pytest.mark.skipif(os.name == "nt", reason="Windows does without make, see book/setup.md")
+
+
+def pins(name):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    lines = [line for line in lines if line and not line.startswith(("#", "-e "))]
+    requirements = [Requirement(line) for line in lines]
+    assert len({canonical(r) for r in requirements}) == len(requirements), f"{name} names a package twice"
+    return {canonical(r): r for r in requirements}
+
+
+def canonical(requirement):
+    return re.sub(r"[-_.]+", "-", requirement.name).lower()
+
+
+# --- what is pinned -----------------------------------------------------------------------------------------
+
+
+def test_every_requirement_is_pinned_and_frozen():
+    direct, frozen = pins("requirements.txt"), pins("constraints.txt")
+    for requirement in [*direct.values(), *frozen.values()]:
+        assert re.fullmatch(r"==[0-9][0-9a-z.]*", str(requirement.specifier)), requirement
+        assert requirement.url is None
+        assert requirement.marker is None
+    assert {name: str(r.specifier) for name, r in direct.items()} == {
+        name: str(frozen[name].specifier) for name in direct if name in frozen
+    }
+
+
+def test_requirements_install_the_package_and_what_it_imports():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "-e ." in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert {canonical(Requirement(r)) for r in project["dependencies"]} <= set(pins("requirements.txt"))
+
+
+def test_one_oldest_python_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["requires-python"] == ">=3.11"
+    assert "(3, 11)" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    for page in ("README.md", "book/setup.md"):
+        assert "Python 3.11" in (ROOT / page).read_text(encoding="utf-8")
+
+
+# --- the two commands ---------------------------------------------------------------------------------------
+
+
+def test_ci_runs_the_two_commands():
+    lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("make")] == ["make book", "make test"]
+    assert "set -euo pipefail" in lines
+    assert os.name == "nt" or os.access(ROOT / ".ci/run", os.X_OK)
+
+
+@pytest.fixture
+def course(tmp_path):
+    """The files that the set-up reads, in a folder with a space in its name."""
+    folder = tmp_path / "a course"
+    folder.mkdir()
+    for name in ("Makefile", "requirements.txt", "constraints.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def make(folder, *arguments):
+    # Not our own make's: a test must not inherit its flags and its targets.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
+
+
+@needs_make
+def test_make_alone_says_what_there_is(course):
+    said = make(course)
+    assert said.returncode == 0
+    for command in ("make book", "make test", "make lab", "make install", "make data", "make clean"):
+        assert command in said.stdout
+
+
+@needs_make
+def test_an_old_python_is_refused_before_anything_is_made(course):
+    old = course / "python"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && { echo Python 3.8.20; exit; }\nexit 1\n')
+    old.chmod(0o755)
+    said = make(course, "install", "PYTHON=./python")
+    assert said.returncode != 0
+    assert "Python 3.8.20" in said.stdout
+    assert "3.11 or later" in said.stdout
+    assert not (course / ".venv").exists()
+
+
+@needs_make
+def test_a_missing_python_is_named(course):
+    said = make(course, "install", "PYTHON=python-of-the-day")
+    assert said.returncode != 0
+    assert "no 'python-of-the-day' here" in said.stdout
+    assert not (course / ".venv").exists()
+
+
+# --- the pages ----------------------------------------------------------------------------------------------
+
+
+def test_readme_leads_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert {"LICENSE", "data/README.md", "book/setup.md", "book/figures/architecture.svg"} <= set(targets)
+    for target in targets:
+        assert target.startswith("https://") or (ROOT / target).is_file(), target
+
+
+def test_what_the_package_cites_is_in_the_references():
+    headings = re.findall(r"^## (.*) \((\d{4})\)$", (ROOT / "book/references.md").read_text(encoding="utf-8"), re.M)
+    known = {(authors.split()[0], year) for authors, year in headings}
+    assert len(known) == len(headings)
+    cited = set()
+    for path in (ROOT / "microdlrm").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        cited |= set(re.findall(r"\b([A-Z][a-z]+(?:-[A-Z][a-z]+)?) (?:et al\. |and [A-Z][a-z]+ )\(?(\d{4})\b", text))
+    assert ("Naumov", "2019") in cited
+    assert cited <= known, f"not in book/references.md: {cited - known}"
+
+
+def test_references_are_in_order_and_linked():
+    text = (ROOT / "book/references.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## ", text, flags=re.M)[1:]
+    names = [section.split("\n")[0] for section in sections]
+    assert names == sorted(names, key=str.lower)
+    for section in sections:
+        assert re.search(r"\]\(https://\S+\)", section), f"no address: {section[:40]}"
+        assert re.search(r"^\*\S.*\*$", section, re.M), f"not said what for: {section[:40]}"
+
+
+def test_glossary_explains_the_words_of_the_course():
+    text = (ROOT / "book/glossary.md").read_text(encoding="utf-8")
+    terms = {line for line in text.splitlines() if line and not line.startswith((" ", "#", "`"))}
+    words = """accuracy, arithmetic intensity, AUC, bag, base rate, calibration, cold user, compute-bound,
+        dense gradient, dispatch-bound, embedding table, interaction, leak, logit, logloss, m_spa, memory-bound,
+        offsets, ridge point, roofline, sparse gradient"""
+    assert {word.strip() for word in words.split(",")} <= terms
+
+
+def test_architecture_picture_stands_alone():
+    path = ROOT / "book/figures/architecture.svg"
+    root = ElementTree.parse(path).getroot()
+    space = "{http://www.w3.org/2000/svg}"
+    assert root.find(f"{space}title").text
+    assert root.find(f"{space}desc").text
+    text = path.read_text(encoding="utf-8")
+    assert "prefers-color-scheme: dark" in text  # in the README it follows the system
+    assert "currentColor" in text  # in the book it follows the page
+    assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == []
+    assert all(i.startswith("architecture-") for i in re.findall(r'\bid="([^"]+)"', text))  # it is put into a page
+
+
+# --- the check of the rendered book -------------------------------------------------------------------------
+
+GOOD = """<html><head><link rel="stylesheet" href="_static/a.css"><link rel="canonical" href="https://example.org/">
+<script src="_static/a.js"></script></head><body><h1 id="here">A</h1><a href="#here">up</a>
+<a href="https://example.org/">elsewhere</a><img src="_static/a.png" alt="A picture">
+<div role="img" aria-label="Bars"><svg></svg></div></body></html>"""
+
+
+@pytest.fixture
+def site(tmp_path):
+    (tmp_path / "_static").mkdir()
+    for name in ("a.css", "a.js", "a.png"):
+        (tmp_path / "_static" / name).write_text("")
+    (tmp_path / "index.html").write_text(GOOD)
+    return tmp_path
+
+
+def test_a_sound_book_passes(site):
+    assert list(rendered_book.problems(site)) == []
+    assert rendered_book.main([str(site)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("bad", "complaint"),
+    [
+        ('<script src="https://example.org/a.js"></script>', "from the network"),
+        ('<link rel="stylesheet" href="//example.org/a.css">', "from the network"),
+        ('<img src="http://example.org/a.png" alt="A">', "from the network"),
+        ("<style>@import url('https://example.org/a.css');</style>", "from the network"),
+        ('<p style="background: url(https://example.org/a.png)">', "from the network"),
+        ('<script>import("https://example.org/a.js")</script>', "from the network"),
+        ('<img src="_static/a.png">', "no text alternative"),
+        ('<div role="img"><svg></svg></div>', "no text alternative"),
+        ('<a href="gone.html">', "leads nowhere"),
+        ('<script src="_static/gone.js"></script>', "leads nowhere"),
+        ('<a href="index.html#gone">', "the place isn't"),
+    ],
+)
+def test_a_flaw_is_found(site, bad, complaint):
+    (site / "index.html").write_text(GOOD.replace("</body>", bad + "</body>"))
+    found = list(rendered_book.problems(site))
+    assert len(found) == 1, found
+    assert complaint in found[0]
+    assert rendered_book.main([str(site)]) == 1
+
+
+def test_a_style_that_loads_from_the_network_is_found(site):
+    (site / "_static/a.css").write_text("@font-face { src: url(https://example.org/a.woff2) }")
+    assert "from the network" in next(rendered_book.problems(site))
+
+
+def test_no_book_is_a_flaw(tmp_path):
+    assert rendered_book.main([str(tmp_path)]) == 1

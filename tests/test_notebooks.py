@@ -1,0 +1,271 @@
+"""What is stored in the notebooks: nbval passes a checked cell without an execution count whatever it shows,
+so what it compares with has to be checked itself."""
+
+import copy
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import store_outputs
+import yaml
+from store_outputs import LOCAL_PATH, ROOT, is_checked, strip, volatile
+
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = store_outputs.all_notebooks()
+DIRECTIVE = re.compile(r"^\s*(```|:::)\{|\{[a-z:-]+\}`", re.MULTILINE)
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def each(paths):
+    return pytest.mark.parametrize("path", paths, ids=lambda p: p.relative_to(ROOT / "notebooks").as_posix())
+
+
+def unchecked_outputs(notebook):
+    """Cells that hold outputs or a count that nbval doesn't compare."""
+    code = [c for c in notebook["cells"] if c["cell_type"] == "code" and not is_checked(c)]
+    return [c["id"] for c in code if c["outputs"] or c["execution_count"] is not None]
+
+
+def vacuous_checks(notebook):
+    """Cells that nbval would pass whatever they show."""
+    checked = [c for c in notebook["cells"] if is_checked(c)]
+    return [c["id"] for c in checked if not c["outputs"] or not isinstance(c["execution_count"], int)]
+
+
+def out_of_order(notebook):
+    """Checked cells whose stored count isn't the one they get when everything runs once, top to bottom."""
+    code = [c for c in notebook["cells"] if c["cell_type"] == "code" and source(c).strip()]
+    return [c["id"] for n, c in enumerate(code, start=1) if is_checked(c) and c["execution_count"] != n]
+
+
+@each(NOTEBOOKS)
+def test_checked_cells_store_what_they_are_compared_with(path):
+    assert vacuous_checks(read(path)) == []
+
+
+@each(NOTEBOOKS)
+def test_other_cells_store_nothing(path):
+    assert unchecked_outputs(read(path)) == []
+
+
+@each(NOTEBOOKS)
+def test_cells_were_run_in_order(path):
+    assert out_of_order(read(path)) == []
+
+
+@each(NOTEBOOKS)
+def test_no_local_path(path):
+    found = LOCAL_PATH.search(path.read_text(encoding="utf-8"))
+    assert found is None, found.group()
+
+
+@each(NOTEBOOKS)
+def test_stored_outputs_can_be_the_same_elsewhere(path):
+    assert volatile(read(path)) == []
+
+
+@each(NOTEBOOKS)
+def test_stored_as_the_tool_stores_it(path, tmp_path):
+    """No volatile metadata, no random cell ids: a difference in version control is a change of the course."""
+    store_outputs.write(strip(read(path)), tmp_path / path.name)
+    assert (tmp_path / path.name).read_text(encoding="utf-8") == path.read_text(encoding="utf-8"), (
+        f"run: python tests/store_outputs.py {path.relative_to(ROOT)}"
+    )
+
+
+@each(NOTEBOOKS)
+def test_one_way_to_mark_a_checked_cell(path):
+    """Comment markers would escape the tests above; raises-exception passes whether or not the cell raises."""
+    for cell in read(path)["cells"]:
+        assert "raises-exception" not in cell["metadata"].get("tags", []), cell["id"]
+        if cell["cell_type"] == "code":
+            assert "NBVAL_" not in source(cell), cell["id"]
+
+
+@each(NOTEBOOKS)
+def test_reads_well_in_jupyterlab(path):
+    """JupyterLab renders Markdown and HTML, not the directives and roles of the book."""
+    for cell in read(path)["cells"]:
+        if cell["cell_type"] == "markdown":
+            assert not DIRECTIVE.search(source(cell)), f"{cell['id']}: {DIRECTIVE.search(source(cell)).group()}"
+
+
+@each(CHAPTERS)
+def test_opens_as_every_chapter_does(path):
+    first = "\n".join(
+        source(c) for c in read(path)["cells"][:3] if c["cell_type"] == "markdown"
+    )  # up to the first section
+    number = int(path.name[:2])
+    assert re.match(rf"# {number}\. \S", first), f"starts with {first[:40]!r}"
+    parts = [re.search(rf"\*\*{part}[.:]?\*\*", first) for part in ("You will", "You need", "Minutes")]
+    assert all(parts), f"You will, You need, Minutes: {parts}"
+    assert [p.start() for p in parts] == sorted(p.start() for p in parts)
+    assert re.search(r"\d", first[parts[2].end() :]), "Minutes says no number"
+
+
+@each(CHAPTERS)
+def test_checks_something(path):
+    assert any(map(is_checked, read(path)["cells"]))
+
+
+@each(CHAPTERS)
+def test_has_a_takeaway(path):
+    assert any("**Takeaway" in source(c) for c in read(path)["cells"] if c["cell_type"] == "markdown")
+
+
+def test_contents_list_every_notebook_and_no_other():
+    listed = set()
+
+    def collect(entry):
+        if isinstance(entry, dict):
+            if entry.get("file", "").startswith("notebooks/"):
+                listed.add(entry["file"])
+            entry = list(entry.values())
+        if isinstance(entry, list):
+            for part in entry:
+                collect(part)
+
+    collect(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
+    assert listed == {p.relative_to(ROOT).with_suffix("").as_posix() for p in NOTEBOOKS}
+    assert listed
+
+
+# --- the checks themselves ----------------------------------------------------------------------------------
+
+
+def shortest_start():
+    """A real notebook, cut off behind its first checked cell: the one with the fewest cells."""
+    starts = []
+    for path in CHAPTERS:
+        notebook = read(path)
+        end = next(i for i, c in enumerate(notebook["cells"], start=1) if is_checked(c))
+        starts.append((end, path, notebook | {"cells": notebook["cells"][:end]}))
+    return min(starts, key=lambda start: start[:2])[2]
+
+
+def altered(notebook):
+    """The same with one stored output changed, in every form in which it is stored."""
+    notebook = copy.deepcopy(notebook)
+    output = notebook["cells"][-1]["outputs"][0]
+    if "text" in output:
+        output["text"] = ["not what the cell shows\n"]
+    else:
+        output["data"] = {mime: ["not what the cell shows"] for mime in output["data"]}
+    return notebook
+
+
+def nbval(notebook, path):
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-c", ROOT / "tests/nbval.ini", "--rootdir", path.parent, path]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", cwd=path.parent, check=False)
+
+
+def test_nbval_passes_what_is_stored(tmp_path):
+    run = nbval(shortest_start(), tmp_path / "stored.ipynb")
+    assert run.returncode == 0, run.stdout
+    assert " passed" in run.stdout
+
+
+def test_nbval_fails_when_a_stored_output_is_changed(tmp_path):
+    run = nbval(altered(shortest_start()), tmp_path / "changed.ipynb")
+    assert run.returncode == 1, run.stdout
+    assert "Cell outputs differ" in run.stdout
+    assert "1 failed" in run.stdout
+
+
+def test_the_checks_above_see_what_nbval_overlooks():
+    notebook = shortest_start()
+    assert vacuous_checks(notebook) == out_of_order(notebook) == unchecked_outputs(notebook) == []
+    last = notebook["cells"][-1]
+
+    uncounted = copy.deepcopy(notebook)
+    uncounted["cells"][-1]["execution_count"] = None
+    assert vacuous_checks(uncounted) == [last["id"]]
+
+    empty = copy.deepcopy(notebook)
+    empty["cells"][-1]["outputs"] = []
+    assert vacuous_checks(empty) == [last["id"]]
+
+    untagged = copy.deepcopy(notebook)
+    untagged["cells"][-1]["metadata"]["tags"] = []
+    assert unchecked_outputs(untagged) == [last["id"]]
+
+    rerun = copy.deepcopy(notebook)
+    rerun["cells"][-1]["execution_count"] += 1
+    assert out_of_order(rerun) == [last["id"]]
+
+
+def code_cell(text, *outputs, tags=(store_outputs.CHECKED,)):
+    return {
+        "cell_type": "code",
+        "id": "3f2a91bc",
+        "metadata": {"tags": list(tags), "execution": {"iopub.status.busy": "now"}, "trusted": True},
+        "execution_count": 1,
+        "outputs": list(outputs),
+        "source": text,
+    }
+
+
+def stream(text, name="stdout"):
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def test_storing_keeps_what_is_checked_and_drops_the_rest():
+    cells = [
+        code_cell("print(1)", stream("1\n"), stream("w\n", "stderr"), stream("2\n")),
+        code_cell("time()", stream("0.1\n"), tags=["hide-cell"]),
+    ]
+    notebook = {"cells": cells, "metadata": {"widgets": {}, "kernelspec": {"name": "mine"}}}
+    stored = strip(notebook)
+    first, second = stored["cells"]
+    assert [(o["name"], o["text"]) for o in first["outputs"]] == [("stdout", ["1\n", "2\n"]), ("stderr", ["w\n"])]
+    assert (first["id"], second["id"]) == ("cell-01", "cell-02")
+    assert first["metadata"] == {"tags": [store_outputs.CHECKED]}
+    assert second["metadata"] == {"tags": ["hide-cell"]}
+    assert (second["outputs"], second["execution_count"]) == ([], None)
+    assert set(stored["metadata"]) == {"kernelspec", "language_info"}
+    assert stored["metadata"]["kernelspec"]["name"] == "python3"
+    assert strip(copy.deepcopy(stored)) == stored
+
+
+@pytest.mark.parametrize(
+    ("shown", "reason"),
+    [
+        ("<function f at 0x7f3a12bc9d30>", "memory address"),
+        ("/home/ada/course/microdlrm/model.py", "path of this machine"),
+        (r"C:\Users\ada\course", "path of this machine"),
+        ("", None),
+        ("(256, 8) of 22,977 at 3.5 FLOP/byte", None),
+    ],
+)
+def test_storing_refuses_what_differs_elsewhere(shown, reason):
+    notebook = strip({"cells": [code_cell("x", stream(shown + "\n"))]})
+    reasons = [text for _, text in volatile(notebook)]
+    assert len(reasons) == (reason is not None)
+    assert reason is None or reason in reasons[0]
+
+
+def test_storing_refuses_a_picture_and_an_empty_output():
+    picture = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "iVBORw0KGgo="}}
+    assert "picture" in volatile(strip({"cells": [code_cell("plot()", picture)]}))[0][1]
+    assert "shows nothing" in volatile(strip({"cells": [code_cell("x = 1")]}))[0][1]
+
+
+def test_tests_folder_holds_no_notebook():
+    """nbval runs what lies in notebooks/; one anywhere else would be run by nobody."""
+    elsewhere = [
+        p for p in ROOT.rglob("*.ipynb")
+        if p not in NOTEBOOKS and not any(part.startswith((".", "_build")) for part in p.relative_to(ROOT).parts)
+    ]  # fmt: skip
+    assert [p.relative_to(ROOT) for p in elsewhere] == []
+    assert all(isinstance(p, Path) for p in NOTEBOOKS)

@@ -27,6 +27,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from microdlrm.cost import Rates
+
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 
 
@@ -454,7 +456,7 @@ class Ceilings:
     read, copy    GB/s through `table_bytes` of memory, end to end; a copy counts its reads and its writes
     gather        GB/s of rows at random from as many bytes, by row width (float32)
     gemm          GFLOP/s of a square float32 matrix product, by size
-    dispatch      seconds for an operator on one number: what any operator costs before it computes
+    dispatch      seconds an operator with next to nothing to do takes, the average over those of a tiny DLRM
     """
 
     read: Spread
@@ -480,10 +482,21 @@ class Ceilings:
         """FLOP/byte from which on a part can be bound by computing (Williams et al. 2009)."""
         return self.peak_gflops / self.stream_gbs
 
-    def seconds(self, flops: float, n_bytes: float, dispatches: int = 0) -> float:
-        """The least time the roofline allows, operators' fixed cost included."""
-        roof = max(flops / (self.peak_gflops * 1e9), n_bytes / (self.stream_gbs * 1e9))
-        return roof + dispatches * self.dispatch.median
+    @property
+    def dispatch_us(self) -> float:
+        """Fixed cost of an operator, µs."""
+        return self.dispatch.median * 1e6
+
+    def rates(self, width: int) -> Rates:
+        """What `cost.predict` needs, for embedding rows of `width` numbers."""
+        nearest = min(self.gather, key=lambda measured: abs(measured - width))
+        return Rates(
+            stream_gbs=self.stream_gbs,
+            gather_gbs=self.gather[nearest].median,
+            gemm_gflops=self.peak_gflops,
+            dispatch_us=self.dispatch_us,
+            cache_bytes=self.machine.l2 or MIB,
+        )
 
     def json(self) -> dict:
         """The medians, as `python -m microdlrm ceilings --json` prints them."""
@@ -493,7 +506,7 @@ class Ceilings:
             "gather_gbs": {str(width): spread.median for width, spread in self.gather.items()},
             "gemm_gflops": {str(n): spread.median for n, spread in self.gemm.items()},
             "ridge": self.ridge,
-            "dispatch_us": self.dispatch.median * 1e6,
+            "dispatch_us": self.dispatch_us,
             "table_bytes": self.table_bytes,
             "machine": str(self.machine),
         }
@@ -504,7 +517,7 @@ class Ceilings:
             ("stream, copy", self.copy, "GB/s"),
             *((f"gather, rows of {w} numbers ({4 * w} B)", s, "GB/s") for w, s in self.gather.items()),
             *((f"matrix product, {n} × {n}", s, "GFLOP/s") for n, s in self.gemm.items()),
-            ("an operator on one number", self.dispatch.into(lambda s: s * 1e6), "µs"),
+            ("dispatch, an operator", self.dispatch.into(lambda s: s * 1e6), "µs"),
         ]
         table = [(name, f"{s.median:.3g} {unit}", f"{s.low:.3g} – {s.high:.3g}") for name, s, unit in spreads]
         return [*table, ("ridge point", f"{self.ridge:.3g} FLOP/byte", "")]
@@ -540,16 +553,38 @@ def ceilings(device: str = "cpu") -> Ceilings:
     gather_bytes = 512 * 32 * 4  # a column of the rows that gather_from reads
     square = {n: torch.randn(n, n, device=device) for n in GEMM_SIZES}
     gemm = compare({str(n): lambda a=a: a @ a for n, a in square.items()}, **options)
-    one = torch.ones(1, device=device)
+    with torch.inference_mode():
+        tiny, operators = _tiny_model(device)
+        dispatch = measure(tiny, **options).into(lambda s: s / operators)
     return Ceilings(
         read=read.into(lambda s: table_bytes / s / 1e9),
         copy=copy.into(lambda s: table_bytes / s / 1e9),
         gather={w: gather[str(w)].into(lambda s, w=w: gather_bytes * w / s / 1e9) for w in GATHER_WIDTHS},
         gemm={n: gemm[str(n)].into(lambda s, n=n: 2 * n**3 / s / 1e9) for n in GEMM_SIZES},
-        dispatch=measure(lambda: torch.add(one, one), **options),
+        dispatch=dispatch,
         table_bytes=table_bytes,
         machine=machine(),
     )
+
+
+def _tiny_model(device: str) -> tuple[Callable, int]:
+    """A DLRM's operators in their order, all of width 1 and for two rows, and how many they are.
+
+    Each in a loop of its own would be faster than it ever is in a model, where others run in between.
+    """
+    nn = torch.nn
+    tables = nn.ModuleList(nn.EmbeddingBag(1, 1, mode="sum") for _ in range(3)).to(device)
+    bottom = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1), nn.ReLU()).to(device)
+    top = nn.Sequential(nn.Linear(4, 1), nn.ReLU(), nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1), nn.Sigmoid()).to(
+        device
+    )
+    dense = torch.ones(2, 1, device=device)
+    ids, offsets = torch.zeros(2, dtype=torch.int64, device=device), torch.arange(2, device=device)
+
+    def run() -> Tensor:
+        return top(torch.cat([bottom(dense), *[table(ids, offsets) for table in tables]], dim=1))
+
+    return run, len(tables) + len(bottom) + 1 + len(top)
 
 
 def gather_from(

@@ -239,6 +239,49 @@ def parts(
     return frame.set_index(["phase", "part"])
 
 
+class Rates(NamedTuple):
+    """What a machine can do; `bench.ceilings().rates(m_spa)` measures it."""
+
+    stream_gbs: float  # reading memory end to end
+    gather_gbs: float  # reading rows of m_spa numbers at random
+    gemm_gflops: float  # a large matrix product
+    dispatch_us: float  # an operator that has next to nothing to do
+    cache_bytes: float  # the largest table that counts as near
+
+
+def predict(forward: pd.DataFrame, rates: Rates) -> pd.DataFrame:
+    """How long each part takes, from `parts(...).loc["forward"]`: the roofline (Williams et al. 2009), and dispatch.
+
+    seconds = operators * dispatch + max(flops / GEMM rate, bytes / bandwidth), bandwidth that of rows at random for
+    a table too large to be near, and of streaming for all else. Columns: dispatch, compute, memory and their
+    outcome, seconds; regime: which of the three is the longest. The loss belongs to training and is left out.
+    """
+    forward = forward.drop(index="loss", errors="ignore")
+    far = forward.index.str.startswith("table") & (forward["parameters"] * FLOAT > rates.cache_bytes)
+    bandwidth = pd.Series(rates.stream_gbs, forward.index).mask(far, rates.gather_gbs)
+    frame = pd.DataFrame(
+        {
+            "dispatch": forward["operators"].astype(float) * rates.dispatch_us * 1e-6,
+            "compute": forward["flops"] / (rates.gemm_gflops * 1e9),
+            "memory": forward["bytes"] / (bandwidth * 1e9),
+        }
+    )
+    frame["seconds"] = frame["dispatch"] + frame[["compute", "memory"]].max(axis=1)
+    frame["regime"] = frame[["dispatch", "compute", "memory"]].idxmax(axis=1)
+    return frame
+
+
+def regime(predicted: pd.DataFrame) -> str:
+    """What the whole forward pass waits for most, by `predict`: "dispatch", "memory" or "compute"."""
+    roof = predicted[["compute", "memory"]].max(axis=1)
+    waits = {
+        "dispatch": predicted["dispatch"].sum(),
+        "compute": roof[predicted["compute"] >= predicted["memory"]].sum(),
+        "memory": roof[predicted["compute"] < predicted["memory"]].sum(),
+    }
+    return max(waits, key=waits.get)
+
+
 def total(frame: pd.DataFrame) -> pd.Series:
     """The sum over the rows of `parts`, or of some of them; the intensity is of the sums."""
     sums = frame[["flops", "read", "written", "bytes"]].sum()

@@ -10,19 +10,14 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from microdlrm import bench, clicks, cost, movielens
 from microdlrm.bench import Spread
 from microdlrm.frozen import freeze
 from microdlrm.inputs import check_inputs
 from microdlrm.model import MicroDLRM, dot_interaction
-
-# Shapes that show the regimes; chapter 7 draws them on the roofline.
-SEED = dict(m_spa=8, num_embeddings=(943, 1682, 21), ln_bot=(16, 8, 8), ln_top=(32, 16, 1))
-MEMORY = dict(m_spa=64, num_embeddings=(2**18,) * 4, ln_bot=(16, 64), ln_top=(32, 1))
-COMPUTE = dict(m_spa=64, num_embeddings=(1024,) * 4, ln_bot=(64, 1024, 1024, 64), ln_top=(1024, 1024, 1))
-MEMORY_BAG, BATCH = 32, 512
+from microdlrm.regimes import BATCH, COMPUTE, MEMORY, MEMORY_BAG, SEED, random_batches, seed_forward
+from microdlrm.seed import seed_loader
 
 
 class Headline(NamedTuple):
@@ -78,35 +73,13 @@ def table(results: dict[str, Headline]) -> str:
 # --- loading ---
 
 
-class OneByOne(Dataset):
-    """The seed's way: a sample is a dense row, one id a table, and a label."""
-
-    def __init__(self, prepared: clicks.Clicks, rows):
-        self.prepared, self.rows = prepared, rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, i: int) -> tuple[Tensor, list[Tensor], Tensor]:
-        row = self.rows[i]
-        return self.prepared.dense[row], [ids[row] for ids in self.prepared.ids], self.prepared.y[row]
-
-
-def stack_samples(samples: list) -> clicks.Batch:
-    """The seed's collate function: many samples, one batch."""
-    dense, ids, y = zip(*samples, strict=True)
-    indices = [torch.stack(column) for column in zip(*ids, strict=True)]  # one (B,) a table
-    offsets = [torch.arange(len(samples)) for _ in indices]
-    return clicks.Batch(torch.stack(dense), indices, offsets, torch.stack(y))
-
-
 def loading_vs_seed(batch_size: int = 256) -> Spread:
     """CPU time a row: a shuffled DataLoader over single samples ÷ shuffled `clicks.batches`."""
     data = movielens.load()
     split = clicks.split(data)
     prepared = clicks.prepare(data, split.train)
     few = split.train[: 8 * batch_size]  # enough for the slow way: it costs the same for each sample
-    loader = DataLoader(OneByOne(prepared, few), batch_size, shuffle=True, collate_fn=stack_samples)
+    loader = seed_loader(prepared, few, batch_size)
     draw = torch.Generator().manual_seed(0)
 
     def slices():
@@ -122,15 +95,6 @@ def loading_vs_seed(batch_size: int = 256) -> Spread:
 
 
 # --- inference ---
-
-
-def seed_forward(model: MicroDLRM, dense_x: Tensor, sparse_indices, sparse_offsets) -> Tensor:
-    """The seed's forward, operator by operator: three EmbeddingBags, no checks. -> (B, 1)."""
-    x_dense = model.bot_l(dense_x)  # (B, d)
-    x_sparse = []
-    for i, table in enumerate(model.emb_l):
-        x_sparse.append(table(sparse_indices[i], sparse_offsets[i]))  # (B, m_spa)
-    return model.top_l(torch.cat([x_dense, *x_sparse], dim=1))  # (B, 1)
 
 
 def inference_vs_seed(batch_size: int) -> Spread:
@@ -238,17 +202,3 @@ def training_step(model: MicroDLRM, optimiser: torch.optim.Optimizer, batches: l
         optimiser.step()
 
     return step
-
-
-def random_batches(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> list[tuple]:
-    """Inputs for a model of this shape: uniform ids, bags of one length, [(dense_x, indices, offsets), ...]."""
-    draw = torch.Generator().manual_seed(0)
-    offsets = torch.arange(0, batch * bag, bag)  # (B,)
-    return [
-        (
-            torch.randn(batch, shape["ln_bot"][0], generator=draw),
-            [torch.randint(rows, (batch * bag,), generator=draw) for rows in shape["num_embeddings"]],
-            [offsets] * len(shape["num_embeddings"]),
-        )
-        for _ in range(batches)
-    ]

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from microdlrm import bench, headlines
+from microdlrm import bench, cost, headlines, regimes
 from microdlrm.bench import Spread, Times
 from microdlrm.frozen import freeze
 from microdlrm.model import MicroDLRM
@@ -169,10 +169,9 @@ def test_ceilings(ceilings):
     text = repr(ceilings)
     assert "ridge point" in text
     assert "memory ceilings through" in text
-    # A roofline: bound by bytes on the left of the ridge, by FLOPs on the right.
-    assert ceilings.seconds(0, 1e9) == pytest.approx(1 / ceilings.stream_gbs)
-    assert ceilings.seconds(1e9, 1) == pytest.approx(1 / ceilings.peak_gflops)
-    assert ceilings.seconds(0, 0, dispatches=3) == pytest.approx(3 * ceilings.dispatch.median)
+    rates = ceilings.rates(60)
+    assert rates.gather_gbs == ceilings.gather[64].median
+    assert rates.dispatch_us == ceilings.json()["dispatch_us"]
 
 
 def test_ceilings_say_so_when_the_table_fits_the_cache(ceilings, monkeypatch):
@@ -219,7 +218,7 @@ SHAPES = {
 def test_frozen_gives_the_models_probabilities(shape, batch, bag):
     torch.manual_seed(0)
     model = MicroDLRM(**shape)
-    inputs = headlines.random_batches(headlines.SEED, batch, bag, batches=2)
+    inputs = regimes.random_batches(regimes.SEED, batch, bag, batches=2)
     frozen = freeze(model)
     first, expected = frozen(*inputs[0]), model(*inputs[0])
     torch.testing.assert_close(first, expected)
@@ -238,7 +237,7 @@ def test_frozen_bags_may_be_empty_and_ids_int32():
 
 def test_frozen_does_not_change_with_the_model():
     model = MicroDLRM()
-    frozen, inputs = freeze(model), headlines.random_batches(headlines.SEED, 4, batches=1)[0]
+    frozen, inputs = freeze(model), regimes.random_batches(regimes.SEED, 4, batches=1)[0]
     before = frozen(*inputs)
     for parameter in model.parameters():
         parameter.data += 1
@@ -292,7 +291,7 @@ def spoil(dense_x, ids, offsets, what):
 )
 def test_frozen_raises_what_the_model_raises(what):
     model = MicroDLRM()
-    dense_x, ids, offsets = headlines.random_batches(headlines.SEED, 4, batches=1)[0]
+    dense_x, ids, offsets = regimes.random_batches(regimes.SEED, 4, batches=1)[0]
     inputs = spoil(dense_x, list(ids), list(offsets), what)
     with pytest.raises((TypeError, ValueError, IndexError)) as expected:
         model(*inputs)
@@ -303,7 +302,7 @@ def test_frozen_raises_what_the_model_raises(what):
 
 def test_large_tables_are_copied_whole():
     model = MicroDLRM(m_spa=8, num_embeddings=(2**17, 4, 4))
-    inputs = headlines.random_batches(headlines.SEED | dict(num_embeddings=(2**17, 4, 4)), 100, batches=1)[0]
+    inputs = regimes.random_batches(regimes.SEED | dict(num_embeddings=(2**17, 4, 4)), 100, batches=1)[0]
     torch.testing.assert_close(freeze(model)(*inputs), model(*inputs))
 
 
@@ -312,8 +311,8 @@ def test_large_tables_are_copied_whole():
 
 def test_the_seeds_forward_is_the_models():
     model = MicroDLRM()
-    inputs = headlines.random_batches(headlines.SEED, 9, batches=1)[0]
-    torch.testing.assert_close(headlines.seed_forward(model, *inputs), model(*inputs))
+    inputs = regimes.random_batches(regimes.SEED, 9, batches=1)[0]
+    torch.testing.assert_close(regimes.seed_forward(model, *inputs), model(*inputs))
 
 
 def test_bmm_index_is_the_dot_interaction():
@@ -338,3 +337,65 @@ def test_the_ceilings_command_prints_json():
         [sys.executable, "-m", "microdlrm", "ceilings", "--json"], capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["ridge"] > 0
+
+
+# --- the exercise of chapter 7 ---
+
+
+@pytest.fixture
+def measured_as_predicted(ceilings, monkeypatch):
+    """Every model takes exactly as long as `cost.predict` says: the check must not depend on this machine."""
+    rates = cost.Rates(stream_gbs=10, gather_gbs=4, gemm_gflops=100, dispatch_us=5, cache_bytes=2**20)
+    answers = []
+    for shape, batch, bag in regimes.UNSEEN.values():
+        on_paper = cost.parts(batch, bag, **shape).loc["forward"]
+        answers.append(spread(cost.predict(on_paper, rates)["seconds"].sum()))
+    left = iter(answers)
+    monkeypatch.setattr(bench, "ceilings", lambda: type("Fixed", (), {"rates": lambda self, width: rates})())
+    monkeypatch.setattr(regimes, "forward", lambda *shape: None)
+    monkeypatch.setattr(bench, "measure", lambda fn, **options: next(left))
+
+
+def good_prediction(forward, rates):
+    predicted = cost.predict(forward, rates)
+    return cost.regime(predicted), predicted["seconds"].sum()
+
+
+def test_a_good_prediction_passes(measured_as_predicted):
+    verdict = regimes.check_prediction(good_prediction)
+    assert verdict.passed
+    assert verdict.tried == dict.fromkeys(regimes.UNSEEN, "passed")
+
+
+def raises(forward, rates):
+    raise KeyError("flop")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "mistake"),
+    [
+        (lambda forward, rates: ..., "not started"),
+        (lambda forward, rates: None, "not started"),
+        (raises, "raises an error"),
+        (lambda forward, rates: 0.1, "not a regime and a number"),
+        (lambda forward, rates: ("memory", "long"), "not a regime and a number"),
+        (lambda forward, rates: ("cpu", 0.1), "an unknown regime"),
+        (lambda forward, rates: ("memory", good_prediction(forward, rates)[1]), "another regime"),
+        (lambda forward, rates: (good_prediction(forward, rates)[0], 1e6), "the wrong unit"),
+        (lambda forward, rates: (good_prediction(forward, rates)[0], 0.0), "the wrong unit"),
+        (lambda f, r: (good_prediction(f, r)[0], good_prediction(f, r)[1] * 3), "too long a time"),
+        (lambda f, r: (good_prediction(f, r)[0], good_prediction(f, r)[1] / 3), "too short a time"),
+    ],
+)
+def test_a_wrong_prediction_is_named(wrong, mistake, measured_as_predicted):
+    verdict = regimes.check_prediction(wrong)
+    assert not verdict.passed
+    assert verdict.mistake == mistake
+
+
+def test_the_unseen_models_have_three_regimes(ceilings):
+    found = set()
+    for shape, batch, bag in regimes.UNSEEN.values():
+        on_paper = cost.parts(batch, bag, **shape).loc["forward"]
+        found.add(cost.regime(cost.predict(on_paper, ceilings.rates(shape["m_spa"]))))
+    assert found == {"dispatch", "memory", "compute"}

@@ -6,8 +6,8 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from microdlrm import cost
-from microdlrm.headlines import random_batches
 from microdlrm.model import MicroDLRM
+from microdlrm.regimes import random_batches
 
 SHAPES = {
     "seed": dict(),
@@ -193,3 +193,34 @@ def test_total_is_the_sum():
 def test_says_what_it_has_no_formula_for(wrong, message):
     with pytest.raises(ValueError, match=message):
         cost.parts(BATCH, **wrong)
+
+
+RATES = cost.Rates(stream_gbs=10, gather_gbs=2, gemm_gflops=100, dispatch_us=5, cache_bytes=2**20)
+
+
+def test_predict_is_the_roofline_and_dispatch():
+    forward = cost.parts(512, 4, **DEFAULTS | dict(num_embeddings=(10, 10, 2**20))).loc["forward"]
+    predicted = cost.predict(forward, RATES)
+    near, far, top = (predicted.loc[part] for part in ("table 0", "table 2", "top MLP"))
+    assert near["dispatch"] == pytest.approx(5e-6)
+    assert near["memory"] == pytest.approx(forward.loc["table 0", "bytes"] / 10e9)
+    assert far["memory"] == pytest.approx(forward.loc["table 2", "bytes"] / 2e9)
+    assert top["compute"] == pytest.approx(forward.loc["top MLP", "flops"] / 100e9)
+    assert top["dispatch"] == pytest.approx(6 * 5e-6)
+    for part in (near, far, top):
+        assert part["seconds"] == part["dispatch"] + max(part["compute"], part["memory"])
+    assert "loss" not in predicted.index
+
+
+@pytest.mark.parametrize(
+    ("batch", "bag", "shape", "regime"),
+    [
+        (1, 1, {}, "dispatch"),
+        (2**16, 1, {}, "memory"),
+        (512, 32, dict(m_spa=64, num_embeddings=(2**18,) * 4, ln_bot=(16, 64), ln_top=(32, 1)), "memory"),
+        (512, 1, dict(m_spa=64, ln_bot=(64, 1024, 1024, 64), ln_top=(1024, 1024, 1)), "compute"),
+    ],
+)
+def test_regimes(batch, bag, shape, regime):
+    forward = cost.parts(batch, bag, **DEFAULTS | shape).loc["forward"]
+    assert cost.regime(cost.predict(forward, RATES)) == regime

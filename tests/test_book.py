@@ -3,12 +3,15 @@
 The links between pages and the notebooks' cells are checked by `make book`, whose build fails on a warning.
 """
 
+import ast
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 import xml.etree.ElementTree as ElementTree
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,20 @@ def test_requirements_install_the_package_and_what_it_imports():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "-e ." in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert {canonical(Requirement(r)) for r in project["dependencies"]} <= set(pins("requirements.txt"))
+
+
+def test_what_is_imported_is_required():
+    imported = set()
+    for path in [*(ROOT / "microdlrm").glob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.split(".")[0])
+    ours = {"microdlrm", *(path.stem for path in (ROOT / "tests").rglob("*"))}
+    packages = metadata.packages_distributions()
+    needed = {packages[name][0] for name in imported - set(sys.stdlib_module_names) - ours}
+    assert {canonical(Requirement(name)) for name in needed} <= set(pins("requirements.txt"))
 
 
 def test_one_oldest_python_everywhere():

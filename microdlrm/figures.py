@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
+from microdlrm import bench
+
 DENSE = "#0072B2"  # blue: dense features, the bottom MLP
 SPARSE = "#D55E00"  # vermillion: ids, bags, embedding tables
 INTERACTION = "#009E73"  # green
@@ -84,12 +86,8 @@ def long_tail(ratings):
         ax.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
         middle = int(counts[len(counts) // 2])
         ax.axvline(len(counts) / 2, color=NEUTRAL, ls=":")
-        ax.annotate(
-            f"the middle one: {middle}", (len(counts) / 2, middle), (8, 10), textcoords="offset points"
-        )
-        said.append(
-            f"{len(counts):,} {name}, from {counts[0]} ratings through {middle} in the middle to {counts[-1]}"
-        )
+        ax.annotate(f"the middle one: {middle}", (len(counts) / 2, middle), (8, 10), textcoords="offset points")
+        said.append(f"{len(counts):,} {name}, from {counts[0]} ratings through {middle} in the middle to {counts[-1]}")
     axes[0].set_ylabel("ratings")
     return show(
         fig,
@@ -109,23 +107,13 @@ def splits(ratings, by_name, users=50, seed=0):
     fig, axes = canvas(columns=len(by_name), height=3.6, sharey=True)
     said = []
     for ax, (name, split) in zip(axes, by_name.items(), strict=True):
-        marks = (
-            place.assign(tested=place.index.isin(split.test))
-            .groupby(["y", "week"])["tested"]
-            .mean()
-            .reset_index()
-        )
+        marks = place.assign(tested=place.index.isin(split.test)).groupby(["y", "week"])["tested"].mean().reset_index()
         ax.scatter(marks["week"], marks["y"], s=30, c=NEUTRAL, marker="s", lw=0, label="training")
-        ax.scatter(marks["week"], marks["y"], s=24 * marks["tested"], c=_INK, lw=0, label="test")
+        held_out = marks[marks["tested"] > 0]
+        ax.scatter(held_out["week"], held_out["y"], s=24 * held_out["tested"], c=_INK, lw=0, label="test")
         ax.set(title=name, xlabel="week", yticks=[])
         ax.grid(False)
-        mixed = (
-            place.assign(tested=place.index.isin(split.test))
-            .groupby("user_id")["tested"]
-            .nunique()
-            .eq(2)
-            .sum()
-        )
+        mixed = place.assign(tested=place.index.isin(split.test)).groupby("user_id")["tested"].nunique().eq(2).sum()
         said.append(f"{name}: {mixed} of these users have ratings on both sides")
     axes[0].set_ylabel(f"{users} users, the newest on top")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
@@ -172,9 +160,7 @@ def bags(values, offsets, names):
     """The ids of some bags in one row, and where each bag starts; `names` labels the bags."""
     ends = [*offsets[1:], len(values)]
     fig, ax = canvas(height=1.7)
-    starts = {
-        start: [name for name, at in zip(names, offsets, strict=True) if at == start] for start in offsets
-    }
+    starts = {start: [name for name, at in zip(names, offsets, strict=True) if at == start] for start in offsets}
     shade = 0
     for position, value in enumerate(values):
         shade += position in starts
@@ -204,10 +190,7 @@ def parameter_shares(models):
     for y, (label, model) in enumerate(models.items()):
         total, left, words = sum(p.numel() for p in model.parameters()), 0.0, []
         names, shades = ("users", "movies", "occupations", "genres"), (0.9, 0.65, 0.4, 0.25)
-        parts = [
-            (name, SPARSE, shade, table)
-            for name, shade, table in zip(names, shades, model.emb_l, strict=False)
-        ]
+        parts = [(name, SPARSE, shade, table) for name, shade, table in zip(names, shades, model.emb_l, strict=False)]
         parts += [("bottom MLP", DENSE, 0.9, model.bot_l), ("top MLP", TOP, 0.9, model.top_l)]
         for name, colour, alpha, part in parts:
             share = sum(p.numel() for p in part.parameters()) / total
@@ -362,9 +345,7 @@ def pair_orders(names):
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         ax.grid(False)
-    said = [
-        f"{title}: {', '.join(f'{names[i]} with {names[j]}' for i, j in pairs)}" for title, pairs in orders.items()
-    ]
+    said = [f"{title}: {', '.join(f'{names[i]} with {names[j]}' for i, j in pairs)}" for title, pairs in orders.items()]
     return show(
         fig,
         "The same pairs, numbered in the order in which they leave the interaction.",
@@ -413,4 +394,227 @@ def seeds(results, metrics=("auc", "logloss")):
         fig,
         "One point a seed, a bar at the median, on the test rows.",
         f"{len(metrics)} dot plots; median and range: {'; '.join(said)}.",
+    )
+
+
+# --- Chapters 7 and 8: cost on paper, ceilings, time ---
+
+_PARTS = {"table": SPARSE, "bottom": DENSE, "interaction": INTERACTION, "top": TOP}
+
+
+def _colour(part):
+    return next((colour for name, colour in _PARTS.items() if part.startswith(name)), NEUTRAL)
+
+
+def _machine():
+    return f"Measured on {bench.machine()}."
+
+
+def bars(times, title):
+    """Horizontal bars of the medians in `times`, from `bench.compare`, with quartiles as whiskers."""
+    names = list(times)
+    unit, factor = ("ms", 1e3) if max(times[name].median for name in names) >= 1e-3 else ("µs", 1e6)
+    fig, ax = canvas(height=0.42 * len(names) + 0.9)
+    for y, name in enumerate(names):
+        s = times[name]
+        ax.barh(y, s.median * factor, height=0.6, color=NEUTRAL)
+        ax.plot([s.low * factor, s.high * factor], [y, y], color=_INK, lw=1.5)
+        ax.text(s.high * factor, y, f"  {s.median * factor:.3g}", va="center")
+    ax.set(yticks=range(len(names)), yticklabels=names, xlabel=unit)
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.margins(x=0.12)
+    said = "; ".join(f"{name} {bench.duration(times[name].median)}" for name in names)
+    return show(fig, f"{title}: medians and quartiles. {_machine()}", f"Horizontal bars, one a variant: {said}.")
+
+
+def on_paper(frame, batch):
+    """Parameters, FLOPs and bytes of a forward pass as stacked shares; `frame` from `cost.parts`."""
+    forward = frame.loc["forward"].drop(index="loss")
+    rows = {"parameters": "parameters held", "flops": "FLOPs done", "bytes": "bytes moved"}
+    groups = forward.groupby(
+        [next((name for name in _PARTS if part.startswith(name)), part) for part in forward.index], sort=False
+    )[list(rows)].sum()
+    shares_of = groups / groups.sum()
+    fig, ax = canvas(height=2.2)
+    left, said = dict.fromkeys(rows, 0.0), {row: [] for row in rows}
+    for part, share_by_row in shares_of.iterrows():
+        label = {"table": "tables", "bottom": "bottom MLP", "top": "top MLP"}.get(part, part)
+        for y, row in enumerate(rows):
+            share = share_by_row[row]
+            ax.barh(y, share, left=left[row], color=_PARTS[part], height=0.6, label=None if y else label)
+            if share > 0.06:
+                ax.text(left[row] + share / 2, y, f"{share:.0%}", ha="center", va="center")
+            left[row] += share
+            said[row].append(f"{label} {share:.0%}")
+    ax.set(yticks=range(len(rows)), yticklabels=rows.values(), xlim=(0, 1), xticks=[])
+    ax.invert_yaxis()
+    ax.grid(False)
+    fig.legend(loc="outside upper center", ncols=4)
+    return show(
+        fig,
+        f"On paper: shares of the model's parameters, and of the FLOPs and bytes of a forward pass of {batch} rows.",
+        f"Three stacked bars. {'; '.join(f'{rows[row]}: ' + ', '.join(said[row]) for row in rows)}.",
+    )
+
+
+def time_against_batch(times, predicted):
+    """Seconds of a forward pass against batch size, measured (`times`: {batch: Spread}) and predicted."""
+    sizes = list(times)
+    fig, ax = canvas(height=3.6)
+    ax.loglog(sizes, [predicted[b]["dispatch"].sum() for b in sizes], ":", color=NEUTRAL, label="dispatch")
+    roof = [predicted[b][["compute", "memory"]].max(axis=1).sum() for b in sizes]
+    ax.loglog(sizes, roof, "--", color=NEUTRAL, label="roofline: compute or memory")
+    total = [predicted[b]["seconds"].sum() for b in sizes]
+    ax.loglog(sizes, total, "-", color=NEUTRAL, lw=2, label="predicted: their sum")
+    ax.fill_between(sizes, [times[b].low for b in sizes], [times[b].high for b in sizes], color=TOP, alpha=0.3, lw=0)
+    ax.loglog(sizes, [times[b].median for b in sizes], "o-", color=TOP, label="measured")
+    ax.set_xticks(sizes, [f"{b:,}" for b in sizes], rotation=45)
+    ax.set_yticks([t for t in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1) if min(total) / 9 < t < 9 * max(total)])
+    ax.yaxis.set_major_formatter(lambda seconds, _: bench.duration(seconds * (1 + 1e-9)))
+    ax.set(xlabel="rows in the batch", ylabel="a forward pass", ylim=(min(total) / 3, None))
+    ax.minorticks_off()
+    ax.legend()
+    said = ", ".join(f"{bench.duration(times[b].median)} at {b:,}" for b in sizes)
+    return show(
+        fig,
+        f"Time of a forward pass of the seed model against the batch size. {_machine()}",
+        "A line chart on logarithmic axes: flat at first, where dispatch rules, then a knee, then a rise in proportion "
+        f"to the batch. Measured: {said}.",
+    )
+
+
+def roofline(ceilings, points, title="The roofline of this machine"):
+    """Parts of models on the roofline. `points`: (label, part, intensity, GFLOP/s, marker) each."""
+    lowest = min(0.05, *(x for _, _, x, _, _ in points)) / 2
+    highest = max(1000, *(x for _, _, x, _, _ in points)) * 2
+    peak, stream = ceilings.peak_gflops, ceilings.stream_gbs
+    gather = ceilings.rates(64).gather_gbs
+    fig, ax = canvas(height=4.4)
+    xs = [lowest, ceilings.ridge, highest]
+    ax.loglog(xs, [min(peak, stream * x) for x in xs], color=_INK, lw=2)
+    ax.loglog([lowest, peak / gather], [gather * lowest, peak], "--", color=_INK, lw=1)
+    ax.text(ceilings.ridge * 3, peak * 1.15, f"matrix product: {peak:.0f} GFLOP/s", ha="left", va="bottom")
+    # Text along the slanted roofs would need the figure's final angle: it stands beside their feet instead.
+    ax.annotate(f"stream: {stream:.0f} GB/s", (lowest * 3, stream * lowest * 3), (lowest * 1.3, stream * lowest * 30))
+    ax.annotate(
+        f"rows at random: {gather:.1f} GB/s", (lowest * 9, gather * lowest * 9), (lowest * 22, gather * lowest * 6)
+    )
+    ax.axvline(ceilings.ridge, color=_INK, lw=0.8, ls=":")
+    ax.text(ceilings.ridge * 1.1, gather * lowest * 1.5, f"ridge: {ceilings.ridge:.1f}", va="bottom")
+    seen = set()
+    for label, part, x, y, marker in points:
+        ax.plot(x, y, marker, color=_colour(part), ms=9, mec=_INK, mew=0.6, label=None if label in seen else label)
+        seen.add(label)
+    ax.set(xlabel="intensity, FLOP per byte", ylabel="GFLOP/s", xlim=(lowest, highest))
+    ax.set_ylim(top=peak * 3)
+    handles = [
+        plt.Line2D([], [], ls="", marker=m, color=NEUTRAL, mec=_INK, mew=0.6, ms=9, label=label)
+        for label, m in dict((label, marker) for label, _, _, _, marker in points).items()
+    ]
+    parts = {part: _colour(part) for _, part, _, _, _ in points}
+    handles += [plt.Line2D([], [], ls="", marker="s", color=colour, ms=9, label=part) for part, colour in parts.items()]
+    fig.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=10)
+    said = "; ".join(f"{label}, {part}: {x:.2g} FLOP per byte, {y:.2g} GFLOP/s" for label, part, x, y, _ in points)
+    return show(
+        fig,
+        f"{title}. Solid: what streaming and matrix products allow; dashed: what rows at random allow. {_machine()}",
+        f"A roofline on logarithmic axes: a slanted roof of {stream:.0f} GB/s up to {ceilings.ridge:.1f} FLOP per byte, "
+        f"then a flat one at {peak:.0f} GFLOP/s. Points: {said}.",
+    )
+
+
+def cliff(sizes, uniform, hot):
+    """Nanoseconds a row against table size in bytes; `uniform` and `hot`: {size: Spread in ns}."""
+    here = bench.machine()
+    fig, ax = canvas(height=3.4)
+    for values, look, label in ((uniform, "o-", "any row"), (hot, "o--", "the same 1,024 rows again and again")):
+        own = [b for b in sizes if b in values]
+        ax.fill_between(own, [values[b].low for b in own], [values[b].high for b in own], color=SPARSE, alpha=0.3, lw=0)
+        fill = None if look == "o-" else "none"
+        ax.loglog(own, [values[b].median for b in own], look, color=SPARSE, mfc=fill, label=label)
+    marked = [(name, n_bytes) for name, n_bytes in (("L1", here.l1), ("L2", here.l2), ("L3", here.l3)) if n_bytes]
+    for name, n_bytes in marked:
+        if sizes[0] / 2 <= n_bytes <= sizes[-1] * 2:
+            ax.axvline(n_bytes, color=_INK, lw=0.8, ls=":")
+            ax.text(n_bytes, 0.98, f" {name}", transform=ax.get_xaxis_transform(), va="top")
+    ax.set_xticks(sizes, [bench.size(b) for b in sizes], rotation=45, ha="right")
+    low, high = ax.get_ylim()
+    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500) if low <= t <= high]
+    ax.set_yticks(ticks, [str(t) for t in ticks])
+    ax.minorticks_off()
+    ax.set(xlabel="size of the table", ylabel="ns per row of 64 numbers")
+    ax.legend(loc="center left")
+    known = ", ".join(f"{name} {bench.size(n_bytes)}" for name, n_bytes in marked) or "unknown here"
+    said = ", ".join(f"{uniform[b].median:.3g} at {bench.size(b)}" for b in sizes)
+    return show(
+        fig,
+        f"The cost of a row against the size of its table; caches marked. {_machine()}",
+        f"A line chart on logarithmic axes. Nanoseconds a row at random: {said}. With hot rows: "
+        f"{', '.join(f'{s.median:.3g} at {bench.size(b)}' for b, s in hot.items())}. Caches: {known}.",
+    )
+
+
+def operators(shares):
+    """Shares of the time by operator: {name: (share, part)}, the largest first."""
+    names = list(shares)
+    fig, ax = canvas(height=0.36 * len(names) + 0.8)
+    for y, name in enumerate(names):
+        share, part = shares[name]
+        ax.barh(y, share, height=0.65, color=_colour(part))
+        ax.text(share, y, f"  {share:.0%}", va="center")
+    ax.set(yticks=range(len(names)), yticklabels=names, xticks=[], xlabel="share of the time")
+    ax.invert_yaxis()
+    ax.grid(False)
+    ax.margins(x=0.1)
+    said = "; ".join(f"{name} {share:.0%}" for name, (share, _) in shares.items())
+    return show(fig, f"Who takes the time, by torch.profiler. {_machine()}", f"Horizontal bars: {said}.")
+
+
+def knobs(measured, predicted):
+    """What each knob does to each model: {model: {knob: Spread or number}}, factors of the unturned time."""
+    fig, axes = canvas(columns=len(measured), height=2.6, sharey=True)
+    said = []
+    for ax, (model, by_knob) in zip(axes, measured.items(), strict=True):
+        names = list(by_knob)
+        for y, knob in enumerate(names):
+            s, paper = by_knob[knob], predicted[model][knob]
+            ax.barh(y, s.median, height=0.5, color=NEUTRAL)
+            ax.plot([s.low, s.high], [y, y], color=_INK, lw=1.5)
+            ax.plot([paper, paper], [y - 0.4, y + 0.4], color=_INK, lw=3, solid_capstyle="butt")
+            said.append(f"{model}, {knob}: measured {s.median:.2f}, predicted {paper:.2f}")
+        ax.set(title=model, yticks=range(len(names)), yticklabels=names, xlabel="times as long")
+        ax.axvline(1, color=_INK, lw=0.8, ls=":")
+        ax.grid(axis="y", visible=False)
+    axes[0].invert_yaxis()
+    return show(
+        fig,
+        f"What a turn of each knob does to the time. Bars: measured, with quartiles; ticks: predicted. {_machine()}",
+        f"{len(measured)} bar charts. {'; '.join(said)}.",
+    )
+
+
+def training_steps(rows, dense, sparse, paper_dense, paper_sparse):
+    """Time of a training step against the table's rows: dense and sparse, measured and on paper (bytes / stream)."""
+    fig, ax = canvas(height=3.4)
+    for values, paper, look, label in (
+        (dense, paper_dense, "o-", "dense gradient"),
+        (sparse, paper_sparse, "s-", "sparse gradient"),
+    ):
+        fill = None if look == "o-" else "none"
+        ax.fill_between(rows, [s.low for s in values], [s.high for s in values], color=SPARSE, alpha=0.3, lw=0)
+        ax.loglog(rows, [s.median for s in values], look, color=SPARSE, mfc=fill, label=label)
+        ax.loglog(rows, paper, ":" if look == "o-" else "--", color=NEUTRAL, label=f"on paper, {label.split()[0]}")
+    ax.set_xticks(rows, [f"{r:,}" for r in rows], rotation=30)
+    ax.set_yticks([t for t in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1) if min(paper_sparse) / 9 < t < 9 * dense[-1].high])
+    ax.yaxis.set_major_formatter(lambda seconds, _: bench.duration(seconds * (1 + 1e-9)))
+    ax.minorticks_off()
+    ax.set(xlabel="rows in the table", ylabel="a training step")
+    ax.legend()
+    pairs = zip(rows, dense, sparse, strict=True)
+    said = "; ".join(f"{r:,} rows: {bench.duration(d.median)} and {bench.duration(s.median)}" for r, d, s in pairs)
+    return show(
+        fig,
+        f"A training step on one table of width 32, 1,024 lookups, with SGD, against its rows. {_machine()}",
+        f"A line chart on logarithmic axes. Dense rises in proportion to the rows, sparse stays flat. {said}.",
     )

@@ -31,39 +31,85 @@ def _fetch(options):
 
 
 def _add_train(commands):
-    command = commands.add_parser("train", help="train on MovieLens-100K and judge on the test rows")
-    command.add_argument("--interaction", choices=("concat", "dot"), default="dot")
-    command.add_argument("--seeds", type=int, default=1, metavar="N", help="train N models, seeds 0 to N - 1")
+    command = commands.add_parser(
+        "train",
+        help="train on MovieLens-100K and judge on the test rows",
+        description="Train on 80% of MovieLens-100K, choose the epoch on 10%, judge on the last 10%.",
+    )
+    command.add_argument("--interaction", choices=("concat", "dot"), default="dot", help="how vectors meet [dot]")
+    command.add_argument("--histories", action="store_true", help="add the user's and the movie's histories as bags")
     command.add_argument("--no-genres", action="store_true", help="leave out the bag of genres")
-    command.add_argument("--split", choices=("random", "time", "user"), default="random", help="80/10/10")
+    command.add_argument(
+        "--split",
+        choices=("random", "time", "user"),
+        default="random",
+        help="which rows are held out: random ones, the newest, each user's newest [random]; "
+        "on the last two, histories hold only the past",
+    )
+    command.add_argument(
+        "--features",
+        choices=("honest", "leaky"),
+        default="honest",
+        help="the course's 16 features, or the original ones with their leak [honest]",
+    )
+    command.add_argument("--seeds", type=int, default=1, metavar="N", help="train N models, seeds 0 to N - 1 [1]")
+    command.add_argument(
+        "--target", type=float, metavar="ACCURACY", help="stop at this validation accuracy and print the time to it"
+    )
+    command.add_argument("--checkpoint", metavar="PATH", help="save the model of the last seed")
     command.add_argument("--json", action="store_true", help="print one JSON object a seed, and nothing else")
     command.set_defaults(run=_train)
 
 
 def _train(options):
-    from microdlrm import clicks, movielens, training
+    from microdlrm import checkpoint, clicks, movielens, training
+    from microdlrm.histories import histories
 
+    if options.seeds < 1:
+        raise SystemExit(f"--seeds must be at least 1, got {options.seeds}")
     data = movielens.load()
     split = clicks.split(data, options.split)
-    prepared = clicks.prepare(data, split.train)
+    prepared = clicks.seed_features(data) if options.features == "leaky" else clicks.prepare(data, split.train)
+    bags = histories(data, prepared, split.train, past=options.split != "random") if options.histories else ()
     results = []
     for seed in range(options.seeds):
-        model, history = training.train(
-            prepared, split, options.interaction, seed, genres=not options.no_genres, progress=not options.json
+        model, epochs = training.train(
+            prepared,
+            split,
+            options.interaction,
+            seed,
+            genres=not options.no_genres,
+            histories=bags,
+            target=options.target,
+            progress=not options.json,
         )
-        results.append(
-            dict(seed=seed)
-            | training.evaluate(model, prepared, split.test)._asdict()
-            | dict(cpu_seconds=history["cpu_seconds"].iloc[-1], parameters=sum(p.numel() for p in model.parameters()))
-        )
+        result = dict(seed=seed) | training.evaluate(model, prepared, split.test, bags)._asdict()
+        result["cpu_seconds"] = epochs["cpu_seconds"].iloc[-1]
+        result["parameters"] = sum(p.numel() for p in model.parameters())
+        if options.target is not None:
+            result["reached"] = bool(epochs["accuracy"].iloc[-1] >= options.target)
+        results.append(result)
         if options.json:
-            print(json.dumps(results[-1]), flush=True)
+            print(json.dumps(result), flush=True)
+    if options.checkpoint:
+        checkpoint.save(options.checkpoint, model, prepared)
     if not options.json:
-        table = pd.DataFrame(results).set_index("seed")
-        print(table.to_string(float_format="{:.4f}".format))
-        print("\nmedian [lowest, highest] on the test rows:")
-        for name in training.Metrics._fields:
-            print(f"  {name:9} {table[name].median():.4f} [{table[name].min():.4f}, {table[name].max():.4f}]")
+        print(_summary(pd.DataFrame(results).set_index("seed"), options))
+
+
+def _summary(table: pd.DataFrame, options) -> str:
+    lines = [table.to_string(float_format="{:.4f}".format), "", "median [lowest, highest] on the test rows:"]
+    for name in ("accuracy", "auc", "logloss"):
+        column = table[name]
+        lines.append(f"  {name:9} {column.median():.4f} [{column.min():.4f}, {column.max():.4f}]")
+    if options.target is not None:
+        reached = table[table["reached"]]
+        lines.append(f"validation accuracy {options.target:g} reached by {len(reached)} of {len(table)} seeds")
+        if len(reached):
+            lines[-1] += f", in {reached['cpu_seconds'].median():.2f} CPU-seconds of training (median)"
+    if options.checkpoint:
+        lines.append(f"saved {options.checkpoint}")
+    return "\n".join(lines)
 
 
 def _add_ceilings(commands):

@@ -64,6 +64,7 @@ class Clicks(NamedTuple):
     dense: Tensor  # (N, 16) float32, in the order of DENSE_FEATURES
     ids: Tensor  # (3, N) int64: user, movie, occupation
     genres: Bags  # one bag a movie
+    scale: Tensor  # (2, 16): what was subtracted from each dense feature, and what it was divided by
     y: Tensor  # (N, 1) float32: 1.0 is a click
 
     def num_embeddings(self, genres: bool = False) -> tuple[int, ...]:
@@ -151,8 +152,7 @@ def prepare(data: MovieLens, train: np.ndarray, seed: int = 0, folds: int = FOLD
             in_genre[:, [GENRES.index(genre) for genre in COMMON_GENRES]],
         ]
     )
-    dense = (dense - dense[train].mean(0)) / dense[train].std(0)
-    return _clicks(data, dense)
+    return _clicks(data, dense, shift=dense[train].mean(0), scale=dense[train].std(0))
 
 
 def seed_features(data: MovieLens, train: np.ndarray | None = None) -> Clicks:
@@ -177,7 +177,7 @@ def seed_features(data: MovieLens, train: np.ndarray | None = None) -> Clicks:
             _in_genre(data)[movie, :12],
         ]
     )
-    return _clicks(data, dense)
+    return _clicks(data, dense, shift=np.zeros(16), scale=np.ones(16))
 
 
 def batches(
@@ -257,15 +257,16 @@ def _smoothed_mean(group: np.ndarray, values: np.ndarray, n: int) -> tuple[np.nd
     return (np.bincount(group, values, minlength=n) + SMOOTHING * values.mean()) / (count + SMOOTHING), count
 
 
-def _clicks(data: MovieLens, dense: np.ndarray) -> Clicks:
+def _clicks(data: MovieLens, dense: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> Clicks:
     user, movie = _positions(data)
     occupations = {name: i for i, name in enumerate(sorted(data.users["occupation"].unique()))}
     occupation = data.users["occupation"].map(occupations).to_numpy()[user]
     genres = [torch.tensor([GENRES.index(genre) for genre in own]) for own in data.movies["genres"]]
     lengths = torch.tensor([len(bag) for bag in genres])
     return Clicks(
-        dense=torch.tensor(dense, dtype=torch.float32),
+        dense=torch.tensor((dense - shift) / scale, dtype=torch.float32),
         ids=torch.tensor(np.stack([user, movie, occupation])),
         genres=Bags(torch.cat(genres), lengths.cumsum(0) - lengths, lengths),
+        scale=torch.tensor(np.stack([shift, scale])),
         y=torch.tensor(labels(data))[:, None],
     )

@@ -48,6 +48,8 @@ def fit(
     batch_size: int = 1024,
     lr: float = 3e-3,
     embedding_decay: float = 12.0,
+    patience: int | None = None,
+    target: float | None = None,
     seed: int = 0,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -55,8 +57,9 @@ def fit(
 
     AdamW, its rate falling linearly to 2%. Weight decay acts on the embeddings alone: they hold nearly all
     parameters, and most of their rows are seen too rarely to be trusted far from zero.
-    Interrupting (Kernel -> Interrupt) ends the training; the best epoch so far is kept.
-    The columns: epoch, training_logloss, validation accuracy, auc, logloss, cpu_seconds (training alone, summed).
+    It ends early after `patience` epochs without a new best, once validation accuracy reaches `target`, or when
+    interrupted (Kernel -> Interrupt); the best epoch so far is kept.
+    The columns: epoch, training_logloss, the validation metrics, and cpu_seconds and seconds of training so far.
     """
     tables = list(model.emb_l.parameters())
     others = [p for name, p in model.named_parameters() if not name.startswith("emb_l.")]
@@ -72,21 +75,25 @@ def fit(
     def draw():
         return batches(clicks, split.train, batch_size, _reads_genres(model), histories, generator)
 
-    history, best, best_state, cpu_seconds = [], np.inf, None, 0.0
+    history, best, best_epoch, best_state, clock = [], np.inf, 0, None, np.zeros(2)
     try:
         for epoch in tqdm(range(1, epochs + 1), desc="epochs", disable=not progress):
-            started = time.process_time()
+            started = np.array([time.process_time(), time.perf_counter()])
             training_logloss = _epoch(model, draw(), optimiser, schedule)
-            cpu_seconds += time.process_time() - started
+            clock += [time.process_time(), time.perf_counter()] - started
             on_validation = evaluate(model, clicks, split.validation, histories)
-            history.append((epoch, training_logloss, *on_validation, cpu_seconds))
+            history.append((epoch, training_logloss, *on_validation, *clock))
             if on_validation.logloss < best:
-                best, best_state = on_validation.logloss, copy.deepcopy(model.state_dict())
+                best, best_epoch, best_state = on_validation.logloss, epoch, copy.deepcopy(model.state_dict())
+            if patience is not None and epoch - best_epoch >= patience:
+                break
+            if target is not None and on_validation.accuracy >= target:
+                break
     except KeyboardInterrupt:
         print(f"interrupted in epoch {len(history) + 1}; the best of the {len(history)} finished epochs is kept")
     if best_state is not None:
         model.load_state_dict(best_state)
-    return pd.DataFrame(history, columns=["epoch", "training_logloss", *Metrics._fields, "cpu_seconds"])
+    return pd.DataFrame(history, columns=["epoch", "training_logloss", *Metrics._fields, "cpu_seconds", "seconds"])
 
 
 def _epoch(model, parts, optimiser, schedule) -> float:
@@ -109,15 +116,18 @@ def train(
     seed: int = 0,
     genres: bool = True,
     histories: Sequence[History] = (),
-    progress: bool = False,
+    **fitting,
 ) -> tuple[MicroDLRM, pd.DataFrame]:
-    """Build a model by its recipe, fit it, and return it with its history. Equal seeds give equal models."""
+    """Build a model by its recipe, fit it, and return it with its history. Equal seeds give equal models.
+
+    `fitting` goes to `fit`: progress, target, patience.
+    """
     shape, embedding_decay = RECIPES[interaction]
     num_embeddings = clicks.num_embeddings(genres)
     reads = [*range(len(num_embeddings)), *(history.table for history in histories)]
     torch.manual_seed(seed)
     model = MicroDLRM(num_embeddings=num_embeddings, reads=reads, **shape)
-    epochs = fit(model, clicks, split, histories, embedding_decay=embedding_decay, seed=seed, progress=progress)
+    epochs = fit(model, clicks, split, histories, embedding_decay=embedding_decay, seed=seed, **fitting)
     return model, epochs
 
 

@@ -6,6 +6,7 @@ and on black: a colour means the same thing in every figure.
 
 import html
 import io
+import itertools
 import re
 
 import matplotlib.pyplot as plt
@@ -397,6 +398,34 @@ def seeds(results, metrics=("auc", "logloss")):
     )
 
 
+# --- Chapter 5: the exercise ---
+
+
+def interaction_score(score):
+    """Bytes moved and time a call against the number of pairs, a line a function; `score` is the chapter's table."""
+    looks = ((NEUTRAL, "o:"), (INTERACTION, "o-"), (INTERACTION, "s--"))
+    least = (score["MB moved"] / score["× compulsory"]).groupby(score["pairs"]).first()
+    pairs = list(least.index)
+    fig, axes = canvas(columns=2, height=3.4)
+    said = []
+    for ax, column in zip(axes, ("MB moved", "µs"), strict=True):
+        for name, (colour, line) in zip(score["function"].unique(), looks, strict=False):
+            values = list(score.loc[score["function"] == name, column])
+            ax.loglog(pairs, values, line, color=colour, mfc="none", label=name)
+            by_pairs = ", ".join(f"{v:.3g} at {p}" for p, v in zip(pairs, values, strict=True))
+            said.append(f"{column}, {name}: {by_pairs}")
+        ax.set(xlabel="pairs", title=column)
+        ax.set_xticks(pairs, [str(p) for p in pairs])
+        ax.minorticks_off()
+    axes[0].loglog(pairs, least, color=NEUTRAL, lw=5, alpha=0.4, label="compulsory bytes")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return show(
+        fig,
+        "What the interaction moves, and how long it takes, as the vectors become 4, 8 and 27.",
+        f"Two line charts over the number of pairs, on logarithmic axes. The loop rises most steeply. {'; '.join(said)}.",
+    )
+
+
 # --- Chapters 7 and 8: cost on paper, ceilings, time ---
 
 _PARTS = {"table": SPARSE, "bottom": DENSE, "interaction": INTERACTION, "top": TOP}
@@ -502,24 +531,23 @@ def roofline(ceilings, points, title="The roofline of this machine"):
     )
     ax.axvline(ceilings.ridge, color=_INK, lw=0.8, ls=":")
     ax.text(ceilings.ridge * 1.1, gather * lowest * 1.5, f"ridge: {ceilings.ridge:.1f}", va="bottom")
-    seen = set()
-    for label, part, x, y, marker in points:
-        ax.plot(x, y, marker, color=_colour(part), ms=9, mec=_INK, mew=0.6, label=None if label in seen else label)
-        seen.add(label)
+    for _, part, x, y, marker in points:
+        ax.plot(x, y, marker, color=_colour(part), ms=9, mec=_INK, mew=0.6)
     ax.set(xlabel="intensity, FLOP per byte", ylabel="GFLOP/s", xlim=(lowest, highest))
     ax.set_ylim(top=peak * 3)
-    handles = [
-        plt.Line2D([], [], ls="", marker=m, color=NEUTRAL, mec=_INK, mew=0.6, ms=9, label=label)
-        for label, m in dict((label, marker) for label, _, _, _, marker in points).items()
-    ]
-    parts = {part: _colour(part) for _, part, _, _, _ in points}
-    handles += [plt.Line2D([], [], ls="", marker="s", color=colour, ms=9, label=part) for part, colour in parts.items()]
-    fig.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=10)
+    look = dict(ls="", ms=9)
+    shapes = {label: marker for label, _, _, _, marker in points}
+    shapes = [plt.Line2D([], [], marker=m, color=NEUTRAL, mec=_INK, label=label, **look) for label, m in shapes.items()]
+    colours = {part: _colour(part) for _, part, _, _, _ in points}
+    colours = [plt.Line2D([], [], marker="s", color=c, label=part, **look) for part, c in colours.items()]
+    # A legend fills its columns first: shapes in its upper row, colours in the lower.
+    both = [handle for pair in itertools.zip_longest(shapes, colours) for handle in pair if handle]
+    fig.legend(handles=both, loc="outside lower center", ncols=max(len(shapes), len(colours)), fontsize=10)
     said = "; ".join(f"{label}, {part}: {x:.2g} FLOP per byte, {y:.2g} GFLOP/s" for label, part, x, y, _ in points)
     return show(
         fig,
         f"{title}. Solid: what streaming and matrix products allow; dashed: what rows at random allow. {_machine()}",
-        f"A roofline on logarithmic axes: a slanted roof of {stream:.0f} GB/s up to {ceilings.ridge:.1f} FLOP per byte, "
+        f"A roofline on logarithmic axes: a slanted roof of {stream:.0f} GB/s up to {ceilings.ridge:.1f} FLOP a byte, "
         f"then a flat one at {peak:.0f} GFLOP/s. Points: {said}.",
     )
 

@@ -67,6 +67,28 @@ def forward(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> Callabl
     return run
 
 
+def part_calls(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> dict[str, Callable[[int], object]]:
+    """Callables for `bench.compare`, one for each part of a model: tables, bottom MLP, interaction, top MLP."""
+    torch.manual_seed(0)
+    model, inputs = MicroDLRM(**shape), random_batches(shape, batch, bag, batches)
+
+    def look_up(i: int) -> list[Tensor]:
+        _, indices, offsets = inputs[i % batches]
+        return [table(*bags) for table, *bags in zip(model.emb_l, indices, offsets, strict=True)]  # (B, m_spa) each
+
+    with torch.inference_mode():
+        x_dense = [model.bot_l(dense_x) for dense_x, _, _ in inputs]  # (B, d) each
+        x_sparse = [look_up(i) for i in range(batches)]
+        z = [model.interaction(*vectors) for vectors in zip(x_dense, x_sparse, strict=True)]  # (B, width) each
+    calls = {
+        "tables": look_up,
+        "bottom MLP": lambda i: model.bot_l(inputs[i % batches][0]),
+        "interaction": lambda i: model.interaction(x_dense[i % batches], x_sparse[i % batches]),
+        "top MLP": lambda i: model.top_l(z[i % batches]),
+    }
+    return {name: torch.inference_mode()(call) for name, call in calls.items()}
+
+
 def check_prediction(fn: Callable) -> Verdict:
     """Check `predict(forward, rates)` -> (regime, seconds) against three models, measured on this machine.
 

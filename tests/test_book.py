@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ElementTree
 from importlib import metadata
 from pathlib import Path
 
+import glossary_links
 import pytest
 import rendered_book
 from packaging.requirements import Requirement
@@ -172,6 +173,14 @@ def test_glossary_explains_the_words_of_the_course():
         dense gradient, dispatch-bound, embedding table, interaction, leak, logit, logloss, m_spa, memory-bound,
         offsets, ridge point, roofline, sparse gradient"""
     assert {word.strip() for word in words.split(",")} <= terms
+
+
+@pytest.mark.parametrize(
+    ("words", "entry"),
+    [("bag", "term-bag"), ("Bags", "term-bag"), ("loss", "term-loss"), ("losses", "term-loss"), ("bagpipe", None)],
+)
+def test_a_link_to_the_glossary_finds_its_term(words, entry):
+    assert glossary_links.find(words, {"bag": "term-bag", "loss": "term-loss"}) == entry
 
 
 def test_architecture_picture_stands_alone():

@@ -149,7 +149,8 @@ def shortest_start():
     for path in CHAPTERS:
         notebook = read(path)
         end = next(i for i, c in enumerate(notebook["cells"], start=1) if is_checked(c))
-        starts.append((end, path, notebook | {"cells": notebook["cells"][:end]}))
+        if notebook["cells"][end - 1]["outputs"]:
+            starts.append((end, path, notebook | {"cells": notebook["cells"][:end]}))
     return min(starts, key=lambda start: start[:2])[2]
 
 

@@ -127,7 +127,7 @@ def compare(
     sample: float = 0.01,
     threads: int = 1,
     device: str = "cpu",
-    patience: float = 2.0,
+    patience: float = 1.0,
 ) -> Times:
     """Time callables that do the same job in different ways.
 

@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
 
-from microdlrm import bench, cost, headlines, regimes
+from microdlrm import bench, challenge, cost, headlines, regimes
 from microdlrm.bench import Spread, Times
 from microdlrm.frozen import freeze
 from microdlrm.model import MicroDLRM
@@ -399,3 +400,84 @@ def test_the_unseen_models_have_three_regimes(ceilings):
         on_paper = cost.parts(batch, bag, **shape).loc["forward"]
         found.add(cost.regime(cost.predict(on_paper, ceilings.rates(shape["m_spa"]))))
     assert found == {"dispatch", "memory", "compute"}
+
+
+# --- the challenge of chapter 8 ---
+
+
+def remembers(model):
+    seen, forward = {}, challenge.freeze_nothing(model)
+    return lambda *batch: seen.setdefault(id(batch[0]), forward(*batch).clone())
+
+
+def slow(model):
+    def predict(*batch):
+        model(*batch)
+        return model(*batch)
+
+    return predict
+
+
+def no_sigmoid(model):
+    return model.logits
+
+
+def no_relu(model):
+    layers = [layer for layer in model.top_l if not isinstance(layer, torch.nn.ReLU)]
+
+    def predict(dense_x, ids, offsets):
+        bags = [table(*bag) for table, *bag in zip(model.emb_l, ids, offsets, strict=True)]
+        return torch.nn.Sequential(*layers)(model.interaction(model.bot_l(dense_x), bags))
+
+    return predict
+
+
+def half(model):
+    frozen = freeze(model)
+    return lambda *batch: frozen(*batch).half().float()
+
+
+def fails(model):
+    return lambda *batch: 1 / 0
+
+
+def spends(seconds):
+    def make(model):
+        until = time.process_time() + seconds
+        while time.process_time() < until:
+            pass
+        return freeze(model)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "mistake"),
+    [
+        (lambda model: ..., "not started"),
+        (lambda model: None, "not started"),
+        (lambda model: 1 / 0, "an error"),
+        (fails, "an error"),
+        (lambda model: lambda *batch: 0.5, "another shape"),
+        (lambda model: lambda *batch: model(*batch)[:, 0], "another shape"),
+        (no_sigmoid, "other outputs"),
+        (no_relu, "other outputs"),
+        (half, "other outputs"),
+        (remembers, "remembered answers"),
+        (slow, "not fast enough"),
+        (spends(2.1), "too long a preparation"),
+    ],
+)
+def test_the_challenge_names_what_is_wrong(make, mistake):
+    verdict = challenge.score(make)
+    assert not verdict.passed
+    assert verdict.mistake == mistake
+
+
+def test_the_challenge_can_be_passed(monkeypatch):
+    # Whether `freeze` is fast enough is for `python -m microdlrm bench` to say; here, any speed will do.
+    monkeypatch.setattr(challenge, "TARGET", 0.01)
+    verdict = challenge.score(freeze)
+    assert verdict.passed
+    assert "times as fast" in verdict.hint
+    assert set(verdict.tried.values()) == {"passed"}

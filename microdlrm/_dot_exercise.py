@@ -46,6 +46,13 @@ def _formulation(**choices) -> Callable[[Tensor, list[Tensor]], Tensor]:
     return formula
 
 
+def plain_loop(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
+    """The right answer, pair by pair."""
+    v = [x_dense, *x_sparse]
+    dots = [(v[i] * v[j]).sum(1, keepdim=True) for i in range(len(v)) for j in range(i + 1, len(v))]
+    return torch.cat([x_dense, *dots], dim=1)  # (B, d + n(n-1)/2)
+
+
 def _scrambled(x, xs):
     """What a reshape makes of vectors stacked in front of the batch."""
     return list(torch.stack([x, *xs]).reshape(len(x), 1 + len(xs), -1).unbind(1))
@@ -403,7 +410,7 @@ def _dot_columns(x_dense, x_sparse, first=1):
 
 DOT_INTERACTION = Task(
     "dot_interaction(x_dense, x_sparse)",
-    _formulation(),
+    plain_loop,
     _dot_cases(),
     partial(_dot_mistakes, 1),
     "Right: the dense vector, then every pair once and in order, for any number of tables, with gradients.",

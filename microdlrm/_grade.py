@@ -146,17 +146,16 @@ def judge_file(path: Path, names: list[str], memory: int) -> Iterator[tuple[str,
 
 
 def run_file(path: Path, names: list[str], timeout: float, memory: int) -> dict[str, tuple[bool, str]]:
-    """Judge one file, in a process of its own; again without the function that took the process down, if one did."""
+    """Judge one file, in a process of its own; again without a function that takes the process down."""
     left, found = list(names), {}
     while left:
         log, reason = _run_process(path, left, timeout, memory)
         found |= {task: (passed, mistake) for task, passed, mistake in log if passed is not None}
-        begun = [task for task, passed, _ in log if passed is None and task not in found]
         left = [name for name in left if name not in found]
-        # A function that hangs is stopped by its check: if the time is up all the same, the file itself hangs.
-        for name in left if "stopped" in reason or not begun else begun:
-            found[name] = False, reason
-            left.remove(name)
+        # The one that was begun is to blame; if none was, what the first of them needs ended or outlasted the process.
+        begun = [task for task, *_ in log if task in left]
+        found |= dict.fromkeys(begun[:1] or left[:1], (False, reason))
+        left = [name for name in left if name not in found]
     return {name: found[name] for name in names}
 
 

@@ -88,8 +88,7 @@ class Failure(Exception):
 
 def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
     """Take `fn` through the steps of `task`, in at most `seconds`, and return the verdict."""
-    name = getattr(fn, "__name__", task.name)
-    name = name if name.isidentifier() else task.name
+    name = _name(fn, task)
     steps = Attempt(task, fn, time.monotonic() + seconds).steps()
     tried = dict.fromkeys(steps, "not reached")
     for step, go in steps.items():
@@ -132,7 +131,7 @@ class Attempt:
         if outcome.stopped:
             raise Failure("runs without end", _too_long(outcome), _where(outcome.error), known=True)
         if outcome.error is not None:
-            raise _explain(outcome.error, self.task, args)
+            raise _explain(outcome.error, self.fn, self.task, args)
         return outcome.value
 
     def it_runs(self) -> None:
@@ -153,7 +152,7 @@ class Attempt:
         self.used = copy.deepcopy(args)
         self.got = self.call(self.fn, self.used)
         if self.got is None and _is_stub(self.fn):
-            raise _not_started(task)
+            raise _not_started(_name(self.fn, task))
 
     def returns(self) -> None:
         self.got = self.convert(self.got)
@@ -258,7 +257,7 @@ class Attempt:
     def gradients(self) -> None:
         args = self.task.cases[0].args
         got = self.call(_gradients_of(self.fn), copy.deepcopy(args))
-        want = _gradients_of(self.task.answer)(*copy.deepcopy(args))
+        want = self.call(_gradients_of(self.task.answer), copy.deepcopy(args))
         for name, mine, right in zip(self.leaves(args), got or [None] * len(want), want, strict=True):
             if mine is not None and _equal(mine, right, rtol=1e-3):
                 continue
@@ -348,8 +347,14 @@ _TENSOR_DUE = {
 }
 
 
-def _not_started(task: Task) -> Failure:
-    hint = f"Replace the `...` in {task.name} with your code, run its cell, then run the check again."
+def _name(fn: Callable, task: Task) -> str:
+    """What the learner calls the function; the task's name if it has none to speak of."""
+    name = getattr(fn, "__name__", "")
+    return name if name.isidentifier() else task.name
+
+
+def _not_started(name: str) -> Failure:
+    hint = f"Replace the `...` in {name} with your code, run its cell, then run the check again."
     return Failure("not started", hint)
 
 
@@ -439,12 +444,12 @@ def _too_long(outcome: _guard.Outcome) -> str:
     return hint
 
 
-def _explain(error: BaseException, task: Task, args: tuple) -> Failure:
+def _explain(error: BaseException, fn: Callable, task: Task, args: tuple) -> Failure:
     """The Failure that an exception in a learner's function amounts to: their line, and the usual cause."""
     text = re.sub(r"^\[enforce fail.*?\] err == 0\. ", "", str(error).strip().split("\n")[0])
     where = _where(error, f"{type(error).__name__}: {text[:240]}".rstrip(": "))
     if type(error) is NotImplementedError and "raise" in where.split("\n")[0]:
-        return _not_started(task)
+        return _not_started(_name(fn, task))
     cause = next(c for c in CAUSES if isinstance(error, c.errors) and re.search(c.pattern, text))
     known = cause.code in ("too much memory", "calls exit", "calls itself without end")
     return Failure(cause.code, cause.hint, where, inputs=args, known=known)

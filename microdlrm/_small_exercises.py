@@ -691,23 +691,25 @@ def _auc_mistakes():
         "You divided by N². Only pairs of a click and a non-click count.",
         lambda s, y: _auc(0.5)(s, y) * float(y.sum() * (1 - y).sum()) / len(s) ** 2,
     )
-    pairs = "The clicks' ranks also count the clicks below each other: take off what clicks alone would have, {}."
-    for start, name in ((1, "m(m+1)/2 of it for m clicks"), (0, "where ranks start at 0")):
 
-        def ranks(s, y, start=start):
-            below = (s[:, None] > s).float().sum(1) + ((s[:, None] == s).float().sum(1) - 1) / 2 + start
-            return float(below[y == 1].sum() / (y.sum() * (1 - y).sum()))
+    def undiminished(first):
+        def formula(s, y):
+            below = (s[:, None] > s).float().sum(1)
+            ranks = first + below + ((s[:, None] == s).float().sum(1) - 1) / 2
+            return float(ranks[y == 1].sum() / (y.sum() * (1 - y).sum()))
 
-        yield Mistake("clicks against clicks counted", pairs.format(name), ranks)
+        return formula
 
-    def off_by_one(s, y):
-        m = y.sum()
-        return _auc(0.5)(s, y) - float(m / (m * (1 - y).sum()))
-
+    pairs = (
+        "A click's rank also counts the clicks below it. Take off what the clicks would have if they were alone, so "
+        "that only non-clicks remain."
+    )
+    yield Mistake("clicks against clicks counted", pairs, undiminished(first=1))
+    yield Mistake("clicks against clicks counted", pairs, undiminished(first=0))
     yield Mistake(
         "ranks from 0",
-        "Your ranks start at 0, and the formula with m(m+1)/2 wants them from 1.",
-        off_by_one,
+        "Your ranks start at 0, and what you take off is meant for ranks that start at 1.",
+        lambda s, y: _auc(0.5)(s, y) - float(1 / (1 - y).sum()),
     )
 
 

@@ -15,10 +15,12 @@ from collections.abc import Callable
 
 from microdlrm import _dot_exercise as dot
 from microdlrm import _small_exercises as small
+from microdlrm._dot_exercise import plain_loop as plain_loop
 from microdlrm._judge import judge
+from microdlrm._traffic import traffic as traffic
 from microdlrm._verdict import Verdict
 
-SECONDS = 10.0  # how long all of one check may take
+SECONDS = 10.0  # how long one check may take in all
 
 
 def smoothed_mean(fn: Callable) -> Verdict:

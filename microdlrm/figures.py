@@ -422,7 +422,7 @@ def interaction_score(score):
     return show(
         fig,
         "What the interaction moves, and how long it takes, as the vectors become 4, 8 and 27.",
-        f"Two line charts over the number of pairs, on logarithmic axes. The loop rises most steeply. {'; '.join(said)}.",
+        f"Two line charts over the number of pairs, logarithmic axes. The loop rises most steeply. {'; '.join(said)}.",
     )
 
 

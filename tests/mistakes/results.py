@@ -49,7 +49,7 @@ def two_results(x_dense, x_sparse):
 
 @wrong("returns a tuple", "comma")
 def trailing_comma(x_dense, x_sparse):
-    return torch.cat(_parts(x_dense, x_sparse), 1),
+    return torch.cat(_parts(x_dense, x_sparse), 1),  # fmt: skip
 
 
 @wrong("returns a NumPy array", "NumPy")

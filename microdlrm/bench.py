@@ -128,6 +128,7 @@ def compare(
     threads: int = 1,
     device: str = "cpu",
     patience: float = 1.0,
+    wall: bool = False,
 ) -> Times:
     """Time callables that do the same job in different ways.
 
@@ -136,11 +137,13 @@ def compare(
     `sample` seconds, in each of `rounds` rounds that interleave all variants, each round another one first.
     Where the quartiles stay wide, more rounds are taken, until they have lasted `patience` seconds.
 
+    The clock is CPU time on one thread of a CPU, else, or if `wall` is set, the time on the wall.
+
     Raises ValueError without variants. A variant's own exceptions pass through.
     """
     if not variants:
         raise ValueError("compare needs at least one variant, {name: callable}, got none")
-    clock = _clock(threads, device)
+    clock = time.perf_counter if wall else _clock(threads, device)
     calls = {name: _with_counter(fn) for name, fn in variants.items()}
     with _threads(threads), _no_garbage_collection():
         repeats = {name: _warm_up(call, sample, clock, device) for name, call in calls.items()}

@@ -646,3 +646,28 @@ def training_steps(rows, dense, sparse, paper_dense, paper_sparse):
         f"A training step on one table of width 32, 1,024 lookups, with SGD, against its rows. {_machine()}",
         f"A line chart on logarithmic axes. Dense rises in proportion to the rows, sparse stays flat. {said}.",
     )
+
+
+def gains(changes):
+    """Chapter 8's balance: {change: (predicted, Spread)}, both in times as fast; 1 is no difference."""
+    names = list(changes)
+    fig, ax = canvas(height=0.33 * len(names) + 1.1)
+    for y, (predicted, s) in enumerate(changes.values()):
+        ax.plot([s.low, s.high], [y, y], color=TOP, lw=3, alpha=0.5)
+        ax.plot(s.median, y, "o", color=TOP, ms=8, label="measured" if not y else None)
+        ax.plot(predicted, y, "|", color=_INK, ms=14, mew=2.5, label="predicted" if not y else None)
+    ax.axvline(1, color=_INK, lw=0.8, ls=":")
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low <= t <= high]
+    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ax.minorticks_off()
+    ax.set(yticks=range(len(names)), yticklabels=names, xlabel="times as fast")
+    ax.invert_yaxis()
+    fig.legend(loc="outside upper center", ncols=2)
+    said = "; ".join(f"{name}: predicted {p:.2g}, measured {s.median:.2g}" for name, (p, s) in changes.items())
+    return show(
+        fig,
+        f"What each change brought, predicted and measured; left of 1 it made things slower. {_machine()}",
+        f"A dot plot on a logarithmic axis. {said}.",
+    )

@@ -248,7 +248,7 @@ def shares(parts):
             share = own[row].sum() / forward[row].sum()
             ax.barh(y, share, left=left[row], color=colour, height=0.6, label=None if y else name)
             if share > 0.06:
-                ax.text(left[row] + share / 2, y, f"{share:.0%}", ha="center", va="center")
+                ax.text(left[row] + share / 2, y, f"{share:.0%}", ha="center", va="center", color="black")
             left[row] += share
             said[row].append(f"{name} {share:.0%}")
     ax.set(yticks=range(len(rows)), yticklabels=rows.values(), xlim=(0, 1), xticks=[])
@@ -290,6 +290,7 @@ def batch_sizes(times):
     shared = [per[sizes[0]].median * sizes[0] / b for b in sizes]
     ax.loglog(sizes, shared, "--", color=NEUTRAL, label="if a batch took as long as one sample")
     ax.set(xlabel="batch size", ylabel="µs per sample")
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.set_xticks(sizes, [f"{b:,}" for b in sizes], rotation=45)
     ax.minorticks_off()
     ax.legend(loc="upper right")
@@ -311,10 +312,11 @@ def widths(tables, by_interaction):
         line, width = "-" if label.startswith("dot") else "--", 3 if "64" in label else 1.5
         ax.loglog(tables, values, line, color=INTERACTION, lw=width, label=label)
     ax.set(xlabel="number of tables", ylabel="input width of the top MLP")
-    ax.set_xticks(tables[:: len(tables) // 6], [f"{t:,}" for t in tables[:: len(tables) // 6]])
+    ax.yaxis.set_major_formatter("{x:,.0f}")
+    ax.set_xticks(tables, tables)
     ax.minorticks_off()
     ax.legend()
-    last = ", ".join(f"{label} {values[-1]:,}" for label, values in by_interaction.items())
+    last = "; ".join(f"{label}, {values[-1]:,} wide" for label, values in by_interaction.items())
     return show(
         fig,
         "How wide the top MLP's input becomes as tables are added.",
@@ -327,8 +329,8 @@ def pair_orders(names):
     """In which order the pairs of the vectors `names` leave the interaction: upper triangle, lower triangle."""
     n = len(names)
     orders = {
-        "upper triangle: this course": [(i, j) for i in range(n) for j in range(i + 1, n)],
-        "lower triangle: facebookresearch/dlrm": [(i, j) for i in range(n) for j in range(i)],
+        "upper: this course": [(i, j) for i in range(n) for j in range(i + 1, n)],
+        "lower: facebookresearch/dlrm": [(i, j) for i in range(n) for j in range(i)],
     }
     fig, axes = canvas(columns=2, height=3.3)
     for ax, (title, pairs) in zip(axes, orders.items(), strict=True):
@@ -381,14 +383,15 @@ def seeds(results, metrics=("auc", "logloss")):
     fig, axes = canvas(columns=len(metrics), height=0.5 * len(order) + 1.1, sharey=True)
     said = []
     for ax, metric in zip(axes, metrics, strict=True):
+        name = metric.upper() if metric == "auc" else metric
         for y, variant in enumerate(order):
             values = results.loc[results["variant"] == variant, metric]
             fill = INTERACTION if variant.startswith("dot") else "none"
             ax.plot(values, [y] * len(values), "o", color=INTERACTION, mfc=fill, alpha=0.8, ms=6)
             ax.plot([values.median()] * 2, [y - 0.3, y + 0.3], color=INTERACTION, lw=3)
-            said.append(f"{variant}, {metric}: {values.median():.4f}, from {values.min():.4f} to {values.max():.4f}")
+            said.append(f"{variant}, {name}: {values.median():.4f}, from {values.min():.4f} to {values.max():.4f}")
         better = "lower is better" if metric == "logloss" else "higher is better"
-        ax.set(xlabel=f"{metric} ({better})", yticks=range(len(order)), yticklabels=order)
+        ax.set(xlabel=f"{name} ({better})", yticks=range(len(order)), yticklabels=order)
         ax.locator_params(axis="x", nbins=4)
     axes[0].invert_yaxis()
     return show(

@@ -1,4 +1,4 @@
-"""python -m microdlrm fetch | train | ceilings | bench | check: the course's commands."""
+"""python -m microdlrm fetch | train | ceilings | bench | check | handout: the course's commands."""
 
 import argparse
 import json
@@ -6,13 +6,13 @@ import json
 import pandas as pd
 import torch
 
-from microdlrm import _grade
+from microdlrm import _grade, _handout
 
 
 def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m microdlrm", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    for add in (_add_fetch, _add_train, _add_ceilings, _add_bench, _grade.add_command):
+    for add in (_add_fetch, _add_train, _add_ceilings, _add_bench, _grade.add_command, _handout.add_command):
         add(commands)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # the models are too small to share: a second thread costs more than it brings

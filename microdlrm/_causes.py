@@ -80,6 +80,13 @@ CAUSES = [
     ),
     Cause(
         (RuntimeError,),
+        "Sizes of tensors must match.*got size 1 for",
+        "batch axis lost",
+        "One of the tensors to be joined has a single row where the batch has several. Print the shapes: did a sum "
+        "run over the batch's axis, or did a new axis come in front that should stand behind?",
+    ),
+    Cause(
+        (RuntimeError,),
         "Sizes of tensors must match except in dimension",
         "joined along the wrong dimension",
         "Tensors can be joined if all their sizes agree but one, the one along which they are joined. Print "

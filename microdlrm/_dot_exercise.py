@@ -316,6 +316,19 @@ def _odd_formulations(first: int) -> Iterator[Mistake]:
     yield Mistake(
         "sum over the wrong axis", over_vectors, lambda x, xs: _upper(_gram(x, xs)[0].mT @ _gram(x, xs)[0], first)
     )
+    yield Mistake(
+        "matrices returned",
+        "You return an n × n matrix for each row of the batch. Of each matrix, only the pairs belong in the result, "
+        "in one row, behind the dense vector.",
+        lambda x, xs: _gram(x, xs)[1],
+    )
+    yield Mistake(
+        "matrices returned",
+        "You return an n × n matrix for each row of the batch, part of it set to zero. Of each matrix, only the pairs "
+        "belong in the result, in one row, behind the dense vector.",
+        lambda x, xs: _gram(x, xs)[1].triu(first),
+    )
+    yield Mistake("sum over the wrong axis", over_vectors, lambda x, xs: _gram(x, xs)[0].mT @ _gram(x, xs)[0])
     view = (
         "One operand of your product was reshaped where it should have been transposed: the same numbers, cut into "
         "other pieces, so that the products mix different vectors."
@@ -405,7 +418,7 @@ def _dot_cases() -> list[Case]:
 
 def _dot_columns(x_dense, x_sparse, first=1):
     n = 1 + len(x_sparse)
-    return [f"x{k}" for k in range(x_dense.shape[1])] + [f"{i}·{j}" for [(i, j)] in _pairs(n, first)]
+    return ["dense"] * x_dense.shape[1] + [f"{i}·{j}" for [(i, j)] in _pairs(n, first)]
 
 
 DOT_INTERACTION = Task(

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from numbers import Integral, Real
 
 import numpy as np
@@ -151,7 +152,7 @@ class Attempt:
             pass  # a built-in function need not say what it takes
         self.used = copy.deepcopy(args)
         self.got = self.call(self.fn, self.used)
-        if self.got is None and _is_stub(self.fn):
+        if (self.got is None and _is_stub(self.fn)) or self.got is ...:
             raise _not_started(_name(self.fn, task))
 
     def returns(self) -> None:
@@ -213,13 +214,14 @@ class Attempt:
         self.steady(case)
         shapes = f"Its shape is {tuple(got.shape)}, expected is {tuple(want.shape)}"
         shapes += f": {self.task.shape}." if self.task.shape else "."
-        self.recognise(case, got, more=f" {shapes}")
+        picture = self.picture(case, got, want)
+        self.recognise(case, got, f" {shapes}", picture)
         mistake, hint = "wrong shape", "What your function returns has the wrong shape."
         if got.ndim == want.ndim == 2 and _equal(got.T, want):
             mistake, hint = "transposed", "The numbers are right, with rows and columns exchanged."
         elif got.numel() == want.numel() and _equal(got.reshape(want.shape), want):
             mistake, hint = "right numbers, wrong shape", "The numbers are right, their shape is not."
-        raise Failure(mistake, f"{hint} {shapes}", inputs=case.args)
+        raise Failure(mistake, f"{hint} {shapes}", picture=picture, inputs=case.args)
 
     def values(self, case: Case, got: Tensor) -> None:
         want = self.expected(case)
@@ -318,22 +320,29 @@ class Attempt:
                 )
 
     def picture(self, case: Case, got: Tensor, want: Tensor) -> Picture | None:
-        """Up to three rows and twelve columns, among them the first that is wrong."""
-        if got.ndim > 2:
+        """Up to three rows and twelve columns, among them the first that is wrong; None if they can't be compared.
+
+        One row is enough where the widths differ.
+        """
+        if got.ndim != want.ndim or want.ndim > 2 or (want.ndim == 2 and len(got) != len(want)):
             return None
-        got, want = (t.detach().reshape(-1, t.shape[-1] if t.ndim else 1).double() for t in (got, want))
-        wrong = ~torch.isclose(got, want, rtol=RTOL, atol=ATOL, equal_nan=True)
-        top = 0 if wrong[:3].any() else int(wrong.any(dim=1).int().argmax())
-        left = 0 if wrong[top : top + 3, :12].any() else int(wrong[top : top + 3].any(dim=0).int().argmax())
-        columns = self.task.columns(*case.args) or [str(k) for k in range(want.shape[1])]
-        window = slice(top, top + 3), slice(left, left + 12)
+        rows = [list(zip_longest(*pair)) for pair in zip(_rows(got), _rows(want), strict=True)]
+        wrong = [[not _close(g, w) for g, w in row] for row in rows]
+        top = next((k for k, row in enumerate(wrong) if any(row)), 0)
+        top = 0 if top < 3 else top
+        left = min(row.index(True) for row in wrong[top : top + 3] if any(row))
+        left = 0 if left < 12 else left
+        count = 3 if got.shape == want.shape else 1
+        shown, window = range(top, min(top + count, len(rows))), slice(left, left + 12)
+        columns = self.task.columns(*case.args) or [str(k) for k in range(_rows(want).shape[1])]
+        columns += [""] * (len(rows[0]) - len(columns))
         return Picture(
-            columns=tuple(columns[window[1]]),
-            rows=tuple(f"row {k}" for k in range(len(want)))[window[0]] if len(want) > 1 else ("",),
-            got=_texts(got[window]),
-            expected=_texts(want[window]),
-            wrong=tuple(map(tuple, wrong[window].tolist())),
-            caption=f"With {case.sizes}. The sign ✗ marks a number of yours that differs.",
+            columns=tuple(columns[window]),
+            rows=tuple(f"row {k}" if len(rows) > 1 else "" for k in shown),
+            got=tuple(tuple(_text(g) for g, _ in rows[k][window]) for k in shown),
+            expected=tuple(tuple(_text(w) for _, w in rows[k][window]) for k in shown),
+            wrong=tuple(tuple(wrong[k][window]) for k in shown),
+            caption=f"With {case.sizes}; ✗ marks what differs:",
         )
 
 
@@ -377,7 +386,7 @@ def _is_stub(fn: Callable) -> bool:
 def _kind(value) -> str:
     names = {"NoneType": "None", "ndarray": "a NumPy array", "int": "a number", "float": "a number"}
     name = type(value).__name__
-    return names.get(name, f"a {name[0].lower()}{name[1:]}")
+    return names.get(name, f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name[0].lower()}{name[1:]}")
 
 
 def _short(dtype: torch.dtype) -> str:
@@ -405,8 +414,16 @@ def _same(a, b) -> bool:
     return torch.equal(a, b) if isinstance(a, Tensor) else a == b
 
 
-def _texts(rows: Tensor) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(f"{x:.4g}" for x in row) for row in rows.tolist())
+def _rows(tensor: Tensor) -> Tensor:
+    return tensor.detach().reshape(-1, tensor.shape[-1] if tensor.ndim else 1).double()
+
+
+def _close(a: Tensor | None, b: Tensor | None) -> bool:
+    return a is not None and b is not None and _equal(a, b)
+
+
+def _text(x: Tensor | None) -> str:
+    return "" if x is None else f"{x.item():.4g}"
 
 
 def _gradients_of(fn: Callable) -> Callable:
@@ -429,7 +446,7 @@ def _gradients_of(fn: Callable) -> Callable:
 
 def _where(error: BaseException | None, says: str = "") -> str:
     line = _guard.learners_line(error) if error is not None else None
-    at = f"line {line[0]} of your code: {line[1][:120]}" if line else ""
+    at = f"line {line[0]} of your code: {line[1][:120]}".rstrip(": ") if line else ""
     return "\n".join(part for part in (at, says) if part)
 
 

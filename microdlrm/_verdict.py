@@ -1,12 +1,16 @@
 """What a check says: one verdict, as a card in a notebook and as plain text elsewhere."""
 
+import re
 from dataclasses import dataclass, field
 from html import escape
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A few rows of what the learner's function returned, above the rows that were expected."""
+    """A few rows of what the learner's function returned, above the rows that were expected.
+
+    Where one is wider than the other, the narrower is filled up with blanks.
+    """
 
     columns: tuple[str, ...]  # headings
     rows: tuple[str, ...]  # names of the rows
@@ -68,7 +72,7 @@ class Verdict:
             'max-width:46em;color:inherit;background:transparent">',
             '<p role="heading" aria-level="3" style="margin:0 0 0.4em;font-size:1.05em">'
             f"<strong>{escape(self.title)}</strong></p>",
-            f'<p style="margin:0 0 0.4em">{escape(self.hint)}</p>',
+            f'<p style="margin:0 0 0.4em">{_with_code(self.hint)}</p>',
         ]
         if self.where:
             parts.append(
@@ -81,11 +85,14 @@ class Verdict:
             steps = "<br>".join(f"<strong>{mark}:</strong> {escape(steps)}" for mark, steps in self.steps())
             parts.append(f'<p style="margin:0.4em 0 0;font-size:0.9em">{steps}</p>')
         if self.inputs is not None:
-            parts.append(
-                '<p style="margin:0.4em 0 0;font-size:0.9em">To see for yourself, keep the verdict and call '
-                f'<code style="color:inherit;background:transparent">{escape(self.task)}(*verdict.inputs)</code>.</p>'
-            )
+            see = _with_code(f"To see for yourself, keep the verdict and call `{self.task}(*verdict.inputs)`.")
+            parts.append(f'<p style="margin:0.4em 0 0;font-size:0.9em">{see}</p>')
         return "".join([*parts, "</div>"])
+
+
+def _with_code(text: str) -> str:
+    """Text as HTML, what stands in backticks as code."""
+    return re.sub("`(.*?)`", r'<code style="color:inherit;background:transparent">\1</code>', escape(text))
 
 
 def _lines(picture: Picture):
@@ -103,21 +110,21 @@ def _text_table(picture: Picture) -> list[str]:
 
 
 def _html_table(picture: Picture) -> str:
-    cell = "padding:0.1em 0.5em;text-align:right;color:inherit;background:transparent;border:"
+    cell = "padding:0.1em 0.5em;text-align:right;white-space:nowrap;color:inherit;background:transparent;border:"
     plain, marked = f"{cell}1px solid transparent", f"{cell}2px solid currentColor;font-weight:bold"
     head = "".join(f'<th scope="col" style="{plain}">{escape(c)}</th>' for c in ("", *picture.columns))
     body = []
     for name, whose, cells in _lines(picture):
         rule = "border-top:1px solid currentColor;" if whose == "yours" else ""
         tds = "".join(f'<td style="{marked if "✗" in c else plain}">{escape(c)}</td>' for c in cells)
-        row = f'<th scope="row" style="{plain};font-weight:normal;white-space:nowrap">{escape(name)} {whose}</th>'
+        row = f'<th scope="row" style="{plain};font-weight:normal">{escape(name)} {whose}</th>'
         body.append(f'<tr style="{rule}background:transparent">{row}{tds}</tr>')
     # tabindex lets a keyboard scroll a table that is wider than the page.
     return (
-        f'<div tabindex="0" role="region" aria-label="{escape(picture.caption)}" style="overflow-x:auto">'
-        '<table style="border-collapse:collapse;margin:0.3em 0;width:auto;color:inherit;background:transparent">'
-        '<caption style="text-align:left;caption-side:top;color:inherit;padding:0.2em 0">'
-        f"{escape(picture.caption)}</caption>"
+        f'<p style="margin:0.4em 0 0">{escape(picture.caption)}</p>'
+        '<div tabindex="0" role="region" aria-label="Your numbers and the expected ones" style="overflow-x:auto">'
+        f'<table aria-label="{escape(picture.caption)}" style="border-collapse:collapse;margin:0.3em 0;width:auto;'
+        'color:inherit;background:transparent">'
         f'<thead style="background:transparent"><tr style="background:transparent">{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )

@@ -18,11 +18,10 @@ import pytest
 import torch
 from mistakes import RIGHT, WRONG
 
-from microdlrm import _causes, _dot_exercise, _guard, _judge, _small_exercises, check
+from microdlrm import _causes, _dot_exercise, _guard, _handout, _judge, _small_exercises, check
 
 ROOT = Path(__file__).resolve().parent.parent
-EXERCISE = ROOT / "notebooks/05_exercise_dot_interaction.ipynb"
-SOLUTIONS = ROOT / "notebooks/solutions/05_dot_interaction.ipynb"
+EXERCISE, SOLUTIONS = _handout.EXERCISE, _handout.SOLUTIONS
 TASKS = {
     name.lower(): task
     for module in (_dot_exercise, _small_exercises)
@@ -337,7 +336,7 @@ def test_the_card_is_accessible(verdict):
     assert ("div", "group") in [(tag, a.get("role")) for tag, a in card.attributes]
     assert any(a.get("role") == "heading" and "aria-level" in a for _, a in card.attributes)
     assert verdict.title in card.text
-    assert verdict.hint in card.text
+    assert verdict.hint.replace("`", "") in card.text
     assert "<script>" not in html
     # Colours are the page's own, in light and in dark: the accent at the edge is all that the card brings.
     for _, a in card.attributes:
@@ -345,10 +344,10 @@ def test_the_card_is_accessible(verdict):
             assert value == {"color": "inherit", "background": "transparent"}[name]
     if verdict.picture:
         wrong = sum(map(sum, verdict.picture.wrong))
-        table = card.text[card.text.index("With B") :]
-        assert table.count("✗") - 1 - ("✗ Failed" in table) == wrong > 0
+        table = card.text[card.text.index("what differs:") :]
+        assert table.count("✗") - ("✗ Failed" in table) == wrong > 0
         assert [a for tag, a in card.attributes if tag == "th" and "scope" not in a] == []
-        assert "caption" in html
+        assert next(a["aria-label"] for tag, a in card.attributes if tag == "table") in card.text
 
 
 def test_the_text_says_what_the_card_says():
@@ -481,15 +480,30 @@ def code(path):
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
-def stub(solution):
-    """What a learner gets: the part between the markers replaced by `...`."""
-    pattern = r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION$"
-    return re.sub(pattern, r"\1...", solution, flags=re.MULTILINE | re.DOTALL)
-
-
 def test_stubs_follow_their_solutions():
     solved = [cell for cell in code(SOLUTIONS) if "### BEGIN SOLUTION" in cell]
-    assert [stub(cell) for cell in solved] == [cell for cell in code(EXERCISE) if re.search(r"^ +\.\.\.$", cell, re.M)]
+    assert [_handout.stub(cell) for cell in solved] == [
+        cell for cell in code(EXERCISE) if re.search(r"^ +\.\.\.$", cell, re.M)
+    ]
+
+
+def test_the_handout_for_nbgrader(tmp_path):
+    """It holds the solutions, a graded test behind each check, and releases to just the exercise's stubs."""
+    command = [sys.executable, "-m", "microdlrm", "handout", str(tmp_path / "source/dot"), "--points", "3"]
+    subprocess.run(command, check=True, capture_output=True)
+    cells = json.loads((tmp_path / "source/dot" / EXERCISE.name).read_text(encoding="utf-8"))["cells"]
+    marks = [cell["metadata"].get("nbgrader") for cell in cells]
+    solved = [cell["source"] for cell, mark in zip(cells, marks, strict=True) if mark and mark["solution"]]
+    tests = [cell["source"] for cell, mark in zip(cells, marks, strict=True) if mark and mark["grade"]]
+    assert len(solved) == len(tests) == 4
+    assert [mark["points"] for mark in marks if mark and mark["grade"]] == [3] * 4
+    ungraded = [cell for cell, mark in zip(cells, marks, strict=True) if not (mark and mark["grade"])]
+    assert [_handout.stub("".join(c["source"])) for c in ungraded if c["cell_type"] == "code"] == code(EXERCISE)
+    namespace = {"check": check, "torch": torch}
+    exec("\n\n".join([*solved, *tests]), namespace)
+    exec(_handout.stub(solved[0]), namespace)
+    with pytest.raises(AssertionError, match="Replace the"):
+        exec(tests[0], namespace)
 
 
 def test_a_half_done_exercise_stops_nothing():

@@ -185,3 +185,42 @@ def asserts(x_dense, x_sparse):
 @wrong("wrong dtype or device", "device")
 def to_the_gpu(x_dense, x_sparse):
     return torch.cat([x_dense.to("meta"), *x_sparse], 1)
+
+
+@wrong("batch axis lost", "sum")
+def summed_over_rows(x_dense, x_sparse):
+    v = [x_dense, *x_sparse]
+    return torch.cat([x_dense, *((a * b).sum(0, keepdim=True) for a, b in combinations(v, 2))], 1)
+
+
+@wrong("batch axis lost", "in front")
+def unsqueezed_in_front(x_dense, x_sparse):
+    v = [x_dense, *x_sparse]
+    return torch.cat([x_dense, *((a * b).sum(1).unsqueeze(0) for a, b in combinations(v, 2))], 1)
+
+
+@wrong("joined along the wrong dimension", "joined")
+def cat_without_dim(x_dense, x_sparse):
+    T = torch.stack([x_dense, *x_sparse], 1)
+    i, j = torch.triu_indices(T.shape[1], T.shape[1], 1)
+    return torch.cat([x_dense, (T @ T.mT)[:, i, j]])
+
+
+@wrong("index out of range", "last index")
+def indexes_the_batch(x_dense, x_sparse):
+    T = torch.stack([x_dense, *x_sparse], 1)
+    return torch.cat([x_dense, (T @ T.mT)[torch.triu_indices(4, 4, 1)]], 1)
+
+
+@wrong("a tensor where a number is due", "one number")
+def tensor_of_tensors(x_dense, x_sparse):
+    v = [x_dense, *x_sparse]
+    return torch.tensor([(a * b).sum(1) for a, b in combinations(v, 2)])
+
+
+@wrong("reshape doesn't fit", "elements")
+def masked_by_value(x_dense, x_sparse):
+    # a product that happens to be 0 is lost
+    Z = torch.stack([x_dense, *x_sparse], 1)
+    Z = torch.triu(Z @ Z.mT, 1)
+    return torch.cat([x_dense, Z[Z != 0].view(len(x_dense), -1)], 1)

@@ -222,3 +222,23 @@ def sorted_pairs(x_dense, x_sparse):
     v = [x_dense, *x_sparse]
     dots = torch.stack([(a * b).sum(1) for a, b in itertools.combinations(v, 2)], 1)
     return torch.cat([x_dense, dots.sort(1).values], 1)
+
+
+@wrong("matrices returned", "n × n")
+def all_matrices(x_dense, x_sparse):
+    T = torch.stack([x_dense] + x_sparse, dim=1)
+    return T @ T.transpose(1, 2)
+
+
+@wrong("matrices returned", "zero")
+def triangular_matrices(x_dense, x_sparse):
+    T = torch.stack([x_dense] + x_sparse, dim=1)
+    return torch.triu(T @ T.transpose(1, 2), diagonal=1)
+
+
+@wrong("last vector left out", "range")
+def counted_without_dense(x_dense, x_sparse):
+    n = len(x_sparse)
+    T = torch.stack([x_dense] + x_sparse, dim=1)
+    i, j = torch.triu_indices(n, n, 1)
+    return torch.cat([x_dense, (T @ T.mT)[:, i, j]], dim=1)

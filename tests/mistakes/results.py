@@ -90,3 +90,8 @@ def spread_out(x_dense, user, movie, occupation):
 @wrong("wrong arguments", "x_dense")
 def as_a_method(self, x_dense, x_sparse):
     return torch.cat(_parts(x_dense, x_sparse), 1)
+
+
+@wrong("not started", "...")
+def returns_the_stub(x_dense, x_sparse):
+    return ...

@@ -170,10 +170,10 @@ def bags(values, offsets, names):
         ax.text(position + 0.47, -0.3, position, ha="center", va="center", fontsize=9, alpha=0.7)
     for start, here in starts.items():
         ax.annotate("", (start + 0.06, 1), (start + 0.06, 1.5), arrowprops=dict(arrowstyle="->", color=_INK))
-        ax.text(start, 1.6, f"{start}: {', '.join(here)}", ha="left", va="bottom")
+        ax.text(start, 1.6, "\n".join(f"{start}: {name}" for name in here), ha="left", va="bottom")
     ax.text(-0.15, 0.5, "ids", ha="right", va="center")
     ax.text(-0.15, -0.3, "position", ha="right", va="center", fontsize=9, alpha=0.7)
-    ax.set(xlim=(-1.2, len(values) + 0.6), ylim=(-0.5, 2.2))
+    ax.set(xlim=(-1.2, len(values) + 0.6), ylim=(-0.5, 2.6))
     ax.axis("off")
     triples = zip(names, offsets, ends, strict=True)
     said = [f"{name} starts at {start} and holds {end - start}" for name, start, end in triples]

@@ -120,9 +120,12 @@ def train(
 ) -> tuple[MicroDLRM, pd.DataFrame]:
     """Build a model by its recipe, fit it, and return it with its history. Equal seeds give equal models.
 
-    `fitting` goes to `fit`: progress, target, patience.
+    `fitting` goes to `fit`: progress, target, patience, epochs, batch_size.
     """
     shape, embedding_decay = RECIPES[interaction]
+    if histories:  # more vectors meet: a wider top MLP, and more steps to fit it, did better on validation
+        shape = shape | dict(ln_top=(128, *shape["ln_top"][1:]))
+        fitting = dict(batch_size=512) | fitting
     num_embeddings = clicks.num_embeddings(genres)
     reads = [*range(len(num_embeddings)), *(history.table for history in histories)]
     torch.manual_seed(seed)

@@ -248,7 +248,7 @@ def shares(parts):
             share = own[row].sum() / forward[row].sum()
             ax.barh(y, share, left=left[row], color=colour, height=0.6, label=None if y else name)
             if share > 0.06:
-                ax.text(left[row] + share / 2, y, f"{share:.0%}", ha="center", va="center", color="black")
+                ax.text(left[row] + share / 2, y, f"{share:.0%}", ha="center", va="center", color="#111111")
             left[row] += share
             said[row].append(f"{name} {share:.0%}")
     ax.set(yticks=range(len(rows)), yticklabels=rows.values(), xlim=(0, 1), xticks=[])

@@ -662,7 +662,8 @@ def gains(changes):
     ax.axvline(1, color=_INK, lw=0.8, ls=":")
     ax.set_xscale("log")
     low, high = ax.get_xlim()
-    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low <= t <= high]
+    steps = (1, 2, 5) if high / low < 1000 else (1,)
+    ticks = [m * 10.0**e for e in range(-3, 4) for m in steps if low <= m * 10.0**e <= high]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()
     ax.set(yticks=range(len(names)), yticklabels=names, xlabel="times as fast")

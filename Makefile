@@ -88,8 +88,11 @@ _build/nbval/%.passed: notebooks/%.ipynb $(PACKAGE) $(READY) | data
 
 # --- reading and writing --------------------------------------------------------------------------------
 
+# Without JupyterLab's news and its search for updates: nothing here asks the network.
 lab: data
-	$(RUN) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" notebooks/01_clicks.ipynb
+	$(RUN) -m jupyterlab --LabApp.news_url=None \
+	  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate \
+	  --ServerApp.root_dir="$(CURDIR)" notebooks/01_clicks.ipynb
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis

@@ -82,6 +82,8 @@ def test_held_out_labels_reach_no_feature(data, split, prepared):
     # the original features fail the same test: this is their leak
     leaky = clicks.seed_features(data).dense, clicks.seed_features(data._replace(ratings=ratings)).dense
     assert not torch.equal(*leaky)
+    closed = [clicks.seed_features(d, split.train).dense for d in (data, data._replace(ratings=ratings))]
+    assert torch.equal(*closed)
 
 
 def test_a_training_rows_own_label_does_not_reach_its_features(data, split, prepared):

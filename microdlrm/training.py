@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from microdlrm.clicks import DENSE_FEATURES, Clicks, Split, batches
+from microdlrm.clicks import Clicks, Split, batches
 from microdlrm.histories import History
 from microdlrm.metrics import Metrics, score
 from microdlrm.model import MicroDLRM
@@ -132,20 +130,6 @@ def train(
     model = MicroDLRM(num_embeddings=num_embeddings, reads=reads, **shape)
     epochs = fit(model, clicks, split, histories, embedding_decay=embedding_decay, seed=seed, **fitting)
     return model, epochs
-
-
-def baselines(clicks: Clicks, split: Split) -> pd.DataFrame:
-    """What anyone should try first, trained on split.train and judged on split.test; one row a baseline."""
-    x, y = clicks.dense.numpy(), clicks.y[:, 0].numpy()
-    two = [DENSE_FEATURES.index("user mean"), DENSE_FEATURES.index("movie mean")]
-    answers = {"always click": np.full(len(split.test), y[split.train].mean())}
-    for name, columns in ("logistic regression, 2 features", two), ("logistic regression, 16 features", slice(None)):
-        model = LogisticRegression().fit(x[split.train][:, columns], y[split.train])
-        answers[name] = model.predict_proba(x[split.test][:, columns])[:, 1]
-    trees = HistGradientBoostingClassifier(learning_rate=0.06, max_leaf_nodes=15, random_state=0)
-    trees.fit(x[split.train], y[split.train])
-    answers["gradient boosting, 16 features"] = trees.predict_proba(x[split.test])[:, 1]
-    return pd.DataFrame({name: score(p, y[split.test])._asdict() for name, p in answers.items()}).T
 
 
 def _reads_genres(model: MicroDLRM) -> bool:

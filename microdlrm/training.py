@@ -17,11 +17,8 @@ from microdlrm.metrics import Metrics, score
 from microdlrm.model import MicroDLRM
 
 # The best recipe found for each interaction on the validation rows: the model's shape, then its embeddings' decay.
-# Concat needs the wider top MLP to learn what dot is handed.
-RECIPES = {
-    "concat": (dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 64, 1), interaction="concat", init=0.1), 16.0),
-    "dot": (dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(64, 1), interaction="dot", init=0.1), 12.0),
-}
+_SHAPE = dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(64, 1), init=0.1)
+RECIPES = {"concat": (_SHAPE | dict(interaction="concat"), 6.0), "dot": (_SHAPE | dict(interaction="dot"), 12.0)}
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 # make book   execute the notebooks, render the book
 # make test   lint, unit tests, every notebook as a test
-# Both set up what they need and redo only what changed. `make help` lists the rest.
+# make test-browser   the rendered book in a browser
+# Each sets up what it needs and redoes only what changed. `make help` lists the rest.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -21,11 +22,12 @@ unexport JUPYTER_PATH PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help install data book test lint lab clean
+.PHONY: help install data book test test-browser chromium lint lab clean
 
 help:
 	@echo "make book      execute the notebooks, render the book ($(BOOK))"
 	@echo "make test      ruff, the unit tests, and every notebook as a test"
+	@echo "make test-browser   every page of the book in Chromium, and the roofline explorer"
 	@echo "make lab       JupyterLab, on the first chapter"
 	@echo "make install   only the environment, in $(VENV)"
 	@echo "make data      only the data set, in data/movielens"
@@ -85,6 +87,19 @@ _build/unit-tests.passed: $(TESTS) $(PACKAGE) $(NOTEBOOKS) $(PROSE) README.md Ma
 _build/nbval/%.passed: notebooks/%.ipynb $(PACKAGE) $(READY) | data
 	$(RUN) -m pytest -c tests/nbval.ini --rootdir . $<
 	@mkdir -p $(@D) && touch $@
+
+# --- the book in a browser ------------------------------------------------------------------------------
+
+test-browser: chromium $(BOOK) $(VENV)/ready-for-browser
+	$(RUN) -m pytest tests/browser
+
+# Found or, on Debian and as root, installed; otherwise it says how to get one, and make stops.
+chromium: | $(READY)
+	@$(RUN) tests/browser/chromium.py
+
+$(VENV)/ready-for-browser: requirements-browser.txt constraints.txt $(READY)
+	$(RUN) -m pip install -r requirements-browser.txt -c constraints.txt
+	@touch $@
 
 # --- reading and writing --------------------------------------------------------------------------------
 

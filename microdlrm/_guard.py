@@ -43,7 +43,7 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
     The call has a thread of its own: the caller's stays free to tell the time and to hear Kernel → Interrupt,
     even while the function sits in one long operation. Works alike on every system, signals don't.
     """
-    outcome = Outcome()
+    outcome, ended = Outcome(), threading.Event()  # Thread.join, once interrupted, takes its thread for dead
 
     def work():
         with contextlib.suppress(Stopped):  # one may arrive late, while the line below stores an error
@@ -51,6 +51,7 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
                 outcome.value = fn(*args)
             except BaseException as error:
                 outcome.error = error
+        ended.set()
 
     # The context carries where a notebook sends what the function prints.
     thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
@@ -58,7 +59,7 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
     with memory_limit(MEMORY):
         thread.start()
         try:
-            while thread.is_alive() and (elapsed := time.monotonic() - start) < seconds:
+            while not ended.is_set() and (elapsed := time.monotonic() - start) < seconds:
                 if elapsed > said:
                     print(
                         f"Your function has been running for {elapsed:.0f} s. It will be stopped at {seconds:.0f} s; "
@@ -66,22 +67,22 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
                         flush=True,
                     )
                     said *= 2
-                thread.join(0.05)
-            outcome.stopped = "time" if thread.is_alive() else ""
+                ended.wait(0.05)
+            outcome.stopped = "" if ended.is_set() else "time"
         except KeyboardInterrupt:
             outcome.stopped = "reader"
         if outcome.stopped:
-            _stop(thread)
-    outcome.seconds, outcome.alive = time.monotonic() - start, thread.is_alive()
+            _stop(thread, ended)
+    outcome.seconds, outcome.alive = time.monotonic() - start, not ended.is_set()
     return outcome
 
 
-def _stop(thread: threading.Thread, patience: float = 2.0) -> None:
+def _stop(thread: threading.Thread, ended: threading.Event, patience: float = 2.0) -> None:
     """Raise `Stopped` in the thread, more than once: a bare `except` may swallow it."""
     end = time.monotonic() + patience
-    while thread.is_alive() and time.monotonic() < end:
+    while not ended.is_set() and time.monotonic() < end:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
-        thread.join(0.25)
+        ended.wait(0.25)
 
 
 @contextlib.contextmanager

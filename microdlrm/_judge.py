@@ -446,7 +446,7 @@ def _gradients_of(fn: Callable) -> Callable:
 
 def _where(error: BaseException | None, says: str = "") -> str:
     line = _guard.learners_line(error) if error is not None else None
-    at = f"line {line[0]} of your code: {line[1][:120]}".rstrip(": ") if line else ""
+    at = f"line {line[0]} of your code" + (f": {line[1][:120]}" if line[1] else "") if line else ""
     return "\n".join(part for part in (at, says) if part)
 
 

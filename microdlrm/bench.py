@@ -316,6 +316,9 @@ class Machine(NamedTuple):
     def last_cache(self) -> int | None:
         return self.l3 or self.l2 or self.l1
 
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(str(self))}</p>"
+
     def __str__(self) -> str:
         caches = [(name, getattr(self, name.lower())) for name in ("L1", "L2", "L3")]
         known = " / ".join(f"{name} {size(n_bytes)}" for name, n_bytes in caches if n_bytes)

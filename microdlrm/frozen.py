@@ -20,8 +20,8 @@ HUGE_PAGE = 2 * 2**20  # bytes, on x86-64 and most others
 SMALL = 2**16  # numbers that the allocator keeps at hand, rather than give them back to the system
 
 
-def freeze(model: MicroDLRM) -> Callable[[Tensor, Sequence[Tensor], Sequence[Tensor]], Tensor]:
-    """A function that does what `model` does, (dense_x, sparse_indices, sparse_offsets) -> (B, 1), sooner.
+def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
+    """A function that does what `model` does, with the same arguments, sooner: -> (B, 1).
 
     It holds copies: training `model` afterwards doesn't change it. A bag of one id is a row, so it is fetched
     and not summed. No module stands between two operators, no graph is kept, activations overwrite their
@@ -32,7 +32,7 @@ def freeze(model: MicroDLRM) -> Callable[[Tensor, Sequence[Tensor], Sequence[Ten
     model = copy.deepcopy(model)
     for table in model.emb_l:
         table.weight.data = _in_huge_pages(table.weight.data)
-    tables = [table.weight.detach() for table in model.emb_l]
+    tables = [model.emb_l[t].weight.detach() for t in model.reads]
     bottom, top = _Layers(model.bot_l), _Layers(model.top_l)
     one_id_a_bag = torch.arange(4096)
 
@@ -43,28 +43,36 @@ def freeze(model: MicroDLRM) -> Callable[[Tensor, Sequence[Tensor], Sequence[Ten
             and torch.equal(offsets, one_id_a_bag[:batch])
         )
 
-    def compute(dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]) -> Tensor:
+    def compute(dense_x, sparse_indices, sparse_offsets, sparse_weights):
+        inputs = dense_x, sparse_indices, sparse_offsets, sparse_weights
         if not math.isfinite(dense_x.sum().item()):
-            check_inputs(model, dense_x, sparse_indices, sparse_offsets)
-        bags = list(zip(sparse_indices, sparse_offsets, strict=True))
-        if all(is_row(ids, offsets, len(dense_x)) for ids, offsets in bags):
-            rows = zip(tables, sparse_indices, strict=True)
-            x_sparse = [table.index_select(0, ids) for table, ids in rows]  # n - 1 times (B, m_spa)
+            check_inputs(model, *inputs)
+        if sparse_weights is None:
+            sparse_weights = [None] * len(tables)
+        bags = list(zip(tables, sparse_indices, sparse_offsets, sparse_weights, strict=True))
+        if all(weights is None and is_row(ids, offsets, len(dense_x)) for _, ids, offsets, weights in bags):
+            x_sparse = [table.index_select(0, ids) for table, ids, _, _ in bags]  # n - 1 times (B, m_spa)
         else:
-            check_inputs(model, dense_x, sparse_indices, sparse_offsets)
+            check_inputs(model, *inputs)
             x_sparse = [
-                F.embedding_bag(ids, table, offsets, mode="sum")  # (B, m_spa)
-                for table, (ids, offsets) in zip(tables, bags, strict=True)
+                F.embedding_bag(ids, table, offsets, mode="sum", per_sample_weights=weights)  # (B, m_spa)
+                for table, ids, offsets, weights in bags
             ]
         z = model.interaction(bottom(dense_x).relu_(), x_sparse)  # (B, width)
         return top(z).sigmoid_()  # (B, 1)
 
     @torch.inference_mode()
-    def predict(dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]) -> Tensor:
+    def predict(
+        dense_x: Tensor,
+        sparse_indices: Sequence[Tensor],
+        sparse_offsets: Sequence[Tensor],
+        sparse_weights: Sequence[Tensor | None] | None = None,
+    ) -> Tensor:
+        inputs = dense_x, sparse_indices, sparse_offsets, sparse_weights
         try:
-            return compute(dense_x, sparse_indices, sparse_offsets)
+            return compute(*inputs)
         except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
-            check_inputs(model, dense_x, sparse_indices, sparse_offsets)
+            check_inputs(model, *inputs)
             raise
 
     return predict

@@ -236,6 +236,14 @@ def test_frozen_bags_may_be_empty_and_ids_int32():
     torch.testing.assert_close(freeze(model)(dense_x, ids, offsets), model(dense_x, ids, offsets))
 
 
+def test_frozen_weighs_histories_and_reads_shared_tables():
+    model = MicroDLRM(reads=(0, 1, 2, 1), interaction="dot")
+    ids = [torch.tensor([1, 2]), torch.tensor([3, 4]), torch.tensor([5, 6]), torch.tensor([7, 8, 9])]
+    offsets = [torch.arange(2)] * 3 + [torch.tensor([0, 1])]
+    inputs = torch.randn(2, 16), ids, offsets, [None, None, None, torch.tensor([1.0, 0.5, -2.0])]
+    torch.testing.assert_close(freeze(model)(*inputs), model(*inputs))
+
+
 def test_frozen_does_not_change_with_the_model():
     model = MicroDLRM()
     frozen, inputs = freeze(model), regimes.random_batches(regimes.SEED, 4, batches=1)[0]

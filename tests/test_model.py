@@ -193,6 +193,18 @@ def test_empty_batches_and_empty_bags_are_legal():
     )
 
 
+def test_bags_that_share_a_table_are_weighted_sums_of_its_rows():
+    model = tiny("concat", reads=(0, 1, 2, 1))
+    dense_x, indices, offsets = one_id_a_bag(2)
+    history, weights = torch.tensor([4, 0, 2]), torch.tensor([0.5, -1.0, 2.0])
+    seen = []
+    model.interaction = lambda x_dense, x_sparse: seen.extend(x_sparse) or concat_interaction(x_dense, x_sparse)
+    model(dense_x, [*indices, history], [*offsets, torch.tensor([0, 1])], [None, None, None, weights])
+    rows = model.emb_l[1].weight
+    torch.testing.assert_close(seen[3], torch.stack([0.5 * rows[4], -1.0 * rows[0] + 2.0 * rows[2]]))
+    torch.testing.assert_close(seen[1], rows[indices[1]])
+
+
 def replace(sequence, position, value):
     return [value if i == position else v for i, v in enumerate(sequence)]
 
@@ -236,6 +248,11 @@ WRONG = {
     "offsets decrease": (starts_of(1, lambda v: v[[0, 2, 1, 3]]), ValueError, r"entry 1 is 2 and the next 1"),
     "offsets run out": (starts_of(1, lambda v: v * 2), ValueError, r"ends at 6.*holds 4 ids"),
     "a closing offset": (starts_of(1, lambda v: torch.arange(5)), ValueError, r"4 rows of dense_x, got 5"),
+    "weights too few": (
+        lambda x, i, o: (x, i, o, [torch.ones(3), None, None]),
+        ValueError,
+        r"sparse_weights\[0\] must weigh each of the 4 ids",
+    ),
     "a batch of none with ids": (
         lambda x, i, o: (x[:0], i, [v[:0] for v in o]),
         ValueError,
@@ -270,6 +287,7 @@ def test_a_huge_but_finite_input_is_no_error():
         (dict(interaction="product"), "'concat', 'dot' or a callable, got 'product'"),
         (dict(interaction="dot", ln_bot=(6, 5)), "must end in m_spa = 4, it ends in 5"),
         (dict(ln_top=(8, 2)), "ln_top must end in 1"),
+        (dict(reads=(0, 3)), "reads must number tables from 0 to 2"),
         (dict(interaction=lambda x_dense, x_sparse: None), "it gave None"),
         (dict(interaction=lambda x_dense, x_sparse: x_dense[0]), r"it gave shape \(4,\)"),
     ],

@@ -86,8 +86,8 @@
 
   // --- words ---
 
-  const three = (x) => Number(x.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
   const whole = (x) => x.toLocaleString("en");
+  const three = (x) => (x < 1000 ? x.toLocaleString("en", { maximumSignificantDigits: 3 }) : whole(Math.round(x)));
 
   function scaled(x, units, step) {
     let i = 0;
@@ -149,7 +149,7 @@
       { key: "rows", label: "Rows in a table", from: -8, to: 12, per: 0, say: rowsInWords },
       { key: "bag", label: "Ids in a bag", from: 0, to: 7, per: 1, say: whole },
       { key: "width", label: "MLP widths", from: -3, to: 3, per: 0,
-        say: () => [shape().ln_bot, shape().ln_top].map((w) => w.join("–")).join(" and ") },
+        say: () => [shape().ln_bot, shape().ln_top].map((w) => w.join("–")).join(", ") },
     ],
     machine: [
       { key: "stream", label: "Bandwidth, streaming", from: 0, to: 48, per: 4, say: (x) => `${three(x)} GB/s` },
@@ -253,7 +253,8 @@
       refresh.push(() => { input.checked = state.interaction === kind; });
       return element("label", {}, input, ` ${kind}`);
     });
-    return element("div", { class: "choice", role: "radiogroup", "aria-label": "Interaction" }, "Interaction", ...choices);
+    const attributes = { class: "choice", role: "radiogroup", "aria-label": "Interaction" };
+    return element("div", attributes, "Interaction", ...choices);
   }
 
   function group(title, ...children) {
@@ -351,29 +352,34 @@
     const roofs = draw(svg, "g", { class: "roofs", "clip-path": "url(#explorer-clip)" });
     const line = (points) => points.map(([a, b]) => `${x(a)},${y(b)}`).join(" ");
     const start = 10 ** x0, end = 10 ** x1;
-    draw(roofs, "polyline", { class: "stream", points: line([[start, stream * start], [peak / stream, peak], [end, peak]]) });
+    const ridge = peak / stream;
+    draw(roofs, "polyline", { class: "stream", points: line([[start, stream * start], [ridge, peak], [end, peak]]) });
     draw(roofs, "polyline", { class: "gather", points: line([[start, gather * start], [peak / gather, peak]]) });
-    draw(roofs, "polyline", { class: "ridge", points: line([[peak / stream, peak], [peak / stream, 10 ** y0]]) });
+    draw(roofs, "polyline", { class: "ridge", points: line([[ridge, peak], [ridge, 10 ** y0]]) });
     draw(svg, "text", { x: right, y: y(peak) - 6, "text-anchor": "end" }, `${three(peak)} GFLOP/s`);
     const slope = (-Math.atan2((bottom - top) / (y1 - y0), (right - left) / (x1 - x0)) * 180) / Math.PI;
-    const along = (bandwidth, below, text) => {
-      // Where the slope enters the picture, a little way up.
-      const from = Math.max(start, 10 ** y0 / bandwidth) * 1.6;
+    const along = (bandwidth, below, least, text) => {
+      // From where the slope enters the picture, a little way up.
+      const from = Math.max(least, (10 ** y0 / bandwidth) * 1.6);
       const at = `translate(${x(from)} ${y(bandwidth * from)}) rotate(${slope})`;
       draw(svg, "text", { transform: at, y: below ? 14 : -6, class: "roof" }, text);
     };
-    along(stream, false, narrow ? `${three(stream)} GB/s` : `streaming: ${three(stream)} GB/s`);
-    if (gather < stream) along(gather, true, narrow ? `${three(gather)} GB/s` : `rows at random: ${three(gather)} GB/s`);
-    draw(svg, "text", { x: x(peak / stream) + 4, y: bottom - 6 }, `ridge: ${three(peak / stream)}`);
+    const named = (name, bandwidth) => `${narrow ? "" : `${name}: `}${three(bandwidth)} GB/s`;
+    along(stream, false, start * 1.6, named("streaming", stream));
+    // Far tables lie on the dashed roof, left of 0.25 FLOP per byte.
+    if (gather < stream) along(gather, true, 0.4, named("rows at random", gather));
+    draw(svg, "text", { x: x(ridge) + 4, y: bottom - 6 }, `ridge: ${three(ridge)}`);
 
     // Each part hangs below the roof that it could reach if its operators cost nothing.
     const marks = draw(svg, "g", { class: "marks" });
+    const mark = (look, r, px, py) =>
+      draw(marks, "path", { class: look, d: SHAPES[look.split(" ")[0]](r), transform: `translate(${px} ${py})` });
     let lowest = -Infinity;
     for (const p of [...drawn].sort((a, b) => b.speed - a.speed)) {
       const roof = p.flops / (p.seconds - p.dispatch) / 1e9;
       draw(marks, "line", { class: p.look, x1: x(p.intensity), x2: x(p.intensity), y1: y(p.speed), y2: y(roof) });
-      draw(marks, "path", { class: p.look, d: SHAPES[p.look](6), transform: `translate(${x(p.intensity)} ${y(p.speed)})` });
-      const level = Math.max(y(p.speed) + 4, lowest + 15);
+      mark(p.look, 6, x(p.intensity), y(p.speed));
+      const level = Math.max(y(p.speed) + 4, y(peak) + 14, lowest + 15);
       const rightmost = x(p.intensity) > right - 90;
       lowest = level;
       draw(marks, "text", {
@@ -383,7 +389,7 @@
     // A part without FLOPs has no place on logarithmic axes.
     four.filter((p) => p.flops === 0).forEach((p, i, idle) => {
       const level = bottom - 28 - 17 * (idle.length - 1 - i);
-      draw(marks, "path", { class: `${p.look} idle`, d: SHAPES[p.look](5), transform: `translate(${right - 8} ${level})` });
+      mark(`${p.look} idle`, 5, right - 8, level);
       draw(marks, "text", { x: right - 20, y: level + 4, "text-anchor": "end" }, `${p.name}: no FLOPs`);
     });
   }

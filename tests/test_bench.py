@@ -227,6 +227,21 @@ def test_frozen_gives_the_models_probabilities(shape, batch, bag):
     torch.testing.assert_close(first, expected)  # a later call doesn't write into an earlier one's result
 
 
+def test_frozen_large_layers_give_the_models_probabilities_again_and_again():
+    model = MicroDLRM(ln_bot=(16, 512, 300, 8), ln_top=(700, 512, 1))
+    frozen = freeze(model)
+    for batch in (64, 64, 64, 300, 300, 1, 64, 64):
+        for inputs in regimes.random_batches(regimes.SEED, batch, batches=2):
+            torch.testing.assert_close(frozen(*inputs), model(*inputs))
+    dense_x, ids, offsets = regimes.random_batches(regimes.SEED, 64, batches=1)[0]
+    for wrong in (dense_x.double(), dense_x[:, :15], dense_x[:0], dense_x.tolist()):
+        with pytest.raises((TypeError, ValueError)) as expected:
+            model(wrong, ids, offsets)
+        with pytest.raises(expected.type) as came:
+            frozen(wrong, ids, offsets)
+        assert str(came.value) == str(expected.value)
+
+
 def test_frozen_bags_may_be_empty_and_ids_int32():
     model = MicroDLRM()
     dense_x = torch.randn(3, 16)

@@ -36,27 +36,33 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
     bottom, top = _Layers(model.bot_l), _Layers(model.top_l)
     one_id_a_bag = torch.arange(4096)
 
-    def is_row(ids: Tensor, offsets: Tensor, batch: int) -> bool:
-        return (
-            len(ids) == len(offsets) == batch <= len(one_id_a_bag)
-            and offsets.dtype == one_id_a_bag.dtype
-            and torch.equal(offsets, one_id_a_bag[:batch])
-        )
+    def one_id_each(sparse_indices, sparse_offsets, batch: int) -> bool:
+        seen = None  # tables with one id a bag usually share one tensor of offsets
+        for ids, offsets in zip(sparse_indices, sparse_offsets, strict=True):
+            if offsets is not seen:
+                if offsets.dtype != one_id_a_bag.dtype or not torch.equal(offsets, one_id_a_bag[:batch]):
+                    return False
+                seen = offsets
+            if len(ids) != batch:
+                return False
+        return batch <= len(one_id_a_bag)
 
     def compute(dense_x, sparse_indices, sparse_offsets, sparse_weights):
         inputs = dense_x, sparse_indices, sparse_offsets, sparse_weights
         if not math.isfinite(dense_x.sum().item()):
             check_inputs(model, *inputs)
-        if sparse_weights is None:
-            sparse_weights = [None] * len(tables)
-        bags = list(zip(tables, sparse_indices, sparse_offsets, sparse_weights, strict=True))
-        if all(weights is None and is_row(ids, offsets, len(dense_x)) for _, ids, offsets, weights in bags):
-            x_sparse = [table.index_select(0, ids) for table, ids, _, _ in bags]  # n - 1 times (B, m_spa)
+        if sparse_weights is None and one_id_each(sparse_indices, sparse_offsets, len(dense_x)):
+            rows = zip(tables, sparse_indices, strict=True)
+            x_sparse = [table.index_select(0, ids) for table, ids in rows]  # n - 1 times (B, m_spa)
         else:
             check_inputs(model, *inputs)
+            if sparse_weights is None:
+                sparse_weights = [None] * len(tables)
             x_sparse = [
                 F.embedding_bag(ids, table, offsets, mode="sum", per_sample_weights=weights)  # (B, m_spa)
-                for table, ids, offsets, weights in bags
+                for table, ids, offsets, weights in zip(
+                    tables, sparse_indices, sparse_offsets, sparse_weights, strict=True
+                )
             ]
         z = model.interaction(bottom(dense_x).relu_(), x_sparse)  # (B, width)
         return top(z).sigmoid_()  # (B, 1)
@@ -93,8 +99,17 @@ class _Layers:
         self.layers = [(layer.weight.detach().t(), layer.bias.detach()) for layer in linear]
         self.buffers = [linear[0].weight.new_empty(0) for _ in range(2)]
         self.rows, self.packed = -1, {}
+        self.widest = max(layer.out_features for layer in linear)
 
     def __call__(self, x: Tensor) -> Tensor:
+        if len(x) * self.widest < SMALL:
+            *hidden, (last_weight, last_bias) = self.layers
+            for weight, bias in hidden:
+                x = torch.addmm(bias, x, weight).relu_()
+            return torch.addmm(last_bias, x, last_weight)
+        return self._large(x)
+
+    def _large(self, x: Tensor) -> Tensor:
         if len(x) != self.rows:
             self.rows, self.packed = len(x), None
         elif self.packed is None:

@@ -498,12 +498,11 @@ def leads(table, better):
 
 def time_to_quality(runs, targets):
     """Validation accuracy against CPU-seconds of training; `runs` maps a name to what `fit` returned."""
-    looks = [(f"{mark}{line}", colour) for colour, mark in ((NEUTRAL, "s"), (TOP, "o")) for line in ("--", "-")]
-    looks.append(("D-", SPARSE))
+    looks = (("s--", NEUTRAL), ("s-", NEUTRAL), ("^:", NEUTRAL), ("o--", TOP), ("o-", TOP), ("D-", SPARSE))
     fig, ax = canvas(height=3.6)
     said = []
     for (name, epochs), (line, colour) in zip(runs.items(), looks, strict=False):
-        fill = "none" if line.endswith("--") else None
+        fill = None if line.endswith("-") and not line.endswith("--") else "none"
         ax.semilogx(epochs["cpu_seconds"], epochs["accuracy"], line, color=colour, mfc=fill, ms=4, label=name)
         first, last = epochs.iloc[0], epochs.iloc[-1]
         said.append(

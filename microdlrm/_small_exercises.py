@@ -739,3 +739,104 @@ AUC_FROM_RANKS = Task(
     columns=lambda *args: ["AUC"],
     other="Write down every (click, non-click) pair, 1 if the click is higher, ½ if tied, and average.",
 )
+
+
+def _feature_of_held_out(rows, scale=1.0):
+    """A feature that is the sum of labels over the held-out rows `rows`, the same for every row."""
+
+    def feature(y, train):
+        return (y * ~train)[rows].sum().mul(scale).expand(len(y))
+
+    return feature
+
+
+def _feature_of_training(y, train):
+    return (y * train).cumsum(0)
+
+
+def _feature_leaks_sideways(y, train):
+    """Held-out rows move with their neighbour in front, if that is held out as well; training rows never do."""
+    held_out = y * ~train
+    return (held_out.roll(1) + y) * ~train + (y * train).sum()
+
+
+def _rows_that_leak(feature, y, train):
+    flipped = [1 - label if not known else label for label, known in zip(y, train, strict=True)]
+    before, after = feature(y, train), feature(torch.stack(flipped), train)
+    return sum(int(b != a) for b, a in zip(before, after, strict=True))
+
+
+def _rows_that_leak_mistakes():
+    def moved(flip, rows=lambda train: slice(None)):
+        return lambda f, y, train: int((f(y, train) != f(flip(y, train), train))[rows(train)].sum())
+
+    def held_out(y, train):
+        return torch.where(train, y, 1 - y)
+
+    yield Mistake(
+        "all labels flipped",
+        "You flipped the training labels too. A feature may depend on them: leave them as they are.",
+        moved(lambda y, train: 1 - y),
+    )
+    yield Mistake(
+        "training labels flipped",
+        "You flipped the training labels and left the held-out ones: the mask says True where a row trains.",
+        moved(lambda y, train: torch.where(train, 1 - y, y)),
+    )
+    yield Mistake(
+        "held-out rows only",
+        "You counted among the held-out rows. A held-out label can reach the features of training rows as well.",
+        moved(held_out, lambda train: ~train),
+    )
+    yield Mistake(
+        "training rows only",
+        "You counted among the training rows. The held-out rows' own features can move as well.",
+        moved(held_out, lambda train: train),
+    )
+    yield Mistake(
+        "yes or no",
+        "You say whether any row moves. How many do?",
+        lambda *args: min(_rows_that_leak(*args), 1),
+    )
+    yield Mistake(
+        "rows that stay counted",
+        "You counted the rows whose feature stays.",
+        lambda f, y, train: len(y) - _rows_that_leak(f, y, train),
+    )
+    yield Mistake(
+        "labels blanked, not flipped",
+        "You set the held-out labels to 0. Those that were 0 before haven't changed, and a feature that reads them "
+        "stays as it was. Flip them.",
+        moved(lambda y, train: y * train),
+    )
+    yield Mistake(
+        "labels blanked, not flipped",
+        "You set the held-out labels to 1. Those that were 1 before haven't changed. Flip them.",
+        moved(lambda y, train: torch.where(train, y, torch.ones_like(y))),
+    )
+
+
+_Y = torch.tensor([1.0, 0, 0, 1, 1, 0, 1, 0])
+_TRAIN = torch.tensor([True, True, False, True, False, False, True, True])
+ROWS_THAT_LEAK = Task(
+    "rows_that_leak(feature, y, train)",
+    _rows_that_leak,
+    [
+        Case("", "eight rows, a feature that moves on some of them", (_feature_leaks_sideways, _Y, _TRAIN)),
+        Case("an honest feature", "a feature of training labels", (_feature_of_training, _Y, _TRAIN)),
+        Case("a leak into all rows", "a feature of a held-out label, 0", (_feature_of_held_out([2]), _Y, _TRAIN)),
+        Case("a leak into all rows", "a feature of a held-out label, 1", (_feature_of_held_out([4]), _Y, _TRAIN)),
+        Case(
+            "a small leak",
+            "a feature that moves by 0.001",
+            (_feature_of_held_out([2], 1e-3), _Y, _TRAIN),
+            "misses a leak",
+            "A leak can be small. Compare exactly: an honest feature doesn't move at all.",
+        ),
+    ],
+    _rows_that_leak_mistakes,
+    "Right. Now let it look at the three features.",
+    returns="one whole number",
+    columns=lambda *args: ["rows"],
+    other="Take a feature that returns y itself: every held-out row should count, and no other.",
+)

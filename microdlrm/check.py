@@ -113,6 +113,14 @@ def auc_from_ranks(fn: Callable) -> Verdict:
     return judge(small.AUC_FROM_RANKS, fn, SECONDS)
 
 
+def rows_that_leak(fn: Callable) -> Verdict:
+    """Check `rows_that_leak(feature, y, train)`: on how many rows the feature moves if held-out labels are flipped.
+
+    feature(y, train) -> (N,), y (N,) float32 of 0 and 1, train (N,) bool, True where a row trains -> a whole number.
+    """
+    return judge(small.ROWS_THAT_LEAK, fn, SECONDS)
+
+
 # The function that a task asks for bears the task's name; two names may share a check.
 TASKS: dict[str, Callable[[Callable], Verdict]] = {
     fn.__name__: fn
@@ -128,5 +136,6 @@ TASKS: dict[str, Callable[[Callable], Verdict]] = {
         dot_interaction_itself,
         low_rank_cross,
         auc_from_ranks,
+        rows_that_leak,
     )
 } | {"dot_interaction_slow": dot_interaction}

@@ -205,3 +205,10 @@ def by_sklearn(scores, labels):
     from sklearn.metrics import roc_auc_score
 
     return roc_auc_score(labels.numpy(), scores.numpy())
+
+
+@right("rows_that_leak")
+def flip_and_compare(feature, y, train):
+    flipped = y.clone()
+    flipped[~train] = 1 - flipped[~train]
+    return (feature(y, train) != feature(flipped, train)).sum().item()

@@ -17,7 +17,7 @@ from microdlrm.inputs import check_inputs
 from microdlrm.model import MicroDLRM
 
 HUGE_PAGE = 2 * 2**20  # bytes, on x86-64 and most others
-SMALL = 2**16  # numbers; fewer, the allocator keeps at hand, and a matrix product lays out in no time
+SMALL = 2**16  # numbers; fewer, the allocator keeps at hand
 
 
 def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
@@ -87,10 +87,8 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
 class _Layers:
     """A frozen MLP without its last activation: (B, a) -> (B, z).
 
-    Large hidden layers have two advantages here. They write into two buffers in turn: fresh memory of that size
-    would come from the system on every call, and its pages be zeroed one fault after another. And once two batches
-    of one size have come, their weights are laid out as the matrix product of Intel's MKL wants them, where it
-    is what multiplies: otherwise it does so anew in each call.
+    Large hidden layers write into two buffers in turn: fresh memory of that size would come from the system on
+    every call, and its pages be zeroed one fault after another.
     """
 
     def __init__(self, layers: nn.Sequential):
@@ -98,41 +96,17 @@ class _Layers:
         # Weights (a, b), to be multiplied from the right, and biases (b,).
         self.layers = [(layer.weight.detach().t(), layer.bias.detach()) for layer in linear]
         self.buffers = [linear[0].weight.new_empty(0) for _ in range(2)]
-        self.rows, self.packed = -1, {}
         self.widest = max(layer.out_features for layer in linear)
 
     def __call__(self, x: Tensor) -> Tensor:
-        if len(x) * self.widest < SMALL:
-            *hidden, (last_weight, last_bias) = self.layers
-            for weight, bias in hidden:
-                x = torch.addmm(bias, x, weight).relu_()
-            return torch.addmm(last_bias, x, last_weight)
-        return self._large(x)
-
-    def _large(self, x: Tensor) -> Tensor:
-        if len(x) != self.rows:
-            self.rows, self.packed = len(x), None
-        elif self.packed is None:
-            self.packed = self._pack()
         *hidden, (last_weight, last_bias) = self.layers
+        small = len(x) * self.widest < SMALL
         for layer, (weight, bias) in enumerate(hidden):
-            # This operator, unlike mm, trusts its arguments: what doesn't fit goes to mm, which says so.
-            fits = x.dtype == weight.dtype and x.shape[1] == len(weight) and x.is_contiguous()
-            if self.packed and layer in self.packed and fits:
-                x = torch.ops.mkl._mkl_linear(x, self.packed[layer], weight.t(), bias, self.rows).relu_()
-                continue
-            # With addmm the bias is first copied into every row of the result: an extra trip through memory.
-            x = torch.mm(x, weight, out=self._buffer(layer % 2, len(x), weight.shape[1])).add_(bias).relu_()
+            if small:
+                x = torch.addmm(bias, x, weight).relu_()
+            else:  # with addmm the bias is first copied into every row of the result: a trip through memory
+                x = torch.mm(x, weight, out=self._buffer(layer % 2, len(x), weight.shape[1])).add_(bias).relu_()
         return torch.addmm(last_bias, x, last_weight)
-
-    def _pack(self) -> dict[int, Tensor]:
-        if not torch.backends.mkl.is_available() or not self.rows:
-            return {}
-        return {
-            layer: torch.ops.mkl._mkl_reorder_linear_weight(weight.t(), self.rows)
-            for layer, (weight, _) in enumerate(self.layers[:-1])
-            if weight.numel() >= SMALL and weight.dtype == torch.float32 and weight.device.type == "cpu"
-        }
 
     def _buffer(self, which: int, rows: int, width: int) -> Tensor | None:
         if rows * width < SMALL:

@@ -435,14 +435,13 @@ def interaction_score(score):
 def calibrations(tables):
     """What came against what was promised; `tables` maps a model's name to its `metrics.calibration`."""
     looks = (("o-", TOP, TOP), ("s--", NEUTRAL, "none"))
-    fig, ax = canvas(height=3.6, width=5.4)
-    ax.plot([0, 1], [0, 1], ":", color=_INK, lw=1)
-    ax.annotate("as promised", (0.82, 0.82), (6, -12), textcoords="offset points")
+    fig, ax = canvas(height=3.8)
     said = []
     for (name, table), (line, colour, fill) in zip(tables.items(), looks, strict=False):
         ax.plot(table["promised"], table["came"], line, color=colour, mfc=fill, label=name)
         pairs = zip(table["promised"], table["came"], strict=True)
         said.append(f"{name}: " + ", ".join(f"{p:.2f} promised, {c:.2f} came" for p, c in pairs))
+    ax.plot([0, 1], [0, 1], ":", color=_INK, lw=1, label="as promised")
     ax.set(xlabel="promised: mean probability", ylabel="came: share of clicks", xlim=(0, 1), ylim=(0, 1))
     ax.legend(loc="upper left")
     return show(

@@ -10,27 +10,20 @@ import gc
 import html
 import inspect
 import itertools
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from microdlrm.cost import Rates
-
-KIB, MIB, GIB = 2**10, 2**20, 2**30
-
+from microdlrm.hardware import MIB, Machine, affordable, machine, outgrows_cache, size
 
 # --- Spread: a median with its quartiles ---
 
@@ -295,160 +288,6 @@ def expect(
     return f"{what}: {value:.2f}, expected {bounds} ✓"
 
 
-# --- machine: what it ran on ---
-
-
-class Machine(NamedTuple):
-    """What the measurements ran on; None where it can't be read. Caches of one core and memory in bytes."""
-
-    cpu: str | None
-    cores: int | None
-    l1: int | None
-    l2: int | None
-    l3: int | None
-    memory: int | None
-    system: str
-    torch: str
-    instructions: str
-    threads: int
-
-    @property
-    def last_cache(self) -> int | None:
-        return self.l3 or self.l2 or self.l1
-
-    def _repr_html_(self) -> str:
-        return f"<p>{html.escape(str(self))}</p>"
-
-    def __str__(self) -> str:
-        caches = [(name, getattr(self, name.lower())) for name in ("L1", "L2", "L3")]
-        known = " / ".join(f"{name} {size(n_bytes)}" for name, n_bytes in caches if n_bytes)
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return ", ".join(
-            [
-                self.cpu or "CPU unknown",
-                f"{self.cores} cores" if self.cores else "cores unknown",
-                known or "caches unknown",
-                f"{size(self.memory)} memory" if self.memory else "memory unknown",
-                self.system,
-                f"torch {self.torch} ({self.instructions})",
-                threads,
-            ]
-        )
-
-
-def machine(threads: int = 1) -> Machine:
-    """This machine. `threads` is what the measurements use, not what it has."""
-    caches = _caches()
-    return Machine(
-        cpu=_cpu_name(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        l1=caches.get(1),
-        l2=caches.get(2),
-        l3=caches.get(3),
-        memory=_total_memory(),
-        system=f"{platform.system()} {platform.machine()}",
-        torch=torch.__version__,
-        instructions=torch.backends.cpu.get_cpu_capability(),
-        threads=threads,
-    )
-
-
-@cache
-def _cpu_name() -> str | None:
-    if sys.platform == "linux":
-        for line in _read("/proc/cpuinfo").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() in ("model name", "Model"):
-                return value.strip().replace("(R)", "").replace("(TM)", "")
-    if sys.platform == "darwin":
-        return _sysctl("machdep.cpu.brand_string")
-    return platform.processor() or None
-
-
-@cache
-def _caches() -> dict[int, int]:
-    """Bytes of the data caches that one core sees, by level."""
-    found = {}
-    if sys.platform == "linux":
-        for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
-            text = _read(folder / "size").strip()
-            if text and _read(folder / "type").strip() != "Instruction":
-                unit = {"K": KIB, "M": MIB, "G": GIB}.get(text[-1])
-                found[int(_read(folder / "level"))] = int(text[:-1]) * unit if unit else int(text)
-    elif sys.platform == "darwin":
-        # Apple's own chips keep the fast cores' caches under perflevel0, and have no L3 to speak of.
-        names = {1: ("l1dcachesize",), 2: ("l2cachesize",), 3: ("l3cachesize",)}
-        for level, (name,) in names.items():
-            text = _sysctl(f"hw.perflevel0.{name}") or _sysctl(f"hw.{name}")
-            if text and int(text):
-                found[level] = int(text)
-    return found
-
-
-def _total_memory() -> int | None:
-    if sys.platform == "darwin":
-        text = _sysctl("hw.memsize")
-        return int(text) if text else None
-    return _meminfo("MemTotal")
-
-
-def available_memory() -> int | None:
-    """Bytes that can still be had: the machine's free memory, or less where this process is limited."""
-    limits = []
-    if (free := _meminfo("MemAvailable")) is not None:
-        limits.append(free)
-    elif (total := _total_memory()) is not None:
-        limits.append(total // 2)
-    limit, used = _read("/sys/fs/cgroup/memory.max").strip(), _read("/sys/fs/cgroup/memory.current").strip()
-    if limit.isdigit() and used.isdigit():
-        limits.append(int(limit) - int(used))
-    try:
-        import resource
-
-        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-        pages = _read("/proc/self/statm").split()
-        if soft != resource.RLIM_INFINITY and pages:
-            limits.append(soft - int(pages[0]) * resource.getpagesize())
-    except ImportError:  # Windows has no such limits
-        pass
-    return max(0, min(limits)) if limits else None
-
-
-def _meminfo(key: str) -> int | None:
-    for line in _read("/proc/meminfo").splitlines():
-        if line.startswith(f"{key}:"):
-            return int(line.split()[1]) * KIB
-    return None
-
-
-def _read(path: str | Path) -> str:
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""
-
-
-def _sysctl(name: str) -> str | None:
-    try:
-        done = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() or None
-
-
-def outgrows_cache(n_bytes: int) -> bool:
-    """Whether data of `n_bytes` is larger than the last cache. An unknown cache counts as 64 MiB."""
-    return n_bytes > (machine().last_cache or 64 * MIB)
-
-
-def affordable(n_bytes: int, least: int = 4 * MIB) -> int:
-    """`n_bytes`, halved until it takes at most a third of the memory that can still be had."""
-    memory = available_memory()
-    while memory is not None and n_bytes > max(least, memory // 3):
-        n_bytes //= 2
-    return n_bytes
-
-
 # --- ceilings: what this machine can do at best ---
 
 GATHER_WIDTHS = (8, 16, 32, 64, 128)
@@ -620,16 +459,6 @@ def duration(seconds: float) -> str:
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds * 1e9:.3g} ns"
-
-
-def size(n_bytes: int | None) -> str:
-    """1048576 -> "1 MiB"."""
-    if n_bytes is None:
-        return "unknown"
-    for unit, factor in (("GiB", GIB), ("MiB", MIB), ("KiB", KIB)):
-        if n_bytes >= factor:
-            return f"{n_bytes / factor:.3g} {unit}"
-    return f"{n_bytes} B"
 
 
 def table_html(head, rows, remarks=()) -> str:

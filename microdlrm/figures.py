@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
-from microdlrm import bench
+from microdlrm import bench, hardware
 
 DENSE = "#0072B2"  # blue: dense features, the bottom MLP
 SPARSE = "#D55E00"  # vermillion: ids, bags, embedding tables
@@ -532,7 +532,7 @@ def _colour(part):
 
 
 def _machine():
-    return f"Measured on {bench.machine()}."
+    return f"Measured on {hardware.machine()}."
 
 
 def bars(times, title):
@@ -650,7 +650,7 @@ def roofline(ceilings, points, title="The roofline of this machine"):
 
 def cliff(sizes, uniform, hot):
     """Nanoseconds a row against table size in bytes; `uniform` and `hot`: {size: Spread in ns}."""
-    here = bench.machine()
+    here = hardware.machine()
     fig, ax = canvas(height=3.4)
     for values, look, label in ((uniform, "o-", "any row"), (hot, "o--", "the same 1,024 rows again and again")):
         own = [b for b in sizes if b in values]
@@ -662,20 +662,20 @@ def cliff(sizes, uniform, hot):
         if sizes[0] / 2 <= n_bytes <= sizes[-1] * 2:
             ax.axvline(n_bytes, color=_INK, lw=0.8, ls=":")
             ax.text(n_bytes, 0.98, f" {name}", transform=ax.get_xaxis_transform(), va="top")
-    ax.set_xticks(sizes, [bench.size(b) for b in sizes], rotation=45, ha="right")
+    ax.set_xticks(sizes, [hardware.size(b) for b in sizes], rotation=45, ha="right")
     low, high = ax.get_ylim()
     ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500) if low <= t <= high]
     ax.set_yticks(ticks, [str(t) for t in ticks])
     ax.minorticks_off()
     ax.set(xlabel="size of the table", ylabel="ns per row of 64 numbers")
     ax.legend(loc="center left")
-    known = ", ".join(f"{name} {bench.size(n_bytes)}" for name, n_bytes in marked) or "unknown here"
-    said = ", ".join(f"{uniform[b].median:.3g} at {bench.size(b)}" for b in sizes)
+    known = ", ".join(f"{name} {hardware.size(n_bytes)}" for name, n_bytes in marked) or "unknown here"
+    said = ", ".join(f"{uniform[b].median:.3g} at {hardware.size(b)}" for b in sizes)
     return show(
         fig,
         f"The cost of a row against the size of its table; caches marked. {_machine()}",
         f"A line chart on logarithmic axes. Nanoseconds a row at random: {said}. With hot rows: "
-        f"{', '.join(f'{s.median:.3g} at {bench.size(b)}' for b, s in hot.items())}. Caches: {known}.",
+        f"{', '.join(f'{s.median:.3g} at {hardware.size(b)}' for b, s in hot.items())}. Caches: {known}.",
     )
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from microdlrm import bench, clicks, cost, movielens
+from microdlrm import bench, clicks, cost, hardware, movielens
 from microdlrm.bench import Spread
 from microdlrm.frozen import freeze
 from microdlrm.inputs import check_inputs
@@ -62,7 +62,7 @@ def headlines() -> dict[str, Headline]:
 
 def table(results: dict[str, Headline]) -> str:
     """A line for each: name, median and quartiles, what it should be, and what it says."""
-    lines = [f"On {bench.machine()}:"]
+    lines = [f"On {hardware.machine()}:"]
     for name, headline in results.items():
         bound = f"at least {headline.at_least:g}" if headline.at_most == math.inf else f"at most {headline.at_most:g}"
         mark = "✓" if headline.holds else "✗"
@@ -114,7 +114,7 @@ def inference_vs_seed(batch_size: int) -> Spread:
 def memory_model_of_stream() -> Spread:
     """Bandwidth of the frozen memory model's forward ÷ that of reading as many bytes end to end."""
     predict, batches = freeze(MicroDLRM(**MEMORY)), random_batches(MEMORY, BATCH, MEMORY_BAG, batches=32)
-    stream = torch.ones(bench.affordable(512 * bench.MIB) // 4)
+    stream = torch.ones(hardware.affordable(512 * hardware.MIB) // 4)
     n_bytes = cost.total(cost.parts(BATCH, MEMORY_BAG, **MEMORY).loc["forward"])["bytes"]
     times = bench.compare({"stream": stream.sum, "model": lambda i: predict(*batches[i % len(batches)])})
     return times.ratio("stream", "model").into(lambda ratio: ratio * n_bytes / (stream.numel() * 4))

@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 
-from microdlrm import bench, challenge, cost, headlines, regimes
+from microdlrm import bench, challenge, cost, hardware, headlines, regimes
 from microdlrm.bench import Spread, Times
 from microdlrm.frozen import freeze
 from microdlrm.model import MicroDLRM
@@ -109,19 +109,19 @@ def test_expect():
 
 
 def test_expect_asserts_nothing_of_memory_where_the_caches_hold_it_all(monkeypatch):
-    monkeypatch.setattr(bench, "machine", lambda: fake_machine(l3=1024 * bench.MIB))
-    assert "Not asserted" in bench.expect("a / b", 1.0, at_least=4, beyond_cache=512 * bench.MIB)
+    monkeypatch.setattr(hardware, "machine", lambda: fake_machine(l3=1024 * hardware.MIB))
+    assert "Not asserted" in bench.expect("a / b", 1.0, at_least=4, beyond_cache=512 * hardware.MIB)
     with pytest.raises(AssertionError):
-        bench.expect("a / b", 1.0, at_least=4, beyond_cache=2048 * bench.MIB)
+        bench.expect("a / b", 1.0, at_least=4, beyond_cache=2048 * hardware.MIB)
 
 
 def fake_machine(**known):
     unknown = dict.fromkeys(("cpu", "cores", "l1", "l2", "l3", "memory"))
-    return bench.Machine(**unknown | dict(system="Test", torch="2", instructions="none", threads=1) | known)
+    return hardware.Machine(**unknown | dict(system="Test", torch="2", instructions="none", threads=1) | known)
 
 
 def test_machine_says_what_it_knows_and_what_it_does_not():
-    text = str(bench.machine())
+    text = str(hardware.machine())
     assert torch.__version__ in text
     assert "1 thread" in text
     unknown = fake_machine()
@@ -134,27 +134,27 @@ def test_machine_says_what_it_knows_and_what_it_does_not():
 def test_machine_on_other_systems(system, monkeypatch):
     answers = {"machdep.cpu.brand_string": "Apple M9", "hw.l2cachesize": "4096", "hw.memsize": "1024"}
     monkeypatch.setattr(sys, "platform", system)
-    monkeypatch.setattr(bench, "_read", lambda path: "")
-    monkeypatch.setattr(bench, "_sysctl", answers.get)
-    for cached in (bench._cpu_name, bench._caches):
+    monkeypatch.setattr(hardware, "_read", lambda path: "")
+    monkeypatch.setattr(hardware, "_sysctl", answers.get)
+    for cached in (hardware._cpu_name, hardware._caches):
         cached.cache_clear()
     try:
-        here = bench.machine()
+        here = hardware.machine()
         assert isinstance(str(here), str)
         assert (here.cpu == "Apple M9") == (system == "darwin")
-        assert bench.affordable(100) == 100
+        assert hardware.affordable(100) == 100
     finally:
-        for cached in (bench._cpu_name, bench._caches):
+        for cached in (hardware._cpu_name, hardware._caches):
             cached.cache_clear()
 
 
 def test_affordable_halves_until_it_fits(monkeypatch):
-    monkeypatch.setattr(bench, "available_memory", lambda: 300 * bench.MIB)
-    assert bench.affordable(512 * bench.MIB) == 64 * bench.MIB
-    monkeypatch.setattr(bench, "available_memory", lambda: None)
-    assert bench.affordable(512 * bench.MIB) == 512 * bench.MIB
-    monkeypatch.setattr(bench, "available_memory", lambda: 0)
-    assert bench.affordable(512 * bench.MIB) == 4 * bench.MIB
+    monkeypatch.setattr(hardware, "available_memory", lambda: 300 * hardware.MIB)
+    assert hardware.affordable(512 * hardware.MIB) == 64 * hardware.MIB
+    monkeypatch.setattr(hardware, "available_memory", lambda: None)
+    assert hardware.affordable(512 * hardware.MIB) == 512 * hardware.MIB
+    monkeypatch.setattr(hardware, "available_memory", lambda: 0)
+    assert hardware.affordable(512 * hardware.MIB) == 4 * hardware.MIB
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +176,7 @@ def test_ceilings(ceilings):
 
 
 def test_ceilings_say_so_when_the_table_fits_the_cache(ceilings, monkeypatch):
-    monkeypatch.setattr(bench, "machine", lambda: fake_machine(l3=ceilings.table_bytes))
+    monkeypatch.setattr(hardware, "machine", lambda: fake_machine(l3=ceilings.table_bytes))
     assert any("Memory itself is slower" in remark for remark in ceilings.remarks())
 
 
@@ -199,7 +199,7 @@ def test_duration(seconds, text):
     ("n_bytes", "text"), [(None, "unknown"), (12, "12 B"), (32768, "32 KiB"), (2**29, "512 MiB"), (2**30, "1 GiB")]
 )
 def test_size(n_bytes, text):
-    assert bench.size(n_bytes) == text
+    assert hardware.size(n_bytes) == text
 
 
 # --- frozen ---

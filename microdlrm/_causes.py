@@ -4,13 +4,29 @@ from typing import NamedTuple
 
 
 class Cause(NamedTuple):
-    """The first cause whose type and pattern fit an error gives it a name and a hint."""
+    """The first cause whose type and patterns fit an error gives it a name and a hint."""
 
     errors: tuple[type[BaseException], ...]
     pattern: str
     code: str
     hint: str
+    line: str = ""  # a pattern that the learner's line must show
+    body: str = ""  # a pattern that the learner's function must show
 
+
+_MULTIPLY = (
+    "A matrix product needs the last size of the left one to equal the last but one of the right one, and "
+    "equal batch sizes in front. Print both shapes just before this line: which two sizes have to meet?"
+)
+_AXES = (
+    " Or did an earlier step put the axes in another order, or count along the wrong one? Print the shape of what "
+    "you stacked."
+)
+# Positions kept as one tensor: given a name that is neither unpacked nor indexed later, or used as an index at once.
+_NOT_UNPACKED = (
+    r"(?m)^\s*(\w+)\s*=\s*(?:torch\.)?tri[ul]_indices(?![\s\S]*(?:\b\1\s*[\[.]|=\s*\1\b|\*\s*\1\b))"
+    r"|\[[^\]*]*tri[ul]_indices"
+)
 
 _MEMORY = (
     "Your function asked for more memory than the check allows. On inputs this small it needs next to none: look "
@@ -66,11 +82,49 @@ CAUSES = [
     ),
     Cause(
         (RuntimeError,),
+        "don't support automatic differentiation",
+        "gradient cut",
+        "The numbers are right, but no gradient flows into a tensor that was made before and is filled by `out=`. "
+        "Let the operation make its result anew.",
+    ),
+    Cause(
+        (RuntimeError, IndexError),
+        "invalid for input of size|must match",
+        "selected by value",
+        "You select by value: a product that happens to be 0 is lost, and the rows are no longer equally long. "
+        "Select by position, which is the same for every row.",
+        body=r"!=\s*0(\.0?)?\s*\]|\bnonzero\(",
+    ),
+    Cause(
+        (RuntimeError, IndexError),
+        "same number of dimensions|out of (range|bounds)",
+        "indices not unpacked",
+        "What lists the positions gives one tensor (2, p): the row numbers, then the column numbers. As an index they "
+        "have to come as two tensors (p,): unpack it.",
+        body=_NOT_UNPACKED,
+    ),
+    Cause(
+        (RuntimeError,),
+        "mat1 and mat2",
+        "shapes don't multiply",
+        "A matrix product of two tensors (B, d) mixes the rows of the batch: it needs d to meet B. One pair, row by "
+        "row, is something else: multiply element by element, then sum.",
+        body="x_sparse",
+    ),
+    Cause(
+        (RuntimeError,),
         "batch2 tensor|mat1 and mat2|size mismatch|inconsistent tensor size",
         "shapes don't multiply",
-        "A matrix product needs the last size of the left one to equal the last but one of the right one, and "
-        "equal batch sizes in front. Print both shapes just before this line: which two sizes have to meet?",
+        _MULTIPLY,
     ),
+    Cause(
+        (RuntimeError,),
+        "must match the size of tensor b",
+        "shapes don't multiply",
+        f"{_MULTIPLY} With a batch in front, .T reverses all axes, and only the last two should change places.",
+        line=r"@.*\.T\b|matmul\(.*\.T\b",
+    ),
+    Cause((RuntimeError,), "must match the size of tensor b", "shapes don't multiply", _MULTIPLY, line=r"@|matmul\("),
     Cause(
         (RuntimeError,),
         "must be a 3D tensor|1D tensors expected|2D tensor|must be a matrix|subscript|<= 2 dimensions",
@@ -90,7 +144,14 @@ CAUSES = [
         "Sizes of tensors must match except in dimension",
         "joined along the wrong dimension",
         "Tensors can be joined if all their sizes agree but one, the one along which they are joined. Print "
-        "the shapes: which size differs here, and which dimension did you name?",
+        f"the shapes: which size differs here, and which dimension did you name?{_AXES}",
+    ),
+    Cause(
+        (RuntimeError,),
+        "zero-dimensional tensor",
+        "summed over everything",
+        "A tensor without dimensions can't be joined to others. A sum that names no dimension adds up everything, the "
+        "rows of the batch too.",
     ),
     Cause(
         (RuntimeError,),
@@ -156,13 +217,21 @@ CAUSES = [
         (IndexError,),
         "",
         "index out of range",
-        "An index runs past the end. Counting starts at 0, so the last index is the size minus 1.",
+        f"An index runs past the end. Counting starts at 0, so the last index is the size minus 1.{_AXES}",
     ),
     Cause(
         (RuntimeError, AssertionError),
         "same dtype|scalar type|CUDA|device",
         "wrong dtype or device",
         "Two tensors here differ in dtype or in device. Make new ones with the dtype and on the device of the inputs.",
+    ),
+    Cause(
+        (RuntimeError, ValueError, TypeError),
+        "cannot be converted to Scalar|only one element tensors|only 0-dimensional",
+        "a tensor where a number is due",
+        "Here a tensor is made of plain numbers, one number at a time, and gradients end there. Tensors are joined by "
+        "stacking or concatenating them.",
+        line=r"\btensor\(",
     ),
     Cause(
         (RuntimeError, ValueError, TypeError),

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from microdlrm._judge import Case, Mistake, Task, small_whole_numbers
+from microdlrm._traffic import largest_result
 
 # A formulation of the interaction makes four choices, and a learner can go wrong in each: which vectors meet, in
 # which pairs (groups of pairs, each group added up into one column; an empty one is a column of zeros), what a
@@ -59,6 +60,16 @@ def _scrambled(x, xs):
 
 
 _ORDER = "The order asked for takes the pairs of vector 0 first, then those of vector 1, and so on."
+_LOWER = (
+    f"{_ORDER} Exchanging i and j in an index changes nothing, for both products are the same; which pair comes when "
+    "is what counts."
+)
+_SIDES = (
+    "entries from both sides of the diagonal",
+    "You took entries from both sides of the diagonal, so that some pairs come twice. The sign of an offset says where "
+    "the line starts that cuts the matrix: a positive one moves it up and to the right, a negative one down and to the "
+    "left.",
+)
 
 # choice -> [(code, hint, what was chosen)]
 _DEVIATIONS = {
@@ -82,7 +93,7 @@ _DEVIATIONS = {
         ),
         (
             "lower triangle's order",
-            f"The pairs are right and their order is that of the lower triangle, row by row. {_ORDER}",
+            f"The pairs are right and their order is that of the lower triangle, row by row. {_LOWER}",
             lambda n: [[(i, j)] for j in range(n) for i in range(j)],
         ),
         (
@@ -90,6 +101,20 @@ _DEVIATIONS = {
             "You kept the diagonal (each vector's product with itself), and the order is that of the lower triangle. "
             f"A pair has two different vectors. {_ORDER}",
             lambda n: [[(i, j)] for j in range(n) for i in range(j + 1)],
+        ),
+        (*_SIDES, lambda n: [[(i, j)] for i in range(n) for j in range(max(0, i - 1), n)]),
+        (*_SIDES, lambda n: [[(i, j)] for i in range(n) for j in range(min(n, i + 2))]),
+        (
+            "neighbours missing",
+            "The pairs of neighbours, 0 with 1, 1 with 2 and so on, are missing: the line that cuts the matrix "
+            "lies too far from the diagonal.",
+            partial(_pairs, first=2),
+        ),
+        (
+            "first vector with itself",
+            "Your only product is that of vector 0 with itself. If you list positions in a matrix: PyTorch wants the "
+            "number of rows, that of columns, then the offset. NumPy has no columns there.",
+            lambda n: [[(0, 0)]],
         ),
         (
             "diagonal by diagonal",
@@ -364,7 +389,7 @@ def _dot_mistakes(first: int) -> Iterator[Mistake]:
         lower = lambda n: [[(i, j)] for j in range(n) for i in range(j + 1)]  # noqa: E731
         deviations["pairs"] = [
             ("diagonal missing", missing, _pairs),
-            ("lower triangle's order", f"{order}{_ORDER}", lower),
+            ("lower triangle's order", f"{order}{_LOWER}", lower),
             *((f"diagonal missing, {code}", f"{missing} {hint}", p) for code, hint, p in pairs if "order" in code),
             ("diagonal behind the pairs", f"{apart} behind.", lambda n: _pairs(n) + [[(i, i)] for i in range(n)]),
             ("diagonal before the pairs", f"{apart} in front.", lambda n: [[(i, i)] for i in range(n)] + _pairs(n)),
@@ -392,7 +417,15 @@ def _dot_cases() -> list[Case]:
 
     single, sizes = "a batch of 1", "other numbers of tables and widths"
     return [
-        case("", 3, 2, 3),
+        case("", 5, 2, 3),  # sizes, with n = 4, that can't be mistaken for each other
+        case(
+            "another batch size",
+            3,
+            2,
+            3,
+            "batch size hard-coded",
+            "Right for one batch size only: take it from x_dense.",
+        ),
         case(
             single,
             1,
@@ -401,7 +434,6 @@ def _dot_cases() -> list[Case]:
             "batch of 1 lost",
             "With one row in the batch, the result should still be a matrix of one row.",
         ),
-        case(sizes, 5, 2, 3, "batch size hard-coded", "Right for one batch size only: take it from x_dense."),
         case(sizes, 3, 5, 3, "width hard-coded", "Right for one width d only: take it from x_dense."),
         case(
             sizes, 3, 2, 1, "number of tables hard-coded", "Right for 3 tables only: take their number from x_sparse."
@@ -443,6 +475,9 @@ DOT_INTERACTION_ITSELF = Task(
     columns=partial(_dot_columns, first=0),
     other="Take row 0 and the first marked product, and work it out by hand.",
 )
+
+
+GROWING = {"4 vectors": _vectors(5, 2, 3), "8 vectors": _vectors(5, 2, 7)}
 
 
 def _low_rank_cross(x0, x, U, V, b):
@@ -514,12 +549,24 @@ def _cross_case(step, batch, w, r, mistake="", hint=""):
     return Case(step, f"B = {batch}, w = {w}, r = {r}", tuple(args), mistake, hint)
 
 
+def _full_matrix(fn) -> str:
+    w = 16
+    if largest_result(fn, *_cross_case("", 3, w, 2).args) < w * w:
+        return ""
+    return (
+        "Right numbers. You form the w × w matrix first, and that costs more than a layer of full rank. From left to "
+        "right, x meets V first and everything stays narrow."
+    )
+
+
 LOW_RANK_CROSS = Task(
     "low_rank_cross(x0, x, U, V, b)",
     _low_rank_cross,
     [
         _cross_case("", 3, 4, 2),
+        _cross_case("another batch size", 5, 4, 2, "batch size hard-coded", "Right for one batch size only."),
         _cross_case("a batch of 1", 1, 4, 2, "batch of 1 lost", "With one row in the batch, one row should come back."),
+        _cross_case("other widths and ranks", 3, 16, 2, "width hard-coded", "Right for one width only."),
         _cross_case("other widths and ranks", 2, 6, 1, "rank hard-coded", "Right for one width or rank only."),
         _cross_case("other widths and ranks", 5, 3, 3, "wrong where sizes are equal", "It goes wrong where w = r."),
     ],
@@ -527,5 +574,6 @@ LOW_RANK_CROSS = Task(
     "Right. It costs 4wr FLOPs a row where a full w × w matrix costs 2w².",
     shape="(B, w)",
     gradients=True,
+    detour=_full_matrix,
     other="Take one row and go from the inside out: down to r numbers, up to w, plus b, times x0, plus x.",
 )

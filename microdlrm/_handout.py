@@ -29,14 +29,14 @@ def assignment(exercise: dict, solutions: dict, points: int) -> dict:
         if source in answers:
             name = re.search(r"def (\w+)", source)[1]
             cells[-1] = cell | {"source": answers.pop(source), "metadata": _metadata(name, solution=True)}
-        checked = re.search(r"(check\.\w+)\((\w+)\)", source) if cell["cell_type"] == "code" else None
+        checked = re.search(r"check\.\w+\((\w+)(, loop=False)?\)", source) if cell["cell_type"] == "code" else None
         if checked:
             test = f"verdict = {checked[0]}\nassert verdict.passed, verdict.hint"
-            metadata = _metadata(f"test_{checked[2]}", grade=True, locked=True, points=points)
+            metadata = _metadata(f"test_{checked[1]}", grade=True, locked=True, points=points)
             cells.append(
                 {
                     "cell_type": "code",
-                    "id": f"test-{checked[2].replace('_', '-')}",
+                    "id": f"test-{checked[1].replace('_', '-')}",
                     "source": test,
                     "metadata": metadata,
                     "outputs": [],

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from microdlrm import _guard
 from microdlrm._causes import CAUSES
+from microdlrm._traffic import traffic
 from microdlrm._verdict import Picture, Verdict
 
 
@@ -65,6 +66,8 @@ class Task:
     gradients: bool = False
     columns: Callable[..., list[str]] = lambda *args: []  # headings of the result's columns
     other: str = "Compare the marked numbers with what you get by hand."  # nobody knows this mistake
+    detour: Callable[[Callable], str] = lambda fn: ""  # said for praise where the way to the numbers is a long one
+    growing: dict[str, tuple] | None = None  # inputs, by their sizes in words, for which a loop calls ever more
 
     @property
     def name(self) -> str:
@@ -90,7 +93,8 @@ class Failure(Exception):
 def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
     """Take `fn` through the steps of `task`, in at most `seconds`, and return the verdict."""
     name = _name(fn, task)
-    steps = Attempt(task, fn, time.monotonic() + seconds).steps()
+    attempt = Attempt(task, fn, time.monotonic() + seconds)
+    steps = attempt.steps()
     tried = dict.fromkeys(steps, "not reached")
     for step, go in steps.items():
         try:
@@ -99,9 +103,9 @@ def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
             tried[step] = "failed"
             if f.mistake == "not started":
                 tried = {}
-            return Verdict(False, f.mistake, f.hint, name, tried, f.where, f.picture, f.inputs)
+            return Verdict(False, f.mistake, f.hint, name, tried, f.where, f.picture, f.inputs, task.name)
         tried[step] = "passed"
-    return Verdict(True, None, task.praise, name, tried)
+    return Verdict(True, None, attempt.praise(), name, tried)
 
 
 @dataclass
@@ -124,7 +128,8 @@ class Attempt:
             steps["gradients"] = self.gradients
         for case in others:
             steps[case.step] = lambda step=case.step: [self.again(c) for c in others if c.step == step]
-        return steps | {"same answer twice": self.deterministic, "inputs untouched": self.untouched}
+        steps |= {"same answer twice": self.deterministic, "inputs untouched": self.untouched}
+        return steps | ({"number of operators": self.few_operators} if self.task.growing else {})
 
     def call(self, fn: Callable, args: tuple):
         """Call a function under guard; return its value, or raise the Failure that it amounts to."""
@@ -235,6 +240,9 @@ class Attempt:
             mistake, hint = "not a number", "Some of your numbers are nan or infinite: a 0/0, or an overflow."
         elif got.numel() > 1 and _equal(got.sort(dim=-1).values, want.sort(dim=-1).values):
             mistake, hint = "right numbers, wrong order", "You have the right numbers, in another order."
+        elif got.ndim > 1 and _equal(got.flatten().sort().values, want.flatten().sort().values):
+            mistake = "right numbers, wrong rows"
+            hint = "You have the right numbers, in the wrong rows. Reshaping exchanges no axes."
         raise Failure(mistake, hint, picture=picture, inputs=case.args)
 
     def recognise(self, case: Case, got: Tensor, more: str = "", picture: Picture | None = None) -> None:
@@ -319,6 +327,27 @@ class Attempt:
                     "or `+=`, a tensor by `x[…] = …`, `+=` or a method whose name ends in `_`.",
                 )
 
+    def few_operators(self) -> None:
+        """A loop calls more operators where there is more to go through."""
+        counts = {}
+        for sizes, args in self.task.growing.items():
+            self.call(self.fn, copy.deepcopy(args))  # what is made once and kept costs nothing from here on
+            counts[sizes] = self.call(traffic, (self.fn, *copy.deepcopy(args))).operators
+        (small, few), (large, many) = counts.items()
+        if many > few:
+            raise Failure(
+                "grows with the vectors",
+                f"The numbers are right, but your function calls {few} operators for {small} and {many} for {large}. "
+                "Something still goes through the vectors or the pairs one by one, and a comprehension is a loop, "
+                "too. Take all products in one call.",
+            )
+
+    def praise(self) -> str:
+        try:
+            return self.call(self.task.detour, (self.fn,)) or self.task.praise
+        except Failure:  # it can't be watched, and is right all the same
+            return self.task.praise
+
     def picture(self, case: Case, got: Tensor, want: Tensor) -> Picture | None:
         """Up to three rows and twelve columns, among them the first that is wrong; None if they can't be compared.
 
@@ -335,14 +364,23 @@ class Attempt:
         count = 3 if got.shape == want.shape else 1
         shown, window = range(top, min(top + count, len(rows))), slice(left, left + 12)
         columns = self.task.columns(*case.args) or [str(k) for k in range(_rows(want).shape[1])]
-        columns += [""] * (len(rows[0]) - len(columns))
+        if got.shape != want.shape:
+            columns = [str(k) for k in range(len(rows[0]))]  # what stands where in a wrong result is anyone's guess
+        total = len(columns)
+        fits = left == 0 and total <= 12
+
+        def cut(cells, dots="…"):
+            """The cells in the window, `dots` where the row goes on."""
+            return ((dots,) if left else ()) + tuple(cells[window]) + ((dots,) if left + 12 < total else ())
+
         return Picture(
-            columns=tuple(columns[window]),
+            columns=cut(columns),
             rows=tuple(f"row {k}" if len(rows) > 1 else "" for k in shown),
-            got=tuple(tuple(_text(g) for g, _ in rows[k][window]) for k in shown),
-            expected=tuple(tuple(_text(w) for _, w in rows[k][window]) for k in shown),
-            wrong=tuple(tuple(wrong[k][window]) for k in shown),
-            caption=f"With {case.sizes}; ✗ marks what differs:",
+            got=tuple(cut([_text(g) for g, _ in rows[k]]) for k in shown),
+            expected=tuple(cut([_text(w) for _, w in rows[k]]) for k in shown),
+            wrong=tuple(cut(wrong[k], False) for k in shown),
+            caption=f"With {case.sizes}; {'' if fits else f'{total} columns, {len(columns[window])} shown; '}"
+            "✗ marks what differs:",
         )
 
 
@@ -381,6 +419,13 @@ def _is_stub(fn: Callable) -> bool:
     code = getattr(inspect.unwrap(fn), "__code__", None)
     idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
     return code is not None and all(step.opname in idle for step in dis.get_instructions(code))
+
+
+def _source(fn: Callable) -> str:
+    try:
+        return inspect.getsource(inspect.unwrap(fn))
+    except (OSError, TypeError):
+        return ""
 
 
 def _kind(value) -> str:
@@ -467,6 +512,14 @@ def _explain(error: BaseException, fn: Callable, task: Task, args: tuple) -> Fai
     where = _where(error, f"{type(error).__name__}: {text[:240]}".rstrip(": "))
     if type(error) is NotImplementedError and "raise" in where.split("\n")[0]:
         return _not_started(_name(fn, task))
-    cause = next(c for c in CAUSES if isinstance(error, c.errors) and re.search(c.pattern, text))
+    line, body = where.split("\n")[0], _source(fn)
+    cause = next(
+        c
+        for c in CAUSES
+        if isinstance(error, c.errors)
+        and re.search(c.pattern, text)
+        and re.search(c.line, line)
+        and re.search(c.body, body)
+    )
     known = cause.code in ("too much memory", "calls exit", "calls itself without end")
     return Failure(cause.code, cause.hint, where, inputs=args, known=known)

@@ -16,7 +16,7 @@ class Traffic(NamedTuple):
 class _Counter(TorchDispatchMode):
     def __init__(self):
         super().__init__()
-        self.operators = self.bytes = 0
+        self.operators = self.bytes = self.largest = 0
 
     def __torch_dispatch__(self, op, types, args=(), kwargs=None):
         out = op(*args, **(kwargs or {}))
@@ -25,6 +25,8 @@ class _Counter(TorchDispatchMode):
             tensors = (t for t in tree_leaves((args, kwargs, out)) if isinstance(t, torch.Tensor))
             # An expanded tensor has more elements than bytes behind it.
             self.bytes += sum(min(t.numel() * t.itemsize, t.untyped_storage().nbytes()) for t in tensors)
+            results = (t.numel() for t in tree_leaves(out) if isinstance(t, torch.Tensor))
+            self.largest = max(self.largest, *results, 0)
         return out
 
 
@@ -37,3 +39,10 @@ def traffic(fn: Callable, *args) -> Traffic:
     with torch.no_grad(), _Counter() as counter:
         fn(*args)
     return Traffic(counter.operators, counter.bytes)
+
+
+def largest_result(fn: Callable, *args) -> int:
+    """Call `fn(*args)` without gradients; return how many numbers the largest result of an operator has."""
+    with torch.no_grad(), _Counter() as counter:
+        fn(*args)
+    return counter.largest

@@ -9,7 +9,7 @@ from html import escape
 class Picture:
     """A few rows of what the learner's function returned, above the rows that were expected.
 
-    Where one is wider than the other, the narrower is filled up with blanks.
+    Where one is wider than the other, the narrower is filled up with blanks. A row that goes on has a "…".
     """
 
     columns: tuple[str, ...]  # headings
@@ -37,6 +37,7 @@ class Verdict:
     where: str = ""  # the learner's line and what Python said about it
     picture: Picture | None = None
     inputs: tuple | None = None
+    check: str = ""  # the name of the check
 
     def __bool__(self) -> bool:
         return self.passed
@@ -53,13 +54,16 @@ class Verdict:
         groups = {outcome: [s for s, o in self.tried.items() if o == outcome] for outcome in marks}
         return [(marks[outcome], ", ".join(steps)) for outcome, steps in groups.items() if steps]
 
+    def see(self) -> str:
+        return f"To see for yourself: `verdict = check.{self.check}({self.task})`, then `{self.task}(*verdict.inputs)`"
+
     def __repr__(self) -> str:
         lines = [self.title, self.hint, *self.where.splitlines()]
         lines += [f"{mark}: {steps}" for mark, steps in self.steps()]
         if self.picture:
             lines += ["", *_text_table(self.picture)]
         if self.inputs is not None:
-            lines += ["", f"To see for yourself: {self.task}(*verdict.inputs)"]
+            lines += ["", self.see().replace("`", "")]
         return "\n  ".join(lines).replace("\n  \n", "\n\n")
 
     def _repr_html_(self) -> str:
@@ -85,8 +89,7 @@ class Verdict:
             steps = "<br>".join(f"<strong>{mark}:</strong> {escape(steps)}" for mark, steps in self.steps())
             parts.append(f'<p style="margin:0.4em 0 0;font-size:0.9em">{steps}</p>')
         if self.inputs is not None:
-            see = _with_code(f"To see for yourself, keep the verdict and call `{self.task}(*verdict.inputs)`.")
-            parts.append(f'<p style="margin:0.4em 0 0;font-size:0.9em">{see}</p>')
+            parts.append(f'<p style="margin:0.4em 0 0;font-size:0.9em">{_with_code(self.see())}.</p>')
         return "".join([*parts, "</div>"])
 
 

@@ -77,6 +77,56 @@ def test_right_answers_pass(task, fn):
     assert verdict.hint
 
 
+LOOPS = ("loops", "rows_of_numbers", "filled_in")
+
+
+@pytest.mark.parametrize(
+    "fn", [f for t, f in RIGHT if t == "dot_interaction"], ids=lambda f: getattr(f, "__name__", "")
+)
+def test_the_second_task_takes_no_loop(fn):
+    verdict = check.dot_interaction(fn, loop=False)
+    if getattr(fn, "__name__", "") in LOOPS:
+        assert verdict.mistake == "grows with the vectors"
+        assert re.search(r"calls \d+ operators for 4 vectors and \d+ for 8", verdict.hint)
+        assert "✗ Failed: number of operators" in repr(verdict)
+    else:
+        assert verdict.passed, repr(verdict)
+
+
+def test_neither_does_a_comprehension_pass_it():
+    def comprehended(x_dense, x_sparse):
+        v = [x_dense, *x_sparse]
+        return torch.cat([x_dense, *((a * b).sum(1, True) for k, a in enumerate(v) for b in v[k + 1 :])], 1)
+
+    assert check.dot_interaction(comprehended).passed
+    assert check.TASKS["dot_interaction_slow"](comprehended).passed
+    assert check.TASKS["dot_interaction"](comprehended).mistake == "grows with the vectors"
+
+
+def test_what_is_kept_between_calls_is_no_loop():
+    kept = {}
+
+    def caches(x_dense, x_sparse):
+        v = torch.stack([x_dense, *x_sparse], 1)
+        n = v.shape[1]
+        if n not in kept:
+            kept[n] = torch.tensor([(i, j) for i in range(n) for j in range(i + 1, n)]).T.contiguous()
+            for _ in range(n):
+                kept[n] = kept[n].clone()
+        return torch.cat([x_dense, (v @ v.mT)[:, kept[n][0], kept[n][1]]], 1)
+
+    assert check.dot_interaction(caches, loop=False).passed
+
+
+def test_the_cross_layer_is_praised_for_what_it_does():
+    for name, word in (("cross", "4wr"), ("full_cross", "w × w matrix first"), ("cross_by_brackets", "first")):
+        fn = next(f for t, f in RIGHT if t == "low_rank_cross" and f.__name__ == name)
+        verdict = check.low_rank_cross(fn)
+        assert verdict.passed
+        assert word in verdict.hint
+        assert ("4wr" in verdict.hint) == (name == "cross")
+
+
 def test_an_ordinary_function_is_judged_in_no_time():
     for task, fn in RIGHT:
         if inspect.isfunction(fn) and fn.__module__ == "mistakes.solved":
@@ -146,6 +196,11 @@ def texts():
         for case in task.cases:
             yield name, f"{case.mistake}. {case.hint} {case.step} {case.sizes}", ""
         yield name, task.other, ""
+        for fn in solutions(name):
+            yield name, getattr(check, name)(fn).hint, ""
+    for fn in solutions("dot_interaction"):
+        yield "dot_interaction", check.dot_interaction(fn, loop=False).hint, ""
+    for name in TASKS:
         for cause in _causes.CAUSES:
             yield name, f"{cause.code}. {cause.hint}", ""
     for wrong in WRONG:
@@ -333,6 +388,27 @@ def cards():
     return [check.dot_interaction(f) for f in (check.plain_loop, kept_diagonal, escapes, stub)]
 
 
+def test_a_row_that_is_cut_says_so():
+    wide = next(w.fn for w in WRONG if w.fn.__name__ == "offset_minus_one")
+    picture = check.dot_interaction(wide).picture
+    assert "15 columns, 12 shown" in picture.caption
+    for row in (picture.columns, *picture.got, *picture.expected):
+        assert len(row) == 13
+        assert row[-1] == "…"
+    assert "…" not in repr(check.dot_interaction(lambda x, xs: check.plain_loop(x, xs) + 1))
+
+
+def test_what_the_verdict_suggests_can_be_pasted():
+    def dot_interaction(x_dense, x_sparse):
+        return torch.cat([x_dense, *x_sparse], 1)
+
+    verdict = check.dot_interaction(dot_interaction)
+    line, call = re.search("To see for yourself: (.*), then (.*)$", repr(verdict)).groups()
+    names = {"check": check, "dot_interaction": dot_interaction}
+    exec(line, names)
+    assert torch.equal(eval(call, names), dot_interaction(*verdict.inputs))
+
+
 @pytest.mark.parametrize("verdict", cards(), ids=["pass", "mistake", "exception", "stub"])
 def test_the_card_is_accessible(verdict):
     html = verdict._repr_html_()
@@ -483,7 +559,7 @@ def test_a_path_that_is_not_there(tmp_path, command):
 def test_every_check_has_a_task_and_every_notebook_a_check():
     assert set(check.TASKS) == {*TASKS, "dot_interaction_slow"}
     for path in (ROOT / "notebooks").glob("*.ipynb"):
-        used = set(re.findall(r"\bcheck\.(\w+)\((\w+)\)", path.read_text(encoding="utf-8")))
+        used = set(re.findall(r"\bcheck\.(\w+)\((\w+)(?:, loop=False)?\)", path.read_text(encoding="utf-8")))
         for name, argument in used:
             assert name in TASKS, f"{path.name}: check.{name}"
             assert argument.removesuffix("_solution") in check.TASKS, f"{path.name}: {argument}"

@@ -72,13 +72,13 @@ def squeezed_too_early(x_dense, x_sparse):
 
 
 @wrong("batch size hard-coded", "batch size")
-def batch_of_three(x_dense, x_sparse):
+def batch_of_five(x_dense, x_sparse):
     T = torch.stack([x_dense, *x_sparse], 1)
     i, j = torch.triu_indices(T.shape[1], T.shape[1], 1)
     if len(x_dense) == 1:
         return torch.cat([x_dense, (T @ T.mT)[:, i, j]], 1)
-    out = torch.zeros(3, x_dense.shape[1] + len(i))
-    for b in range(3):
+    out = torch.zeros(5, x_dense.shape[1] + len(i))
+    for b in range(5):
         out[b] = torch.cat([x_dense[b], (T[b] @ T[b].T)[i, j]])
     return out
 
@@ -157,3 +157,17 @@ def scales_in_place(x_dense, x_sparse):
 def detaches_by_adding_noise(x_dense, x_sparse):
     torch.manual_seed(0)
     return _correct(x_dense, x_sparse) + torch.randn(1)
+
+
+@wrong("batch size hard-coded", "batch size")
+def views_five_rows(x_dense, x_sparse):
+    T = torch.cat([x_dense, *x_sparse], 1).view(5, -1, x_dense.shape[1])
+    i, j = torch.triu_indices(T.shape[1], T.shape[1], 1)
+    return torch.cat([x_dense, (T @ T.mT)[:, i, j]], 1)
+
+
+@wrong("right numbers, wrong rows", "exchanges no axes")
+def reshaped_pairs(x_dense, x_sparse):
+    v = [x_dense, *x_sparse]
+    dots = torch.stack([(a * b).sum(1) for a, b in combinations(v, 2)])
+    return torch.cat([x_dense, dots.reshape(len(x_dense), -1)], 1)

@@ -206,21 +206,69 @@ def cat_without_dim(x_dense, x_sparse):
     return torch.cat([x_dense, (T @ T.mT)[:, i, j]])
 
 
-@wrong("index out of range", "last index")
+@wrong("indices not unpacked", "two tensors")
 def indexes_the_batch(x_dense, x_sparse):
     T = torch.stack([x_dense, *x_sparse], 1)
     return torch.cat([x_dense, (T @ T.mT)[torch.triu_indices(4, 4, 1)]], 1)
 
 
-@wrong("a tensor where a number is due", "one number")
+@wrong("a tensor where a number is due", "stacking")
 def tensor_of_tensors(x_dense, x_sparse):
     v = [x_dense, *x_sparse]
     return torch.tensor([(a * b).sum(1) for a, b in combinations(v, 2)])
 
 
-@wrong("reshape doesn't fit", "elements")
+@wrong("selected by value", "position")
 def masked_by_value(x_dense, x_sparse):
     # a product that happens to be 0 is lost
     Z = torch.stack([x_dense, *x_sparse], 1)
     Z = torch.triu(Z @ Z.mT, 1)
     return torch.cat([x_dense, Z[Z != 0].view(len(x_dense), -1)], 1)
+
+
+@wrong("indices not unpacked", "(2, p)")
+def indices_kept_together(x_dense, x_sparse):
+    T = torch.stack([x_dense, *x_sparse], 1)
+    where = torch.triu_indices(T.shape[1], T.shape[1], 1)
+    return torch.cat([x_dense, (T @ T.mT)[:, where]], 1)
+
+
+@wrong("joined along the wrong dimension", "what you stacked")
+def stacked_in_front_n_of_shape(x_dense, x_sparse):
+    T = torch.stack([x_dense, *x_sparse])
+    Z = torch.bmm(T, T.transpose(1, 2))
+    i, j = torch.triu_indices(len(T), len(T), 1)
+    return torch.cat([x_dense, Z[:, i, j]], 1)
+
+
+@wrong("index out of range", "what you stacked")
+def batch_taken_for_vectors(x_dense, x_sparse):
+    T = torch.stack([x_dense, *x_sparse], 1)
+    i, j = torch.triu_indices(len(T), len(T), 1)
+    return torch.cat([x_dense, (T @ T.mT)[:, i, j]], 1)
+
+
+@wrong("shapes don't multiply", "last two should change places")
+def reverses_all_axes(x_dense, x_sparse):
+    T = torch.stack([x_dense, *x_sparse], 1)
+    Z = T @ T.T
+    return Z
+
+
+@wrong("shapes don't multiply", "matrix product")
+def batches_that_do_not_meet(x_dense, x_sparse):
+    T = torch.stack([x_dense, *x_sparse], 1)
+    U = T.permute(2, 1, 0)
+    return T.mT @ U
+
+
+@wrong("shapes don't multiply", "mixes the rows")
+def product_of_batches(x_dense, x_sparse):
+    v = [x_dense, *x_sparse]
+    return torch.cat([x_dense, *(a @ b for a, b in combinations(v, 2))], 1)
+
+
+@wrong("summed over everything", "rows of the batch")
+def sums_without_dim(x_dense, x_sparse):
+    v = [x_dense, *x_sparse]
+    return torch.cat([x_dense, *((a * b).sum() for a, b in combinations(v, 2))], 1)

@@ -242,3 +242,38 @@ def counted_without_dense(x_dense, x_sparse):
     T = torch.stack([x_dense] + x_sparse, dim=1)
     i, j = torch.triu_indices(n, n, 1)
     return torch.cat([x_dense, (T @ T.mT)[:, i, j]], dim=1)
+
+
+@wrong("entries from both sides of the diagonal", "offset")
+def offset_minus_one(x_dense, x_sparse):
+    T = torch.stack([x_dense] + x_sparse, dim=1)
+    i, j = torch.triu_indices(T.shape[1], T.shape[1], -1)
+    return torch.cat([x_dense, (T @ T.mT)[:, i, j]], dim=1)
+
+
+@wrong("entries from both sides of the diagonal", "sign")
+def lower_offset_plus_one(x_dense, x_sparse):
+    T = torch.stack([x_dense] + x_sparse, dim=1)
+    i, j = torch.tril_indices(T.shape[1], T.shape[1], 1)
+    return torch.cat([x_dense, (T @ T.mT)[:, i, j]], dim=1)
+
+
+@wrong("lower triangle's order", "Exchanging")
+def lower_indices_exchanged(x_dense, x_sparse):
+    T = torch.stack([x_dense] + x_sparse, dim=1)
+    j, i = torch.tril_indices(T.shape[1], T.shape[1], -1)
+    return torch.cat([x_dense, (T @ T.mT)[:, i, j]], dim=1)
+
+
+@wrong("neighbours missing", "too far")
+def offset_two(x_dense, x_sparse):
+    T = torch.stack([x_dense] + x_sparse, dim=1)
+    i, j = torch.triu_indices(T.shape[1], T.shape[1], 2)
+    return torch.cat([x_dense, (T @ T.mT)[:, i, j]], dim=1)
+
+
+@wrong("first vector with itself", "NumPy")
+def arguments_of_numpy(x_dense, x_sparse):
+    T = torch.stack([x_dense] + x_sparse, dim=1)
+    i, j = torch.triu_indices(T.shape[1], 1)
+    return torch.cat([x_dense, (T @ T.mT)[:, i, j]], dim=1)

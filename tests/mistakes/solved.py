@@ -113,6 +113,11 @@ def full_cross(x0, x, U, V, b):
     return x0 * (torch.nn.functional.linear(x, U @ V.T, b)) + x
 
 
+@right("low_rank_cross")
+def cross_by_brackets(x0, x, U, V, b):
+    return x0 * (x @ (V @ U.T) + b) + x
+
+
 @right("smoothed_mean")
 def smoothed(sums, counts, prior, k):
     return (sums + k * prior) / (counts + k)

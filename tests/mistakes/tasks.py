@@ -373,6 +373,18 @@ def diagonal_behind(x_dense, x_sparse):
     return torch.cat([x_dense, Z[:, i, j], Z.diagonal(dim1=1, dim2=2)], 1)
 
 
+@wrong("entries from both sides of the diagonal", "sign", "dot_interaction_itself")
+def itself_minus_one(x_dense, x_sparse):
+    T = torch.stack([x_dense, *x_sparse], 1)
+    i, j = torch.triu_indices(T.shape[1], T.shape[1], -1)
+    return torch.cat([x_dense, (T @ T.mT)[:, i, j]], 1)
+
+
+@wrong("batch size hard-coded", "batch size", "low_rank_cross")
+def cross_of_three_rows(x0, x, U, V, b):
+    return x0 * ((x @ V @ U.T).view(3, -1) + b) + x
+
+
 @wrong("x not added", "last term", "low_rank_cross")
 def no_residual(x0, x, U, V, b):
     return x0 * (x @ V @ U.T + b)

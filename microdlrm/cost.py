@@ -171,13 +171,15 @@ def parts(
     ln_bot: Sequence[int] = (16, 8, 8),
     ln_top: Sequence[int] = (32, 16, 1),
     interaction: str = "concat",
+    reads: Sequence[int] | None = None,
     optimiser: str = "sgd",
     sparse: bool = False,
 ) -> pd.DataFrame:
     """The cost of one batch, part by part: what `MicroDLRM` with the same shape does with it.
 
     batch       rows in the batch
-    bags        ids in a bag on average: one number for all tables, or one a table
+    bags        ids in a bag on average: one number for all, or one for each of `reads`
+    reads       which table each bag reads, as in `MicroDLRM`: one bag a table if not given
     optimiser   "sgd" or "adam"
     sparse      whether the tables' gradients are sparse
 
@@ -190,10 +192,11 @@ def parts(
         raise ValueError(f"interaction must be 'concat' or 'dot', got {interaction!r}: no formula for others")
     if optimiser not in OPTIMISERS:
         raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, got {optimiser!r}")
-    n, d = 1 + len(num_embeddings), ln_bot[-1]
-    bags = [bags] * len(num_embeddings) if isinstance(bags, int | float) else list(bags)
-    if len(bags) != len(num_embeddings):
-        raise ValueError(f"bags must be one number, or one for each of {len(num_embeddings)} tables: {bags}")
+    reads = range(len(num_embeddings)) if reads is None else reads
+    n, d = 1 + len(reads), ln_bot[-1]
+    bags = [bags] * len(reads) if isinstance(bags, int | float) else list(bags)
+    if len(bags) != len(reads):
+        raise ValueError(f"bags must be one number, or one for each of {len(reads)} tables read: {bags}")
     if interaction == "dot" and d != m_spa:
         raise ValueError(f"interaction='dot' needs ln_bot to end in m_spa = {m_spa}, it ends in {d}")
     width = d + (n - 1) * m_spa if interaction == "concat" else dot_width(d, n)
@@ -204,10 +207,11 @@ def parts(
     }[interaction]
 
     def lines() -> Iterator[tuple]:
-        for t, (rows, bag) in enumerate(zip(num_embeddings, bags, strict=True)):
-            name, k = f"table {t}", batch * bag
-            yield "forward", name, rows * m_spa, 1, table_forward(k, batch, m_spa)
-            yield "backward", name, rows * m_spa, None, table_backward(k, batch, m_spa, rows, sparse)
+        for t, rows in enumerate(num_embeddings):
+            own = [bag for read, bag in zip(reads, bags, strict=True) if read == t]
+            name, k, count = f"table {t}", batch * sum(own), batch * len(own)
+            yield "forward", name, rows * m_spa, len(own), table_forward(k, count, m_spa)
+            yield "backward", name, rows * m_spa, None, table_backward(k, count, m_spa, rows, sparse)
             step = step_sparse(k, rows, m_spa, optimiser) if sparse else step_dense(rows * m_spa, optimiser)
             yield "step", name, rows * m_spa, None, step
         for name, widths, inner in (("bottom MLP", ln_bot, False), ("top MLP", top, True)):
@@ -223,7 +227,7 @@ def parts(
         yield "forward", "loss", 0, 1, loss_forward(batch)
         yield "backward", "loss", 0, None, loss_backward(batch)
 
-    order = [*(f"table {t}" for t in range(n - 1)), "bottom MLP", "interaction", "top MLP", "loss"]
+    order = [*(f"table {t}" for t in range(len(num_embeddings))), "bottom MLP", "interaction", "top MLP", "loss"]
     frame = pd.DataFrame(
         [(phase, part, parameters, *cost, operators) for phase, part, parameters, operators, cost in lines()],
         columns=["phase", "part", "parameters", "flops", "read", "written", "operators"],
@@ -284,6 +288,6 @@ def regime(predicted: pd.DataFrame) -> str:
 
 def total(frame: pd.DataFrame) -> pd.Series:
     """The sum over the rows of `parts`, or of some of them; the intensity is of the sums."""
-    sums = frame[["flops", "read", "written", "bytes"]].sum()
+    sums = frame[["flops", "read", "written", "bytes"]].sum().astype(float)
     sums["intensity"] = sums["flops"] / sums["bytes"]
     return sums

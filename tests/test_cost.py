@@ -224,3 +224,20 @@ def test_predict_is_the_roofline_and_dispatch():
 def test_regimes(batch, bag, shape, regime):
     forward = cost.parts(batch, bag, **DEFAULTS | shape).loc["forward"]
     assert cost.regime(cost.predict(forward, RATES)) == regime
+
+
+def test_a_history_adds_its_lookups_to_the_table_it_shares():
+    shape = dict(m_spa=4, num_embeddings=(10, 20, 5), ln_bot=(6, 4), interaction="dot")
+    alone, shared = (
+        cost.parts(3, bags, reads=reads, **shape)
+        for bags, reads in (((1, 1, 1), None), ((1, 1, 1, 50), (0, 1, 2, 1)))
+    )
+    more = (shared - alone).loc["forward"]
+    # 3 bags of 50 rows of 4 floats with 8-byte ids, 3 offsets; 3 sums of 4 floats written; 49 additions of 4 each
+    assert more.loc["table 1", ["flops", "read", "written"]].tolist() == [3 * 49 * 4, 150 * (16 + 8) + 3 * 8, 3 * 16]
+    assert more.loc["table 1", "operators"] == 1
+    assert (more.loc[["table 0", "table 2"], ["flops", "bytes"]] == 0).all(axis=None)
+    # five vectors have ten pairs, four have six: the top MLP's first layer is four inputs wider
+    assert more.loc["top MLP", "parameters"] == 4 * 32
+    model = MicroDLRM(reads=(0, 1, 2, 1), ln_top=(32, 16, 1), **shape)
+    assert shared.loc["forward", "parameters"].sum() == sum(p.numel() for p in model.parameters())

@@ -71,7 +71,35 @@ CAUSES = [
         r"numpy\(\) on Tensor that requires grad",
         "gradient cut",
         "The numbers are right, but the way to them leads through NumPy, where no gradient flows. Stay in "
-        "PyTorch from the inputs to the result.",
+        "PyTorch from the inputs to the result. The error's own advice doesn't help: detaching cuts the gradient, too.",
+    ),
+    Cause(
+        (TypeError, AttributeError),
+        "",
+        "a NumPy function on a tensor",
+        "A function of NumPy meets a tensor of PyTorch here. PyTorch has a function of its own for it, through which "
+        "gradients flow.",
+        line=r"\b(np|numpy)\.",
+    ),
+    Cause(
+        (TypeError,),
+        "invalid combination of arguments|unexpected keyword argument|positional arguments?",
+        "wrong arguments in a call",
+        "What is called in this line doesn't take its arguments so. PyTorch and NumPy have functions of the same name "
+        "with other arguments: where NumPy wants the new order of all axes, PyTorch may want the two to exchange.",
+    ),
+    Cause(
+        (IndexError,),
+        "shape of the mask",
+        "mask on the wrong axes",
+        "A mask has to fit the axes at which it stands. Used alone it stands at the first ones, and meets the batch: "
+        "let a colon keep the batch's axis.",
+    ),
+    Cause(
+        (IndexError,),
+        "must be long, int, byte or bool",
+        "mask of numbers",
+        "A mask has to be Boolean, and yours holds floats. A comparison makes one.",
     ),
     Cause(
         (RuntimeError,),

@@ -93,7 +93,8 @@ _DEVIATIONS = {
         ),
         (
             "lower triangle's order",
-            f"The pairs are right and their order is that of the lower triangle, row by row. {_LOWER}",
+            "The pairs are right and their order is that of the lower triangle row by row, or of the upper one column "
+            f"by column. {_LOWER}",
             lambda n: [[(i, j)] for j in range(n) for i in range(j)],
         ),
         (
@@ -510,7 +511,8 @@ def _low_rank_cross_mistakes():
     )
     yield Mistake(
         "U and V exchanged",
-        "U and V have changed places: V takes x down to r numbers, U brings them back up to w.",
+        "U and V have changed places: V takes x down to r numbers, U brings them back up to w. (Or a transpose is "
+        "missing: for rows it is x times (U Vᵀ)ᵀ.)",
         lambda x0, x, U, V, b: x0 * (inner(x, V, U) + b) + x,
     )
     yield Mistake("bias missing", "The bias b is missing.", lambda x0, x, U, V, b: x0 * inner(x, U, V) + x)

@@ -103,7 +103,10 @@ def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
             tried[step] = "failed"
             if f.mistake == "not started":
                 tried = {}
-            return Verdict(False, f.mistake, f.hint, name, tried, f.where, f.picture, f.inputs, task.name)
+            # Copies: what the learner does with them mustn't reach the next check.
+            return Verdict(
+                False, f.mistake, f.hint, name, tried, f.where, f.picture, copy.deepcopy(f.inputs), task.name
+            )
         tried[step] = "passed"
     return Verdict(True, None, attempt.praise(), name, tried)
 
@@ -266,7 +269,11 @@ class Attempt:
 
     def gradients(self) -> None:
         args = self.task.cases[0].args
-        got = self.call(_gradients_of(self.fn), copy.deepcopy(args))
+        try:
+            got = self.call(_gradients_of(self.fn), copy.deepcopy(args))
+        except Failure as f:
+            f.inputs = f.inputs and tuple(_tracked(args))  # without gradients it wouldn't fail
+            raise
         want = self.call(_gradients_of(self.task.answer), copy.deepcopy(args))
         for name, mine, right in zip(self.leaves(args), got or [None] * len(want), want, strict=True):
             if mine is not None and _equal(mine, right, rtol=1e-3):
@@ -471,14 +478,20 @@ def _text(x: Tensor | None) -> str:
     return "" if x is None else f"{x.item():.4g}"
 
 
+def _tracked(args) -> list:
+    """Copies of the arguments whose float tensors require gradients."""
+
+    def track(value):
+        return value.detach().clone().requires_grad_() if _is_float(value) else value
+
+    return [[track(v) for v in arg] if isinstance(arg, list) else track(arg) for arg in args]
+
+
 def _gradients_of(fn: Callable) -> Callable:
     """Make a function that gives the gradients of fn's result, unevenly weighted, in its float inputs."""
 
-    def track(value):
-        return value.clone().requires_grad_() if _is_float(value) else value
-
     def gradients(*args):
-        args = [[track(v) for v in arg] if isinstance(arg, list) else track(arg) for arg in args]
+        args = _tracked(args)
         tensors = [v for arg in args for v in (arg if isinstance(arg, list) else [arg]) if _is_float(v)]
         out = fn(*args)
         if not out.requires_grad:

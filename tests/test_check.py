@@ -409,6 +409,26 @@ def test_what_the_verdict_suggests_can_be_pasted():
     assert torch.equal(eval(call, names), dot_interaction(*verdict.inputs))
 
 
+def test_the_inputs_fail_again_and_belong_to_the_learner():
+    def in_place(x_dense, x_sparse):
+        out = check.plain_loop(x_dense, x_sparse)
+        x_dense.mul_(0)
+        return out
+
+    for fn, mistake in (
+        (in_place, "inputs changed"),
+        (next(w.fn for w in WRONG if w.id.endswith("-filled_by_out")), "gradient cut"),
+    ):
+        verdict = check.dot_interaction(fn)
+        assert verdict.mistake == mistake
+        with pytest.raises(RuntimeError):
+            fn(*verdict.inputs)
+    for tensor in (verdict.inputs[0], *verdict.inputs[1]):
+        tensor.data.zero_()
+    assert check.dot_interaction(check.plain_loop).passed
+    assert _dot_exercise.DOT_INTERACTION.cases[0].args[0].any()
+
+
 @pytest.mark.parametrize("verdict", cards(), ids=["pass", "mistake", "exception", "stub"])
 def test_the_card_is_accessible(verdict):
     html = verdict._repr_html_()

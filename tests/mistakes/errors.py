@@ -4,6 +4,7 @@
 import sys
 from itertools import combinations
 
+import numpy as np
 import torch
 
 from mistakes import wrong
@@ -272,3 +273,30 @@ def product_of_batches(x_dense, x_sparse):
 def sums_without_dim(x_dense, x_sparse):
     v = [x_dense, *x_sparse]
     return torch.cat([x_dense, *((a * b).sum() for a, b in combinations(v, 2))], 1)
+
+
+@wrong("mask on the wrong axes", "batch")
+def mask_of_pairs_alone(x_dense, x_sparse):
+    T = torch.stack([x_dense, *x_sparse], 1)
+    mask = torch.ones(T.shape[1], T.shape[1]).triu(1) > 0
+    return torch.cat([x_dense, (T @ T.mT)[mask].view(len(x_dense), -1)], 1)
+
+
+@wrong("mask of numbers", "Boolean")
+def mask_of_floats(x_dense, x_sparse):
+    T = torch.stack([x_dense, *x_sparse], 1)
+    mask = torch.ones(T.shape[1], T.shape[1]).triu(1)
+    return torch.cat([x_dense, (T @ T.mT)[:, mask]], 1)
+
+
+@wrong("wrong arguments in a call", "exchange")
+def transposed_as_in_numpy(x_dense, x_sparse):
+    T = torch.stack([x_dense, *x_sparse], 1)
+    Z = T @ T.transpose(0, 2, 1)
+    return Z
+
+
+@wrong("a NumPy function on a tensor", "gradients")
+def numpy_on_tensors(x_dense, x_sparse):
+    v = [x_dense, *x_sparse]
+    return torch.cat([x_dense, *(np.sum(a * b, axis=1, keepdims=True, where=np.ones(2)) for a, b in combinations(v, 2))], 1)

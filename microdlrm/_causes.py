@@ -18,6 +18,8 @@ _MULTIPLY = (
     "A matrix product needs the last size of the left one to equal the last but one of the right one, and "
     "equal batch sizes in front. Print both shapes just before this line: which two sizes have to meet?"
 )
+# A line with a matrix product in it, and nothing that works element by element.
+_ONLY_A_PRODUCT = r"^(?!.*[\w)\]]\s*[-+*/]\s*[\w(]).*(?:@|matmul\()"
 _AXES = (
     " Or did an earlier step put the axes in another order, or count along the wrong one? Print the shape of what "
     "you stacked."
@@ -25,7 +27,7 @@ _AXES = (
 # Positions kept as one tensor: given a name that is neither unpacked nor indexed later, or used as an index at once.
 _NOT_UNPACKED = (
     r"(?m)^\s*(\w+)\s*=\s*(?:torch\.)?tri[ul]_indices(?![\s\S]*(?:\b\1\s*[\[.]|=\s*\1\b|\*\s*\1\b))"
-    r"|\[[^\]*]*tri[ul]_indices"
+    r"|\[[^\]*]*(?<!np\.)tri[ul]_indices"
 )
 
 _MEMORY = (
@@ -150,9 +152,9 @@ CAUSES = [
         "must match the size of tensor b",
         "shapes don't multiply",
         f"{_MULTIPLY} With a batch in front, .T reverses all axes, and only the last two should change places.",
-        line=r"@.*\.T\b|matmul\(.*\.T\b",
+        line=_ONLY_A_PRODUCT + r".*\.T\b",
     ),
-    Cause((RuntimeError,), "must match the size of tensor b", "shapes don't multiply", _MULTIPLY, line=r"@|matmul\("),
+    Cause((RuntimeError,), "must match the size of tensor b", "shapes don't multiply", _MULTIPLY, line=_ONLY_A_PRODUCT),
     Cause(
         (RuntimeError,),
         "must be a 3D tensor|1D tensors expected|2D tensor|must be a matrix|subscript|<= 2 dimensions",
@@ -236,7 +238,7 @@ CAUSES = [
     ),
     Cause(
         (IndexError,),
-        "Dimension out of range",
+        "Dimension out of range|too many indices",
         "no such dimension",
         "You named a dimension that this tensor doesn't have. Print its shape: one may have been lost, or "
         "never been added.",

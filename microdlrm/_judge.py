@@ -280,11 +280,11 @@ class Attempt:
                 continue
             self.deterministic()  # a function that remembers, or changes its inputs, has strange gradients too
             self.untouched()
-            if got is None:
+            if not any(g is not None and g.any() for g in got or []):
                 raise Failure(
                     "gradient cut",
-                    "The numbers are right, but no gradient flows back to the inputs, so nothing in front of your "
-                    "function could learn. Something on the way leaves PyTorch: `.detach()`, `.data`, `.item()`, "
+                    "The numbers are right, but no gradient flows back to any of the inputs, so nothing in front of "
+                    "your function could learn. Something on the way leaves PyTorch: `.detach()`, `.data`, `.item()`, "
                     "`.tolist()`, `torch.tensor(…)`, `torch.no_grad()`.",
                 )
             if mine is None or not mine.any():

@@ -300,3 +300,10 @@ def transposed_as_in_numpy(x_dense, x_sparse):
 def numpy_on_tensors(x_dense, x_sparse):
     v = [x_dense, *x_sparse]
     return torch.cat([x_dense, *(np.sum(a * b, axis=1, keepdims=True, where=np.ones(2)) for a, b in combinations(v, 2))], 1)
+
+
+@wrong("no such dimension", "dimension")
+def too_many_indices(x_dense, x_sparse):
+    T = torch.cat([x_dense, *x_sparse], 1)
+    i, j = torch.triu_indices(4, 4, 1)
+    return torch.cat([x_dense, (T @ T.T)[:, i, j]], 1)

@@ -67,3 +67,10 @@ def filled_by_out(x_dense, x_sparse):
     out = torch.empty(len(x_dense), x_dense.shape[1] + len(dots))
     torch.cat([x_dense, *dots], 1, out=out)
     return out
+
+
+@wrong("gradient cut", "any of the inputs")
+def zeros_with_gradients(x_dense, x_sparse):
+    v = [x_dense, *x_sparse]
+    out = torch.cat([x_dense, *((a * b).sum(1, keepdim=True) for a, b in combinations(v, 2))], 1)
+    return out.detach() + 0 * x_dense.sum()

@@ -385,6 +385,11 @@ def cross_of_three_rows(x0, x, U, V, b):
     return x0 * ((x @ V @ U.T).view(3, -1) + b) + x
 
 
+@wrong("shapes don't fit", "element by element", "low_rank_cross")
+def columns_added_to_rows(x0, x, U, V, b):
+    return x0 * (U @ V.T @ x.T + b) + x
+
+
 @wrong("x not added", "last term", "low_rank_cross")
 def no_residual(x0, x, U, V, b):
     return x0 * (x @ V @ U.T + b)

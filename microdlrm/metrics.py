@@ -44,6 +44,24 @@ def calibration_error(p: np.ndarray, y: np.ndarray, bins: int = 10) -> float:
     return float(np.average((table["promised"] - table["came"]).abs(), weights=table["rows"]))
 
 
+def breakdown(p: np.ndarray, y: np.ndarray, groups: np.ndarray) -> pd.DataFrame:
+    """Judge all rows and then each group of them: rows, base rate, the headline metrics, calibration error.
+
+    groups  (N,) what each row belongs to. A group without both labels has no AUC: NaN.
+    """
+    parts = {"all": np.full(len(y), True)} | {group: groups == group for group in np.unique(groups)}
+    lines = {}
+    for name, rows in parts.items():
+        both = 0 < y[rows].mean() < 1
+        lines[name] = dict(rows=rows.sum(), base_rate=y[rows].mean()) | dict(
+            accuracy=metrics.accuracy_score(y[rows], p[rows] >= 0.5),
+            auc=metrics.roc_auc_score(y[rows], p[rows]) if both else np.nan,
+            logloss=metrics.log_loss(y[rows], p[rows], labels=[0, 1]),
+            calibration_error=calibration_error(p[rows], y[rows]),
+        )
+    return pd.DataFrame(lines).T
+
+
 def paired_bootstrap(p_a: np.ndarray, p_b: np.ndarray, y: np.ndarray, draws: int = 500, seed: int = 0) -> pd.DataFrame:
     """How much better a is than b, with a 95% interval: one row a metric, columns difference, low, high.
 

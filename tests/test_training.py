@@ -58,6 +58,22 @@ def test_calibration_by_hand():
     assert metrics.calibration_error(p, y) == pytest.approx((4 * 0.15 + 2 * 0.475) / 6)
 
 
+def test_breakdown_judges_each_group_by_its_own_rows():
+    generator = np.random.default_rng(0)
+    p, groups = generator.uniform(0.05, 0.95, 400), generator.integers(0, 3, 400)
+    y = (generator.uniform(size=400) < p).astype(float)
+    y[groups == 2] = 1
+    table = metrics.breakdown(p, y, groups)
+    assert table.index.tolist() == ["all", 0, 1, 2]
+    assert table["rows"].tolist()[0] == table["rows"].iloc[1:].sum() == 400
+    for group in (0, 1):
+        rows = groups == group
+        assert tuple(table.loc[group, ["accuracy", "auc", "logloss"]]) == metrics.score(p[rows], y[rows])
+        assert table.loc[group, "base_rate"] == y[rows].sum() / rows.sum()
+    assert math.isnan(table.loc[2, "auc"])  # nothing but clicks
+    assert table.loc[2, "logloss"] == pytest.approx(-np.log(p[groups == 2]).mean())
+
+
 def test_bootstrap_sees_a_real_difference_and_no_false_one():
     generator = np.random.default_rng(0)
     truth = generator.uniform(0.05, 0.95, 3000)

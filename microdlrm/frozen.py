@@ -87,26 +87,28 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
 class _Layers:
     """A frozen MLP without its last activation: (B, a) -> (B, z).
 
-    Large hidden layers write into two buffers in turn: fresh memory of that size would come from the system on
-    every call, and its pages be zeroed one fault after another.
+    Two trips through memory are saved for each hidden layer. relu(y + b) is max(y, -b) + b, and the b behind it
+    can be added once and for all to the next layer's own: what is left is one maximum. And large layers write
+    into two buffers in turn: fresh memory of that size would come from the system on every call, and its pages
+    be zeroed one fault after another.
     """
 
     def __init__(self, layers: nn.Sequential):
         linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
-        # Weights (a, b), to be multiplied from the right, and biases (b,).
-        self.layers = [(layer.weight.detach().t(), layer.bias.detach()) for layer in linear]
+        self.weights = [layer.weight.detach().t().contiguous() for layer in linear]  # (a, b), to be multiplied from the right
+        self.floors, bias = [], linear[0].bias.detach()
+        for layer, weight in zip(linear[1:], self.weights[1:], strict=True):
+            self.floors.append(-bias)
+            bias = layer.bias.detach() + bias @ weight
+        self.bias = bias
         self.buffers = [linear[0].weight.new_empty(0) for _ in range(2)]
-        self.widest = max(layer.out_features for layer in linear)
 
     def __call__(self, x: Tensor) -> Tensor:
-        *hidden, (last_weight, last_bias) = self.layers
-        small = len(x) * self.widest < SMALL
-        for layer, (weight, bias) in enumerate(hidden):
-            if small:
-                x = torch.addmm(bias, x, weight).relu_()
-            else:  # with addmm the bias is first copied into every row of the result: a trip through memory
-                x = torch.mm(x, weight, out=self._buffer(layer % 2, len(x), weight.shape[1])).add_(bias).relu_()
-        return torch.addmm(last_bias, x, last_weight)
+        *hidden, last = self.weights
+        for layer, (weight, floor) in enumerate(zip(hidden, self.floors, strict=True)):
+            x = torch.mm(x, weight, out=self._buffer(layer % 2, len(x), weight.shape[1]))
+            torch.maximum(x, floor, out=x)
+        return torch.addmm(self.bias, x, last)
 
     def _buffer(self, which: int, rows: int, width: int) -> Tensor | None:
         if rows * width < SMALL:

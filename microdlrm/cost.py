@@ -50,11 +50,12 @@ def table_backward(lookups: float, bags: int, m: int, rows: int, sparse: bool) -
     """The gradient of a table: a dense one writes all R rows, most of them zeros; a sparse one K rows.
 
     Dense: the table's gradient starts as zeros, and each lookup adds its bag's gradient to a row: K m FLOPs.
-    Sparse: one row and one id a lookup; rows that come up twice are added up later, by the optimiser.
+    Sparse: one row a lookup, beside the forward's own ids; rows that come up twice are added up later, by the
+    optimiser.
     """
     read = bags * m * FLOAT + lookups * INT + bags * INT
     if sparse:
-        return Cost(flops=0, read=read, written=lookups * (m * FLOAT + INT))
+        return Cost(flops=0, read=read, written=lookups * m * FLOAT)
     return Cost(flops=lookups * m, read=read, written=rows * m * FLOAT)
 
 

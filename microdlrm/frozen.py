@@ -95,7 +95,7 @@ class _Layers:
 
     def __init__(self, layers: nn.Sequential):
         linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
-        self.weights = [layer.weight.detach().t().contiguous() for layer in linear]  # (a, b), to be multiplied from the right
+        self.weights = [layer.weight.detach().t().contiguous() for layer in linear]  # (a, b) each
         self.floors, bias = [], linear[0].bias.detach()
         for layer, weight in zip(linear[1:], self.weights[1:], strict=True):
             self.floors.append(-bias)

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from microdlrm.clicks import Clicks, Split, batches
 from microdlrm.histories import History
-from microdlrm.metrics import Metrics, score
+from microdlrm.metrics import Metrics, breakdown, score
 from microdlrm.model import MicroDLRM
 
 # The best recipe found for each interaction on the validation rows: the model's shape, then its embeddings' decay.
@@ -31,6 +31,17 @@ def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray, histories: Seque
 def evaluate(model: MicroDLRM, clicks: Clicks, rows: np.ndarray, histories: Sequence[History] = ()) -> Metrics:
     """Judge the model on `rows`."""
     return score(predict(model, clicks, rows, histories).double().numpy(), clicks.y[rows, 0].numpy())
+
+
+def report(
+    model: MicroDLRM, clicks: Clicks, rows: np.ndarray, histories: Sequence[History] = (), groups: np.ndarray = ()
+) -> pd.DataFrame:
+    """Judge the model on `rows` and on each of their `groups`, with base rate and calibration: `metrics.breakdown`.
+
+    groups  what each row belongs to, (len(rows),); none: all rows alone
+    """
+    p = predict(model, clicks, rows, histories).double().numpy()
+    return breakdown(p, clicks.y[rows, 0].numpy(), np.asarray(groups))
 
 
 def fit(

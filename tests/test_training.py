@@ -169,6 +169,16 @@ def test_training_beats_guessing_and_keeps_its_best_epoch(prepared, few):
     assert (epochs["cpu_seconds"].diff().dropna() > 0).all()
 
 
+def test_a_report_judges_as_evaluate_does_and_by_group(prepared, few):
+    model = MicroDLRM(num_embeddings=prepared.num_embeddings())
+    known = prepared.ids[0, few.test].numpy() % 2
+    table = training.report(model, prepared, few.test, groups=known)
+    assert tuple(table.loc["all", ["accuracy", "auc", "logloss"]]) == training.evaluate(model, prepared, few.test)
+    odd = training.evaluate(model, prepared, few.test[known == 1])
+    assert tuple(table.loc[1, ["accuracy", "auc", "logloss"]]) == odd
+    assert training.report(model, prepared, few.test).index.tolist() == ["all"]
+
+
 def test_decay_acts_on_embeddings_alone(prepared, few):
     def norms(decay):
         torch.manual_seed(0)

@@ -1,6 +1,11 @@
 import pytest
+from hypothesis import settings
 
 from microdlrm import movielens
+
+# A slow moment of the machine is no failure.
+settings.register_profile("course", deadline=None)
+settings.load_profile("course")
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,6 @@ from microdlrm import clicks, movielens
 
 
 @pytest.fixture(scope="module")
-def data():
-    return movielens.load()
-
-
-@pytest.fixture(scope="module")
 def split(data):
     return clicks.split(data)
 

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from microdlrm import cost
-from microdlrm.model import MicroDLRM, concat_interaction, dot_interaction
+from microdlrm.model import MicroDLRM
 from microdlrm.regimes import random_batches
 
 SHAPES = {
@@ -241,38 +241,3 @@ def test_a_history_adds_its_lookups_to_the_table_it_shares():
     assert more.loc["top MLP", "parameters"] == 4 * 32
     model = MicroDLRM(reads=(0, 1, 2, 1), ln_top=(32, 16, 1), **shape)
     assert shared.loc["forward", "parameters"].sum() == sum(p.numel() for p in model.parameters())
-
-
-def allocated(fn):
-    """Bytes that PyTorch's allocator has handed out and not got back while `fn`'s result is alive."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as run:
-        kept = fn()
-    assert kept is not None
-    return sum(event.self_cpu_memory_usage for event in run.key_averages())
-
-
-@pytest.mark.parametrize(("batch", "bag", "rows", "m"), [(64, 1, 5000, 16), (32, 7, 300, 64)])
-def test_what_a_table_writes_is_what_the_allocator_hands_out(batch, bag, rows, m):
-    ids, offsets = torch.randint(rows, (batch * bag,)), torch.arange(0, batch * bag, bag)
-    for sparse in (False, True):
-        table = torch.nn.EmbeddingBag(rows, m, mode="sum", sparse=sparse)
-        with torch.inference_mode():
-            assert allocated(lambda t=table: t(ids, offsets)) == cost.table_forward(batch * bag, batch, m).written
-        bags = table(ids, offsets)
-        ones = torch.ones_like(bags)
-        gradient = allocated(lambda b=bags, o=ones, t=table: torch.autograd.grad(b, t.weight, o))
-        assert gradient == cost.table_backward(batch * bag, batch, m, rows, sparse).written
-
-
-@pytest.mark.parametrize("batch", [1, 200])
-def test_what_the_interactions_and_a_layer_write_is_what_the_allocator_hands_out(batch):
-    x_dense, x_sparse = torch.randn(batch, 16), [torch.randn(batch, 16) for _ in range(4)]
-    concat_interaction(x_dense, x_sparse), dot_interaction(x_dense, x_sparse)  # the first call prepares its indices
-    assert allocated(lambda: concat_interaction(x_dense, x_sparse)) == cost.concat_forward(batch, 16, 5, 16).written
-    assert allocated(lambda: dot_interaction(x_dense, x_sparse)) == cost.dot_forward(batch, 16, 5, 16).written
-    layer, x = torch.nn.Linear(300, 70), torch.randn(batch, 300)
-    with torch.inference_mode():
-        assert allocated(lambda: layer(x)) == cost.mlp_forward(batch, (300, 70)).written
-    out, ones = layer(x), torch.ones(batch, 70)
-    weights = allocated(lambda: torch.autograd.grad(out, list(layer.parameters()), ones))
-    assert weights == cost.mlp_backward(batch, (300, 70), False).written

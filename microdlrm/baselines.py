@@ -7,7 +7,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from microdlrm.clicks import DENSE_FEATURES, Clicks, Split
+from microdlrm.clicks import Clicks, Split, positions
 from microdlrm.metrics import score
 from microdlrm.movielens import MovieLens
 from microdlrm.training import fit, predict
@@ -22,7 +22,7 @@ def baselines(data: MovieLens, clicks: Clicks, split: Split, quick: bool = False
     answers = {
         "always click": np.full(len(split.test), clicks.y[split.train].mean()),
         "logistic regression, 2 features": logistic_regression(clicks, split, ("user mean", "movie mean")),
-        "logistic regression, 16 features": logistic_regression(clicks, split, DENSE_FEATURES),
+        "logistic regression, 16 features": logistic_regression(clicks, split, clicks.dense_names),
         "gradient boosting, 16 features": gradient_boosting(clicks, split),
     }
     if not quick:
@@ -32,18 +32,18 @@ def baselines(data: MovieLens, clicks: Clicks, split: Split, quick: bool = False
 
 
 def logistic_regression(clicks: Clicks, split: Split, features=("user mean", "movie mean")) -> np.ndarray:
-    """Click probabilities of the test rows from some of the DENSE_FEATURES."""
+    """Click probabilities of the test rows from some of the dense features."""
     return _classify(LogisticRegression(), clicks, split, features)
 
 
 def gradient_boosting(clicks: Clicks, split: Split) -> np.ndarray:
-    """Click probabilities of the test rows from all DENSE_FEATURES."""
+    """Click probabilities of the test rows from all dense features."""
     trees = HistGradientBoostingClassifier(learning_rate=0.06, max_leaf_nodes=15, random_state=0)
-    return _classify(trees, clicks, split, DENSE_FEATURES)
+    return _classify(trees, clicks, split, clicks.dense_names)
 
 
 def _classify(model, clicks: Clicks, split: Split, features) -> np.ndarray:
-    columns = [DENSE_FEATURES.index(feature) for feature in features]
+    columns = [clicks.dense_names.index(feature) for feature in features]
     x, y = clicks.dense.numpy()[:, columns], clicks.y[:, 0].numpy()
     return model.fit(x[split.train], y[split.train]).predict_proba(x[split.test])[:, 1]
 
@@ -55,10 +55,10 @@ def item_knn(data: MovieLens, clicks: Clicks, split: Split, k: int = 40, shrink:
     way: their cosine, shrunk where few users rated both (Koren, Bell & Volinsky 2009 for the expectation).
     The step from a predicted rating to a probability is fitted on the validation rows.
     """
-    user, movie = clicks.ids[0].numpy(), clicks.ids[1].numpy()
+    user, movie = positions(data)
     rating = data.ratings["rating"].to_numpy(float)
     train = split.train
-    n_users, n_movies, _ = clicks.num_embeddings()
+    n_users, n_movies = len(data.users), len(data.movies)
     mean = rating[train].mean()
     of_user = _shrunk_mean(user[train], rating[train] - mean, n_users)
     of_movie = _shrunk_mean(movie[train], rating[train] - mean - of_user[user[train]], n_movies)
@@ -115,6 +115,6 @@ class MatrixFactorisation(nn.Module):
 def matrix_factorisation(clicks: Clicks, split: Split, dimensions: int = 32, seed: int = 0) -> np.ndarray:
     """Click probabilities of the test rows from ids alone."""
     torch.manual_seed(seed)
-    model = MatrixFactorisation(*clicks.num_embeddings()[:2], dimensions)
+    model = MatrixFactorisation(*clicks.num_embeddings[:2], dimensions)
     fit(model, clicks, split, lr=1e-2, embedding_decay=2.0, seed=seed)
     return predict(model, clicks, split.test).double().numpy()

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from microdlrm.clicks import DENSE_FEATURES, Clicks
+from microdlrm.clicks import Clicks
 from microdlrm.model import INTERACTIONS, MicroDLRM
 
 
@@ -44,7 +44,7 @@ def save(path: str | Path, model: MicroDLRM, clicks: Clicks) -> None:
     content = dict(
         shape=shape_of(model),
         weights=model.state_dict(),
-        features=dict(names=list(DENSE_FEATURES), scale=clicks.scale),
+        features=dict(dense=list(clicks.dense_names), scale=clicks.scale, sparse=[f.name for f in clicks.sparse]),
     )
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
@@ -61,7 +61,8 @@ def load(path: str | Path, clicks: Clicks) -> MicroDLRM:
     """Read a model back, to be used on `clicks`.
 
     Raises CheckpointError for a file that isn't a whole checkpoint, whose weights aren't of the shape it names, or
-    that was trained on features scaled otherwise than `clicks`, of another split for one; FileNotFoundError for none.
+    that was trained on other features than `clicks` has, or on features scaled otherwise, of another split for one;
+    FileNotFoundError for none.
     """
     try:
         content = torch.load(path, weights_only=True)
@@ -77,8 +78,13 @@ def load(path: str | Path, clicks: Clicks) -> MicroDLRM:
         model.load_state_dict(weights)
     except (RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} holds weights that don't fit the shape it names, {shape}: {error}") from error
-    same = features["names"] == list(DENSE_FEATURES) and torch.equal(features["scale"], clicks.scale)
-    if not same:
+    for kind, here in (("dense", clicks.dense_names), ("sparse", [f.name for f in clicks.sparse])):
+        if features[kind] != list(here):
+            raise CheckpointError(
+                f"{path} was trained on the {kind} features {', '.join(features[kind])}; these clicks have "
+                f"{', '.join(here)}: prepare them as they were for training"
+            )
+    if not torch.equal(features["scale"], clicks.scale):
         raise CheckpointError(
             f"{path} was trained on features of another scale: prepare the clicks with the split it was trained on"
         )

@@ -1,19 +1,17 @@
 """From ratings to clicks: labels, splits, features without leaks, bags, mini-batches.
 
-N ratings, B rows in a batch. Rows are numbered as in `MovieLens.ratings`; ids count from 0.
+N ratings, B rows in a batch. Rows are numbered by their position in `MovieLens.ratings`; ids count from 0.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from microdlrm.movielens import GENRES, MovieLens
-
-if TYPE_CHECKING:
-    from microdlrm.histories import History
 
 THRESHOLD = 4  # a rating of 4 or 5 counts as a click
 FOLDS = 10
@@ -33,6 +31,7 @@ DENSE_FEATURES = (
     "release year",
     *(f"is {genre}" for genre in COMMON_GENRES),
 )
+SEED_FEATURES = ("age", "male", "user mean", "user count", *(f"is {genre}" for genre in GENRES[:12]))
 
 
 class Split(NamedTuple):
@@ -43,34 +42,56 @@ class Split(NamedTuple):
     test: np.ndarray
 
 
-class Bags(NamedTuple):
-    """Variable-length bags of ids, one after another: bag b is values[starts[b] : starts[b] + lengths[b]]."""
+class SparseFeature(NamedTuple):
+    """A bag of ids for each rating: the table that it reads, and how it is cut for a batch.
 
-    values: Tensor
-    starts: Tensor
-    lengths: Tensor
+    Made by `one_id`, `genres`, `histories.histories`, or by whoever has another kind of bag.
+    """
 
-    def take(self, which: Tensor) -> tuple[Tensor, Tensor]:
-        """The bags numbered `which` (B,) as indices (L,) and offsets (B,), ready for an EmbeddingBag."""
-        lengths = self.lengths[which]  # (B,)
-        offsets = lengths.cumsum(0) - lengths  # (B,)
-        shift = torch.repeat_interleave(self.starts[which] - offsets, lengths)  # (L,)
-        return self.values[torch.arange(len(shift)) + shift], offsets
+    name: str
+    table: str  # features that name one table share its rows
+    rows: int  # of that table
+    take: Callable[[Tensor], tuple[Tensor, Tensor, Tensor | None]]
+    # take(rows (B,)) -> indices (L,), offsets (B,) and weights (L,), or None where each id weighs 1
 
 
 class Clicks(NamedTuple):
-    """Every rating as the model sees it."""
+    """Every rating as the model sees it: all that training, judging and keeping a model needs to know of the data."""
 
-    dense: Tensor  # (N, 16) float32, in the order of DENSE_FEATURES
-    ids: Tensor  # (3, N) int64: user, movie, occupation
-    genres: Bags  # one bag a movie
+    dense: Tensor  # (N, 16) float32
+    dense_names: tuple[str, ...]  # one a column of `dense`
     scale: Tensor  # (2, 16): what was subtracted from each dense feature, and what it was divided by
+    sparse: tuple[SparseFeature, ...]  # one bag each: user, movie, occupation, and what was added
     y: Tensor  # (N, 1) float32: 1.0 is a click
 
-    def num_embeddings(self, genres: bool = False) -> tuple[int, ...]:
-        """Rows that each table needs: users, movies, occupations, and, if wanted, genres."""
-        rows = tuple((self.ids.amax(1) + 1).tolist())
-        return (*rows, len(GENRES)) if genres else rows
+    def add(self, *features: SparseFeature) -> "Clicks":
+        """The same clicks with more bags. Raises ValueError for a name that is taken, or a table of other rows."""
+        for feature in features:
+            if feature.name in (f.name for f in self.sparse):
+                raise ValueError(f"there is a sparse feature {feature.name!r} already: add it once")
+            if (rows := self.tables.get(feature.table, feature.rows)) != feature.rows:
+                raise ValueError(
+                    f"{feature.name!r} wants a table {feature.table!r} of {feature.rows} rows, but it has {rows}: "
+                    f"features that share a table must agree, or name another one"
+                )
+            self = self._replace(sparse=(*self.sparse, feature))
+        return self
+
+    @property
+    def tables(self) -> dict[str, int]:
+        """The rows of each embedding table, in the order in which the features first name it."""
+        return {feature.table: feature.rows for feature in self.sparse}
+
+    @property
+    def num_embeddings(self) -> tuple[int, ...]:
+        """The rows of each table, as `MicroDLRM` takes them."""
+        return tuple(self.tables.values())
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """Which table each bag reads, as `MicroDLRM` takes it."""
+        order = list(self.tables)
+        return tuple(order.index(feature.table) for feature in self.sparse)
 
 
 class Batch(NamedTuple):
@@ -93,6 +114,11 @@ def labels(data: MovieLens) -> np.ndarray:
     return (data.ratings["rating"].to_numpy() >= THRESHOLD).astype(np.float32)
 
 
+def positions(data: MovieLens) -> tuple[np.ndarray, np.ndarray]:
+    """User and movie of each rating, counted from 0: twice (N,)."""
+    return data.ratings["user_id"].to_numpy() - 1, data.ratings["item_id"].to_numpy() - 1
+
+
 def split(data: MovieLens, how: str = "random", fractions=(0.8, 0.1, 0.1), seed: int = 42) -> Split:
     """Divide the ratings into training, validation and test rows.
 
@@ -111,7 +137,7 @@ def split(data: MovieLens, how: str = "random", fractions=(0.8, 0.1, 0.1), seed:
         order = data.ratings["timestamp"].argsort(kind="stable").to_numpy()
         quantile = np.arange(n) / n
     elif how == "user":
-        order = data.ratings.sort_values(["user_id", "timestamp"], kind="stable").index.to_numpy()
+        order = np.lexsort((data.ratings["timestamp"], data.ratings["user_id"]))  # stable, by user first
         by_user = data.ratings.iloc[order].groupby("user_id")["rating"]
         quantile = (by_user.cumcount() / by_user.transform("size")).to_numpy()
     else:
@@ -134,7 +160,7 @@ def prepare(data: MovieLens, train: np.ndarray, seed: int = 0, folds: int = FOLD
     the other nine (Micci-Barreca 2001 for smoothed means as features; Kaufman et al. 2012 for the leak).
     `folds=1` deals them into one, which sees itself: for the chapter that shows why not.
     """
-    user, movie = _positions(data)
+    user, movie = positions(data)
     fold = np.full(len(user), folds)  # the held-out rows: a fold of their own, served by all of `train`
     fold[train] = np.random.default_rng(seed).permutation(len(train)) % folds
     statistics = np.empty((len(user), 7))
@@ -152,7 +178,7 @@ def prepare(data: MovieLens, train: np.ndarray, seed: int = 0, folds: int = FOLD
             in_genre[:, [GENRES.index(genre) for genre in COMMON_GENRES]],
         ]
     )
-    return _clicks(data, dense, shift=dense[train].mean(0), scale=dense[train].std(0))
+    return _clicks(data, dense, DENSE_FEATURES, shift=dense[train].mean(0), scale=dense[train].std(0))
 
 
 def seed_features(data: MovieLens, train: np.ndarray | None = None) -> Clicks:
@@ -161,7 +187,7 @@ def seed_features(data: MovieLens, train: np.ndarray | None = None) -> Clicks:
     age (z-score), male, user mean, user count, and the first 12 genre flags. For the chapters that show the leak:
     `train` names the rows whose ratings may be used, which closes it; a user without any gets their overall mean.
     """
-    user, movie = _positions(data)
+    user, movie = positions(data)
     rating = data.ratings["rating"].to_numpy()
     known = np.arange(len(rating)) if train is None else train
     count = np.bincount(user[known], minlength=len(data.users))
@@ -177,41 +203,94 @@ def seed_features(data: MovieLens, train: np.ndarray | None = None) -> Clicks:
             _in_genre(data)[movie, :12],
         ]
     )
-    return _clicks(data, dense, shift=np.zeros(16), scale=np.ones(16))
+    return _clicks(data, dense, SEED_FEATURES, shift=np.zeros(16), scale=np.ones(16))
+
+
+# --- sparse features: makers of bags ---
+
+
+def one_id(name: str, ids: Tensor, rows: int) -> SparseFeature:
+    """Bags of one id each, `ids` (N,) int64, that read a table of their own with so many rows."""
+
+    def take(which: Tensor) -> tuple[Tensor, Tensor, None]:
+        return ids[which], _one_id_a_bag(len(which)), None
+
+    return SparseFeature(name, name, rows, take)
+
+
+@lru_cache(maxsize=16)
+@torch.inference_mode(False)  # made once, used in training too
+def _one_id_a_bag(n: int) -> Tensor:
+    """Offsets of n bags of one id: one tensor for all features, so that whoever checks it needs to look but once."""
+    return torch.arange(n)
+
+
+class Bags(NamedTuple):
+    """Variable-length bags of ids, one after another: bag b is values[starts[b] : starts[b] + lengths[b]]."""
+
+    values: Tensor
+    starts: Tensor
+    lengths: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor, lengths: Tensor) -> "Bags":
+        return cls(values, lengths.cumsum(0) - lengths, lengths)
+
+    def take(self, which: Tensor) -> tuple[Tensor, Tensor]:
+        """The bags numbered `which` (B,) as indices (L,) and offsets (B,), ready for an EmbeddingBag."""
+        lengths = self.lengths[which]  # (B,)
+        offsets = lengths.cumsum(0) - lengths  # (B,)
+        shift = torch.repeat_interleave(self.starts[which] - offsets, lengths)  # (L,)
+        return self.values[torch.arange(len(shift)) + shift], offsets
+
+
+def genres_of_movies(data: MovieLens) -> Bags:
+    """One bag a movie: its genres, as positions in `movielens.GENRES`."""
+    ids = [torch.tensor([GENRES.index(genre) for genre in own]) for own in data.movies["genres"]]
+    return Bags.of(torch.cat(ids), torch.tensor([len(bag) for bag in ids]))
+
+
+def genres(data: MovieLens) -> SparseFeature:
+    """Bags of a movie's genres, which read a table of their own."""
+    bags, movie = genres_of_movies(data), torch.tensor(positions(data)[1])
+
+    def take(which: Tensor) -> tuple[Tensor, Tensor, None]:
+        return *bags.take(movie[which]), None
+
+    return SparseFeature("genres", "genre", len(GENRES), take)
+
+
+# --- mini-batches ---
 
 
 def batches(
-    clicks: Clicks,
-    rows: np.ndarray,
-    batch_size: int,
-    genres: bool = False,
-    histories: Sequence["History"] = (),
-    generator: torch.Generator | None = None,
+    clicks: Clicks, rows: np.ndarray, batch_size: int, generator: torch.Generator | None = None
 ) -> Iterator[Batch]:
     """Mini-batches of `rows`, in order, or shuffled if a generator is given; the last one may be smaller.
 
-    Rows are gathered once for the whole pass; a batch is a slice. `genres` adds the movie's genres as a fourth,
-    variable-length bag, `histories` (see histories.py) add one weighted bag each.
+    Every bag of `clicks.sparse` is in it. Raises TypeError or IndexError where `rows` aren't row numbers.
     """
-    order = torch.as_tensor(rows)
+    order = row_numbers(rows, len(clicks.y))
     if generator is not None:
         order = order[torch.randperm(len(order), generator=generator)]
-    dense, ids, y = clicks.dense[order], clicks.ids[:, order], clicks.y[order]
-    one_id_a_bag = torch.arange(min(batch_size, len(order)))
-    for start in range(0, len(order), batch_size):
-        part = slice(start, start + batch_size)
-        indices = list(ids[:, part])  # 3 times (B,)
-        offsets = [one_id_a_bag[: len(indices[0])]] * len(indices)
-        bags = [(*bag, None) for bag in zip(indices, offsets, strict=True)]
-        if genres:
-            bags.append((*clicks.genres.take(indices[1]), None))
-        bags += [history.take(order[part]) for history in histories]
-        yield Batch(dense[part], *map(list, zip(*bags, strict=True)), y[part])
+    for part in order.split(batch_size):  # (B,)
+        bags = [feature.take(part) for feature in clicks.sparse]
+        yield Batch(clicks.dense[part], *map(list, zip(*bags, strict=True)), clicks.y[part])
 
 
-def _positions(data: MovieLens) -> tuple[np.ndarray, np.ndarray]:
-    """User and movie of each rating, counted from 0: twice (N,)."""
-    return data.ratings["user_id"].to_numpy() - 1, data.ratings["item_id"].to_numpy() - 1
+def row_numbers(rows: np.ndarray | Tensor, n: int) -> Tensor:
+    """`rows` as a tensor (B,) of positions among n rows. Raises TypeError or IndexError where they are none."""
+    rows = torch.as_tensor(rows)
+    if rows.dtype == torch.bool:
+        raise TypeError("rows must be row numbers, got a mask: np.flatnonzero(mask) gives them")
+    if rows.dim() != 1 or (rows.is_floating_point() and len(rows)):
+        raise TypeError(f"rows must be whole numbers (B,), got {rows.dtype} of shape {tuple(rows.shape)}")
+    if len(rows) and not 0 <= rows.min() <= rows.max() < n:
+        raise IndexError(
+            f"rows must lie between 0 and {n - 1}, got {int(rows.min())} to {int(rows.max())}: "
+            f"they are positions in data.ratings, not its labels"
+        )
+    return rows.long()
 
 
 def _in_genre(data: MovieLens) -> np.ndarray:
@@ -221,7 +300,7 @@ def _in_genre(data: MovieLens) -> np.ndarray:
 
 def _statistics(data: MovieLens, rows: np.ndarray, user: np.ndarray, movie: np.ndarray) -> np.ndarray:
     """The seven features that stand on ratings, learnt from `rows`, for the pairs (user, movie): (len(user), 7)."""
-    users, movies = (positions[rows] for positions in _positions(data))
+    users, movies = (positions[rows] for positions in positions(data))
     rating = data.ratings["rating"].to_numpy()[rows].astype(float)
     click = labels(data)[rows]
     n_users, n_movies = len(data.users), len(data.movies)
@@ -257,16 +336,18 @@ def _smoothed_mean(group: np.ndarray, values: np.ndarray, n: int) -> tuple[np.nd
     return (np.bincount(group, values, minlength=n) + SMOOTHING * values.mean()) / (count + SMOOTHING), count
 
 
-def _clicks(data: MovieLens, dense: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> Clicks:
-    user, movie = _positions(data)
+def _clicks(data: MovieLens, dense: np.ndarray, names: tuple, shift: np.ndarray, scale: np.ndarray) -> Clicks:
+    user, movie = (torch.tensor(ids) for ids in positions(data))  # (N,) each
     occupations = {name: i for i, name in enumerate(sorted(data.users["occupation"].unique()))}
-    occupation = data.users["occupation"].map(occupations).to_numpy()[user]
-    genres = [torch.tensor([GENRES.index(genre) for genre in own]) for own in data.movies["genres"]]
-    lengths = torch.tensor([len(bag) for bag in genres])
+    of_user = torch.tensor(data.users["occupation"].map(occupations).to_numpy())  # (users,)
     return Clicks(
         dense=torch.tensor((dense - shift) / scale, dtype=torch.float32),
-        ids=torch.tensor(np.stack([user, movie, occupation])),
-        genres=Bags(torch.cat(genres), lengths.cumsum(0) - lengths, lengths),
+        dense_names=names,
         scale=torch.tensor(np.stack([shift, scale])),
+        sparse=(
+            one_id("user", user, len(data.users)),
+            one_id("movie", movie, len(data.movies)),
+            one_id("occupation", of_user[user], len(occupations)),
+        ),
         y=torch.tensor(labels(data))[:, None],
     )

@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from microdlrm.clicks import Bags, Clicks
+from microdlrm.clicks import Bags, SparseFeature, labels, positions
 from microdlrm.movielens import MovieLens
 
 
 class History(NamedTuple):
     """One bag an owner, oldest entry first, and what each of the N ratings may see of it."""
 
-    table: int  # the embedding table that the entries are ids of
     bags: Bags
     owner: Tensor  # (N,) whose bag a rating looks into
     own: Tensor  # (N,) where the rating itself stands in that bag; past the end where it doesn't
@@ -42,34 +41,47 @@ class History(NamedTuple):
         return indices, offsets, n.clamp(min=1).rsqrt()[bag]
 
 
-def histories(data: MovieLens, clicks: Clicks, train: np.ndarray, past: bool = False, cap: int = 50) -> list[History]:
-    """The users' and the movies' histories, from the rows `train`.
+def histories(
+    data: MovieLens, train: np.ndarray, past: bool = False, cap: int = 50, itself: bool = False
+) -> list[SparseFeature]:
+    """The movie's history and the user's, from the rows `train`, for `Clicks.add`.
 
-    past  a rating sees only entries older than itself: what tomorrow's split demands. Otherwise it sees all
-          training clicks but its own, later ones too, as the neighbours of an item-kNN are found.
+    They read the tables of users and of movies: an id and its place in a history are one row.
+
+    past    a rating sees only entries older than itself: what tomorrow's split demands. Otherwise it sees all
+            training clicks but its own, later ones too, as the neighbours of an item-kNN are found.
+    cap     a bag holds no more entries, the latest
+    itself  leave each rating in its own bag: for the chapter that shows why not
     """
+    user, movie = (torch.tensor(ids) for ids in positions(data))
     time = torch.tensor(data.ratings["timestamp"].to_numpy())
-    clicked = torch.tensor(train)[clicks.y[train, 0] == 1]
+    clicked = torch.tensor(train)[torch.tensor(labels(data)[train]) == 1]
     clicked = clicked[time[clicked].argsort(stable=True)]
-    user, movie, _ = clicks.ids
+
+    def feature(name, table, rows, entry, owner, owners) -> SparseFeature:
+        history = _history(owner, owners, entry, clicked, time, past, cap)
+        if itself:
+            history = history._replace(own=torch.full_like(history.own, len(clicked)))
+        return SparseFeature(name, table, rows, history.take)
+
+    users, movies = len(data.users), len(data.movies)
     return [
-        _history(0, movie, user, clicked, time, past, cap),  # who clicked this movie
-        _history(1, user, movie, clicked, time, past, cap),  # what this user clicked
+        feature("who clicked the movie", "user", users, user, movie, movies),
+        feature("what the user clicked", "movie", movies, movie, user, users),
     ]
 
 
-def _history(table, owner, entry, clicked, time, past, cap) -> History:
+def _history(owner, owners, entry, clicked, time, past, cap) -> History:
     by_owner = clicked[owner[clicked].argsort(stable=True)]  # oldest first within an owner
-    lengths = torch.bincount(owner[clicked], minlength=int(owner.max()) + 1)
-    bags = Bags(entry[by_owner], lengths.cumsum(0) - lengths, lengths)
+    bags = Bags.of(entry[by_owner], torch.bincount(owner[clicked], minlength=owners))
     own = torch.full((len(owner),), len(clicked))
     own[by_owner] = torch.arange(len(by_owner)) - bags.starts[owner[by_owner]]
-    visible = lengths[owner]
+    visible = bags.lengths[owner]
     if past:
         visible = torch.empty_like(own)
         times = time[by_owner]
-        for o in range(len(lengths)):
-            mine = times[bags.starts[o] : bags.starts[o] + lengths[o]]
+        for o in range(owners):
+            mine = times[bags.starts[o] : bags.starts[o] + bags.lengths[o]]
             asks = owner == o
             visible[asks] = torch.searchsorted(mine, time[asks])
-    return History(table, bags, owner, own, visible, cap)
+    return History(bags, owner, own, visible, cap)

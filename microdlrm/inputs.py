@@ -1,13 +1,47 @@
 """What the model accepts: bad input stops here with a sentence, not three calls deeper with an index error.
 
-Each check is a cheap operator or two, for it runs on every batch; words are looked for once one has failed.
+`check_sizes` looks once, when a model is built. What `check_inputs` does is a cheap operator or two, for it runs on
+every batch; words are looked for once one has failed.
 """
 
 import math
 from collections.abc import Sequence
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor, nn
+
+
+def check_sizes(
+    m_spa: int, num_embeddings: Sequence[int], ln_bot: Sequence[int], ln_top: Sequence[int], init: float
+):
+    """Raise TypeError or ValueError for sizes that no MicroDLRM can have."""
+    _check_size("m_spa", m_spa, "the width of an embedding row")
+    for name, sizes, least, what in (
+        ("num_embeddings", num_embeddings, 0, "the rows of each table"),
+        ("ln_bot", ln_bot, 2, "the bottom MLP's widths, the input first and at least one layer behind it"),
+        ("ln_top", ln_top, 1, "the widths of the top MLP's layers, the last of them 1"),
+    ):
+        if not isinstance(sizes, Sequence) or isinstance(sizes, str):
+            raise TypeError(f"{name} must be a list or tuple, {what}; got {sizes!r}")
+        if len(sizes) < least:
+            raise ValueError(f"{name} must hold {what}; got {tuple(sizes)}")
+        for k, size in enumerate(sizes):
+            _check_size(f"{name}[{k}]", size, f"in {what}")
+    if ln_top[-1] != 1:
+        raise ValueError(f"ln_top must end in 1, the logit; it ends in {ln_top[-1]}: {tuple(ln_top)}")
+    if isinstance(init, bool) or not isinstance(init, Real) or not 0 < init < math.inf:
+        raise ValueError(
+            f"init must be a positive number, the standard deviation of the embeddings at the start, got {init!r}: "
+            f"0.05 is usual here, and 1.0 is PyTorch's own"
+        )
+
+
+def _check_size(name: str, size: int, what: str):
+    if isinstance(size, bool) or not isinstance(size, Integral):
+        raise TypeError(f"{name} must be a whole number, {what}; got {size!r}, {type(size).__name__}: try int({name})")
+    if size < 1:
+        raise ValueError(f"{name} must be at least 1, {what}; got {size}")
 
 
 def check_inputs(

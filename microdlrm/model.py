@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from microdlrm.inputs import check_inputs
+from microdlrm.inputs import check_inputs, check_sizes
 
 Interaction = Callable[[Tensor, list[Tensor]], Tensor]
 
@@ -94,7 +94,7 @@ class MicroDLRM(nn.Module):
                     before anything is learnt. Small rows start every pair near zero.
     sparse          let the tables produce sparse gradients, for torch.optim.SparseAdam or SGD
 
-    Raises ValueError where the widths don't fit together.
+    Raises TypeError or ValueError for sizes that can't be a model's, or that don't fit together.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class MicroDLRM(nn.Module):
         sparse: bool = False,
     ):
         super().__init__()
+        check_sizes(m_spa, num_embeddings, ln_bot, ln_top, init)
         if interaction == "dot" and ln_bot[-1] != m_spa:
             raise ValueError(
                 f"interaction='dot' multiplies vectors of one width: ln_bot must end in m_spa = {m_spa}, "
@@ -117,15 +118,13 @@ class MicroDLRM(nn.Module):
         if not callable(interaction) and interaction not in INTERACTIONS:
             raise ValueError(f"interaction must be 'concat', 'dot' or a callable, got {interaction!r}")
         self.interaction = INTERACTIONS.get(interaction, interaction)
-        if ln_top[-1] != 1:
-            raise ValueError(f"ln_top must end in 1, the logit; it ends in {ln_top[-1]}: {tuple(ln_top)}")
         self.emb_l = nn.ModuleList(
             nn.EmbeddingBag(rows, m_spa, mode="sum", sparse=sparse) for rows in num_embeddings
         )
         for table in self.emb_l:
             nn.init.normal_(table.weight, std=init)
         self.reads = tuple(range(len(num_embeddings)) if reads is None else reads)
-        if not all(0 <= t < len(num_embeddings) for t in self.reads):
+        if not all(t in range(len(num_embeddings)) for t in self.reads):
             raise ValueError(f"reads must number tables from 0 to {len(num_embeddings) - 1}, got {self.reads}")
         self.bot_l = mlp(ln_bot, last=nn.ReLU())
         self.top_l = mlp([self._interaction_width(ln_bot[-1], m_spa), *ln_top], last=nn.Sigmoid())

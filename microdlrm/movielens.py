@@ -121,6 +121,18 @@ def fetch():
     return path
 
 
+def add_options(command):
+    """`python -m microdlrm fetch` has no options."""
+    command.set_defaults(run=_run)
+
+
+def _run(options):
+    try:
+        fetch()
+    except DataError as error:
+        raise SystemExit(str(error)) from None
+
+
 # --- the three sources --------------------------------------------------------------------------------------
 
 

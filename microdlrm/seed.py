@@ -18,17 +18,21 @@ from microdlrm.training import evaluate
 
 
 class OneByOne(Dataset):
-    """A sample is a dense row, one id a table, and a label."""
+    """A sample is a dense row, one id a table, and a label. Raises ValueError for other bags."""
 
     def __init__(self, clicks: Clicks, rows: np.ndarray):
         self.clicks, self.rows = clicks, rows
+        everything = torch.arange(len(clicks.y))
+        self.ids = [feature.take(everything)[0] for feature in clicks.sparse]  # (N,) each
+        if any(len(ids) != len(everything) for ids in self.ids):
+            raise ValueError("clicks must have bags of one id and no others: the original loader knows no other kind")
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, i: int) -> tuple[Tensor, list[Tensor], Tensor]:
         row = self.rows[i]
-        return self.clicks.dense[row], [ids[row] for ids in self.clicks.ids], self.clicks.y[row]
+        return self.clicks.dense[row], [ids[row] for ids in self.ids], self.clicks.y[row]
 
 
 def stack_samples(samples: list) -> Batch:
@@ -50,7 +54,7 @@ def seed_fit(clicks: Clicks, split: Split, target: float = 0.70, epochs: int = 2
     Adam at 1e-3, batches of 256. One row an epoch, as in `training.fit`.
     """
     torch.manual_seed(seed)
-    model = MicroDLRM(num_embeddings=clicks.num_embeddings(), init=1.0)
+    model = MicroDLRM(num_embeddings=clicks.num_embeddings, init=1.0)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
     history, cpu_seconds, seconds = [], 0.0, 0.0
     for epoch in range(1, epochs + 1):

@@ -1,8 +1,7 @@
-"""Training: fit a model, judge it, keep it."""
+"""Training: fit a model on a prepared data set, and judge it."""
 
 import copy
 import time
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from microdlrm.clicks import Clicks, Split, batches
-from microdlrm.histories import History
 from microdlrm.metrics import Metrics, breakdown, score
 from microdlrm.model import MicroDLRM
 
@@ -22,25 +20,22 @@ RECIPES = {"concat": (_SHAPE | dict(interaction="concat"), 6.0), "dot": (_SHAPE 
 
 
 @torch.no_grad()
-def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray, histories: Sequence[History] = ()) -> Tensor:
+def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> Tensor:
     """Click probabilities of `rows`: (len(rows),)."""
-    parts = batches(clicks, rows, 4096, _reads_genres(model), histories)
-    return torch.cat([model(*batch.inputs)[:, 0] for batch in parts])
+    return torch.cat([model(*batch.inputs)[:, 0] for batch in batches(clicks, rows, 4096)])
 
 
-def evaluate(model: MicroDLRM, clicks: Clicks, rows: np.ndarray, histories: Sequence[History] = ()) -> Metrics:
+def evaluate(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> Metrics:
     """Judge the model on `rows`."""
-    return score(predict(model, clicks, rows, histories).double().numpy(), clicks.y[rows, 0].numpy())
+    return score(predict(model, clicks, rows).double().numpy(), clicks.y[rows, 0].numpy())
 
 
-def report(
-    model: MicroDLRM, clicks: Clicks, rows: np.ndarray, histories: Sequence[History] = (), groups: np.ndarray = ()
-) -> pd.DataFrame:
+def report(model: MicroDLRM, clicks: Clicks, rows: np.ndarray, groups: np.ndarray = ()) -> pd.DataFrame:
     """Judge the model on `rows` and on each of their `groups`, with base rate and calibration: `metrics.breakdown`.
 
     groups  what each row belongs to, (len(rows),); none: all rows alone
     """
-    p = predict(model, clicks, rows, histories).double().numpy()
+    p = predict(model, clicks, rows).double().numpy()
     return breakdown(p, clicks.y[rows, 0].numpy(), np.asarray(groups))
 
 
@@ -48,7 +43,6 @@ def fit(
     model: MicroDLRM,
     clicks: Clicks,
     split: Split,
-    histories: Sequence[History] = (),
     *,
     epochs: int = 8,
     batch_size: int = 1024,
@@ -78,16 +72,14 @@ def fit(
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.02, total_iters=steps)
     generator = torch.Generator().manual_seed(seed)
 
-    def draw():
-        return batches(clicks, split.train, batch_size, _reads_genres(model), histories, generator)
-
     history, best, best_epoch, best_state, clock = [], np.inf, 0, None, np.zeros(2)
     try:
         for epoch in tqdm(range(1, epochs + 1), desc="epochs", disable=not progress):
             started = np.array([time.process_time(), time.perf_counter()])
-            training_logloss = _epoch(model, draw(), optimiser, schedule)
+            parts = batches(clicks, split.train, batch_size, generator)
+            training_logloss = _epoch(model, parts, optimiser, schedule)
             clock += [time.process_time(), time.perf_counter()] - started
-            on_validation = evaluate(model, clicks, split.validation, histories)
+            on_validation = evaluate(model, clicks, split.validation)
             history.append((epoch, training_logloss, *on_validation, *clock))
             if on_validation.logloss < best:
                 best, best_epoch, best_state = on_validation.logloss, epoch, copy.deepcopy(model.state_dict())
@@ -116,29 +108,18 @@ def _epoch(model, parts, optimiser, schedule) -> float:
 
 
 def train(
-    clicks: Clicks,
-    split: Split,
-    interaction: str = "dot",
-    seed: int = 0,
-    genres: bool = True,
-    histories: Sequence[History] = (),
-    **fitting,
+    clicks: Clicks, split: Split, interaction: str = "dot", seed: int = 0, **fitting
 ) -> tuple[MicroDLRM, pd.DataFrame]:
-    """Build a model by its recipe, fit it, and return it with its history. Equal seeds give equal models.
+    """Build a model for `clicks` by its recipe, fit it, and return it with its epochs. Equal seeds, equal models.
 
     `fitting` goes to `fit`: progress, target, patience, epochs, batch_size.
     """
     shape, embedding_decay = RECIPES[interaction]
-    if histories:  # more vectors meet: a wider top MLP, and more steps to fit it, did better on validation
+    if len(clicks.reads) > len(clicks.num_embeddings):  # histories, which share their tables
+        # More vectors meet: a wider top MLP, and more steps to fit it, did better on validation.
         shape = shape | dict(ln_top=(128, *shape["ln_top"][1:]))
         fitting = dict(batch_size=512) | fitting
-    num_embeddings = clicks.num_embeddings(genres)
-    reads = [*range(len(num_embeddings)), *(history.table for history in histories)]
     torch.manual_seed(seed)
-    model = MicroDLRM(num_embeddings=num_embeddings, reads=reads, **shape)
-    epochs = fit(model, clicks, split, histories, embedding_decay=embedding_decay, seed=seed, **fitting)
+    model = MicroDLRM(num_embeddings=clicks.num_embeddings, reads=clicks.reads, **shape)
+    epochs = fit(model, clicks, split, embedding_decay=embedding_decay, seed=seed, **fitting)
     return model, epochs
-
-
-def _reads_genres(model: MicroDLRM) -> bool:
-    return len(model.emb_l) == 4

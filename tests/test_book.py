@@ -57,7 +57,7 @@ def test_requirements_install_the_package_and_what_it_imports():
 
 def test_what_is_imported_is_required():
     imported = set()
-    for path in [*(ROOT / "microdlrm").glob("*.py"), *(ROOT / "tests").glob("*.py")]:
+    for path in [*(ROOT / "microdlrm").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}
@@ -149,7 +149,7 @@ def test_what_the_package_cites_is_in_the_references():
     known = {(authors.split()[0], year) for authors, year in headings}
     assert len(known) == len(headings)
     cited = set()
-    for path in (ROOT / "microdlrm").glob("*.py"):
+    for path in (ROOT / "microdlrm").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         cited |= set(re.findall(r"\b([A-Z][a-z]+(?:-[A-Z][a-z]+)?) (?:et al\. |and [A-Z][a-z]+ )\(?(\d{4})\b", text))
     assert ("Naumov", "2019") in cited

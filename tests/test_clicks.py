@@ -7,17 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microdlrm import clicks, movielens
-
-
-@pytest.fixture(scope="module")
-def split(data):
-    return clicks.split(data)
-
-
-@pytest.fixture(scope="module")
-def prepared(data, split):
-    return clicks.prepare(data, split.train)
+from microdlrm import MicroDLRM, clicks, movielens, training
+from microdlrm.histories import histories
 
 
 def test_a_click_is_a_rating_of_four_or_five(data):
@@ -86,7 +77,8 @@ def test_a_training_rows_own_label_does_not_reach_its_features(data, split, prep
     ratings = data.ratings.copy()
     ratings.loc[row, "rating"] = 6 - ratings.loc[row, "rating"] if ratings.loc[row, "rating"] != 3 else 5
     other = clicks.prepare(data._replace(ratings=ratings), split.train)
-    user = prepared.ids[0] == prepared.ids[0, row]
+    users, _ = clicks.positions(data)
+    user = torch.tensor(users == users[row])
     moved = (other.dense - prepared.dense).abs().amax(1)
     # Columns are scaled by all training rows, so that one changed rating moves every row by a trace.
     assert moved[row] < 1e-3
@@ -160,15 +152,65 @@ def test_the_common_genres_are_the_most_common(data):
 
 
 def test_ids_count_from_zero_and_fill_their_tables(data, prepared):
-    assert prepared.ids.amin(1).tolist() == [0, 0, 0]
-    assert prepared.num_embeddings(genres=True) == (943, 1682, 21, 19)
-    assert prepared.ids[:2].T.tolist() == (data.ratings[["user_id", "item_id"]].to_numpy() - 1).tolist()
+    everything = torch.arange(len(data.ratings))
+    user, movie, occupation = (feature.take(everything)[0] for feature in prepared.sparse)
+    assert [(ids.min(), ids.max()) for ids in (user, movie, occupation)] == [(0, 942), (0, 1681), (0, 20)]
+    assert prepared.num_embeddings == (943, 1682, 21)
+    assert user.tolist() == (data.ratings["user_id"] - 1).tolist()
+    assert movie.tolist() == (data.ratings["item_id"] - 1).tolist()
+
+
+def test_the_data_set_says_what_the_model_needs(data, prepared, split):
+    more = prepared.add(clicks.genres(data), *histories(data, split.train))
+    assert more.num_embeddings == (943, 1682, 21, 19)
+    assert more.reads == (0, 1, 2, 3, 0, 1)  # a history reads the table of what it holds
+    assert prepared.reads == (0, 1, 2)  # adding makes a new data set
+    model = MicroDLRM(num_embeddings=more.num_embeddings, reads=more.reads)
+    batch = next(clicks.batches(more, split.test, 7))
+    assert model(*batch.inputs).shape == (7, 1)
+
+
+def test_a_kind_of_bag_that_nobody_foresaw(data, prepared, few):
+    """Two hashes of the movie's id, in one small table: nothing else needs to know of it."""
+    movie = torch.tensor(clicks.positions(data)[1])
+
+    def take(rows):
+        twice = torch.stack([movie[rows] % 97, movie[rows] * 31 % 97], dim=1)  # (B, 2)
+        return twice.flatten(), torch.arange(0, 2 * len(rows), 2), None
+
+    hashed = prepared.add(clicks.SparseFeature("hashed movie", "hashes", 97, take))
+    model, _ = training.train(hashed, few, epochs=1)
+    assert model.emb_l[3].weight.shape == (97, 32)
+    assert len(training.predict(model, hashed, few.test)) == len(few.test)
+
+
+def test_features_that_cannot_go_together_are_refused(data, prepared):
+    genres = clicks.genres(data)
+    with pytest.raises(ValueError, match="'genres' already"):
+        prepared.add(genres, genres)
+    with pytest.raises(ValueError, match="'user' of 19 rows, but it has 943"):
+        prepared.add(genres._replace(table="user"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "words"),
+    [
+        (np.arange(100_000) % 2 == 0, TypeError, r"np\.flatnonzero"),
+        (np.array([0.0, 1.0]), TypeError, "whole numbers"),
+        (np.array([[0, 1]]), TypeError, "whole numbers"),
+        (np.array([0, 100_000]), IndexError, "0 to 100000"),
+        (np.array([-1, 5]), IndexError, "-1 to 5"),
+    ],
+)
+def test_rows_that_are_no_row_numbers_are_refused(prepared, rows, error, words):
+    with pytest.raises(error, match=words):
+        next(clicks.batches(prepared, rows, 2))
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=4), min_size=1, max_size=6), st.data())
 def test_taking_bags_equals_a_loop(bags, data):
     lengths = torch.tensor([len(bag) for bag in bags])
-    packed = clicks.Bags(torch.tensor([i for bag in bags for i in bag]).long(), lengths.cumsum(0) - lengths, lengths)
+    packed = clicks.Bags.of(torch.tensor([i for bag in bags for i in bag]).long(), lengths)
     which = data.draw(st.lists(st.integers(0, len(bags) - 1), max_size=8))
     indices, offsets = packed.take(torch.tensor(which).long())
     assert indices.tolist() == [i for b in which for i in bags[b]]
@@ -178,7 +220,8 @@ def test_taking_bags_equals_a_loop(bags, data):
 @pytest.mark.parametrize("seed", [None, 0])
 def test_batches_hold_every_row_once_with_its_own_features(data, prepared, split, seed):
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    parts = list(clicks.batches(prepared, split.test, 300, genres=True, generator=generator))
+    user, movie = clicks.positions(data)
+    parts = list(clicks.batches(prepared.add(clicks.genres(data)), split.test, 300, generator))
     assert [len(part.y) for part in parts] == [300] * 33 + [100]
     users = torch.cat([part.sparse_indices[0] for part in parts])
     movies = torch.cat([part.sparse_indices[1] for part in parts])
@@ -186,7 +229,7 @@ def test_batches_hold_every_row_once_with_its_own_features(data, prepared, split
     found = dict(zip(pairs, torch.cat([part.dense_x for part in parts]), strict=True))
     assert len(found) == len(split.test)  # no (user, movie) pair occurs twice in the data
     for row in split.test[:50]:
-        torch.testing.assert_close(found[tuple(prepared.ids[:2, row].tolist())], prepared.dense[row])
+        torch.testing.assert_close(found[user[row], movie[row]], prepared.dense[row])
     if seed is None:
         assert torch.equal(torch.cat([part.y for part in parts]), prepared.y[split.test])
     else:

@@ -2,13 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from microdlrm.model import MicroDLRM, concat_interaction, dot_interaction
+from microdlrm import MicroDLRM, concat_interaction, dot_interaction
 
 ROWS = (7, 5, 3)
 
@@ -290,8 +291,44 @@ def test_a_huge_but_finite_input_is_no_error():
         (dict(reads=(0, 3)), "reads must number tables from 0 to 2"),
         (dict(interaction=lambda x_dense, x_sparse: None), "it gave None"),
         (dict(interaction=lambda x_dense, x_sparse: x_dense[0]), r"it gave shape \(4,\)"),
+        (dict(m_spa=0), "m_spa must be at least 1, the width of an embedding row; got 0"),
+        (dict(m_spa=-4), "m_spa must be at least 1"),
+        (dict(num_embeddings=(4, 0, 3)), r"num_embeddings\[1\] must be at least 1, in the rows of each table; got 0"),
+        (dict(ln_bot=(6, 0, 4)), r"ln_bot\[1\] must be at least 1"),
+        (dict(ln_bot=(6,)), r"ln_bot must hold .* at least one layer behind it; got \(6,\)"),
+        (dict(ln_top=()), r"ln_top must hold .* the last of them 1; got \(\)"),
+        (dict(ln_top=(-3, 1)), r"ln_top\[0\] must be at least 1"),
+        (dict(init=0.0), "init must be a positive number"),
+        (dict(init=-1), "init must be a positive number"),
+        (dict(init=math.inf), "init must be a positive number"),
+        (dict(init=math.nan), "init must be a positive number"),
+        (dict(init="small"), "init must be a positive number"),
+        (dict(init=True), "init must be a positive number"),
     ],
 )
 def test_a_wrong_shape_is_named_when_the_model_is_built(kwargs, words):
     with pytest.raises(ValueError, match=words):
         tiny(**kwargs)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "words"),
+    [
+        (dict(m_spa=4.0), "m_spa must be a whole number, the width of an embedding row; got 4.0, float: try int"),
+        (dict(m_spa="4"), "m_spa must be a whole number"),
+        (dict(m_spa=True), "m_spa must be a whole number"),
+        (dict(num_embeddings=(4, 2.5, 3)), r"num_embeddings\[1\] must be a whole number"),
+        (dict(num_embeddings=7), "num_embeddings must be a list or tuple, the rows of each table; got 7"),
+        (dict(ln_bot="64"), "ln_bot must be a list or tuple"),
+        (dict(ln_top=8), "ln_top must be a list or tuple"),
+        (dict(ln_top=(1.5, 1)), r"ln_top\[0\] must be a whole number"),
+    ],
+)
+def test_a_size_that_is_no_whole_number_is_named(kwargs, words):
+    with pytest.raises(TypeError, match=words):
+        tiny(**kwargs)
+
+
+def test_sizes_may_come_from_numpy():
+    model = tiny(m_spa=np.int64(4), num_embeddings=[*np.array([4, 5, 3])], init=np.float32(0.1))
+    assert [table.num_embeddings for table in model.emb_l] == [4, 5, 3]

@@ -3,7 +3,9 @@
 `python -m microdlrm bench` prints them.
 """
 
+import json
 import math
+from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,12 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from microdlrm import bench, clicks, cost, hardware, movielens
-from microdlrm.bench import Spread
-from microdlrm.frozen import freeze
+from microdlrm import clicks, movielens
 from microdlrm.inputs import check_inputs
+from microdlrm.machine import cost, hardware
+from microdlrm.machine.ceilings import GEMM_SIZES
+from microdlrm.machine.frozen import freeze
+from microdlrm.machine.regimes import BATCH, COMPUTE, MEMORY, MEMORY_BAG, SEED, random_batches, seed_forward
+from microdlrm.machine.timing import Spread, compare
 from microdlrm.model import MicroDLRM, dot_interaction
-from microdlrm.regimes import BATCH, COMPUTE, MEMORY, MEMORY_BAG, SEED, random_batches, seed_forward
 from microdlrm.seed import seed_loader
 
 
@@ -90,7 +94,7 @@ def loading_vs_seed(batch_size: int = 256) -> Spread:
         for _ in loader:
             pass
 
-    times = bench.compare({"one by one": one_by_one, "slices": slices})
+    times = compare({"one by one": one_by_one, "slices": slices})
     return times.ratio("one by one", "slices").into(lambda ratio: ratio * len(split.train) / len(few))
 
 
@@ -102,7 +106,7 @@ def inference_vs_seed(batch_size: int) -> Spread:
     model = MicroDLRM(**SEED).eval()
     frozen, batches = freeze(model), random_batches(SEED, batch_size)
     with torch.inference_mode():
-        times = bench.compare(
+        times = compare(
             {
                 "seed": lambda i: seed_forward(model, *batches[i % len(batches)]),
                 "frozen": lambda i: frozen(*batches[i % len(batches)]),
@@ -116,7 +120,7 @@ def memory_model_of_stream() -> Spread:
     predict, batches = freeze(MicroDLRM(**MEMORY)), random_batches(MEMORY, BATCH, MEMORY_BAG, batches=32)
     stream = torch.ones(hardware.affordable(512 * hardware.MIB) // 4)
     n_bytes = cost.total(cost.parts(BATCH, MEMORY_BAG, **MEMORY).loc["forward"])["bytes"]
-    times = bench.compare({"stream": stream.sum, "model": lambda i: predict(*batches[i % len(batches)])})
+    times = compare({"stream": stream.sum, "model": lambda i: predict(*batches[i % len(batches)])})
     return times.ratio("stream", "model").into(lambda ratio: ratio * n_bytes / (stream.numel() * 4))
 
 
@@ -124,15 +128,15 @@ def compute_model_of_gemm() -> Spread:
     """FLOP/s of the frozen compute model's forward ÷ that of the best square matrix product."""
     predict, batches = freeze(MicroDLRM(**COMPUTE)), random_batches(COMPUTE, BATCH)
     flops = cost.total(cost.parts(BATCH, **COMPUTE).loc["forward"])["flops"]
-    square = {n: torch.randn(n, n) for n in bench.GEMM_SIZES}
-    times = bench.compare(
+    square = {n: torch.randn(n, n) for n in GEMM_SIZES}
+    times = compare(
         {
             "model": lambda i: predict(*batches[i % len(batches)]),
             **{str(n): lambda a=a: a @ a for n, a in square.items()},
         },
         sample=0.03,
     )
-    best = min(bench.GEMM_SIZES, key=lambda n: times[str(n)].median / n**3)
+    best = min(GEMM_SIZES, key=lambda n: times[str(n)].median / n**3)
     return times.ratio(str(best), "model").into(lambda ratio: ratio * flops / (2 * best**3))
 
 
@@ -155,7 +159,7 @@ def dot_vs_bmm_index(batch: int = 1024, n: int = 64, d: int = 64) -> Spread:
     def there_and_back(interaction: Callable):
         torch.autograd.grad(interaction(vectors[0], vectors[1:]), vectors, gradient)
 
-    times = bench.compare(
+    times = compare(
         {
             "ours": lambda: there_and_back(dot_interaction),
             "bmm, index": lambda: there_and_back(bmm_index),
@@ -180,7 +184,7 @@ def sparse_vs_dense_step(rows: int = 2**20, width: int = 32, batch: int = 1024) 
 
         return step
 
-    return bench.compare({"dense": table_step(False), "sparse": table_step(True)}).ratio("dense", "sparse")
+    return compare({"dense": table_step(False), "sparse": table_step(True)}).ratio("dense", "sparse")
 
 
 def checks_share(batch: int = 1024) -> Spread:
@@ -188,11 +192,11 @@ def checks_share(batch: int = 1024) -> Spread:
     model, batches = MicroDLRM(**SEED), random_batches(SEED, batch)
     step = training_step(model, torch.optim.AdamW(model.parameters(), fused=True), batches)
     checks = {"checks": lambda i: check_inputs(model, *batches[i % len(batches)]), "step": step}
-    return bench.compare(checks).ratio("checks", "step")
+    return compare(checks).ratio("checks", "step")
 
 
 def training_step(model: MicroDLRM, optimiser: torch.optim.Optimizer, batches: list) -> Callable[[int], None]:
-    """A callable for `bench.compare`: forward, backward and one step of the optimiser."""
+    """A callable for `timing.compare`: forward, backward and one step of the optimiser."""
     y = torch.rand(len(batches[0][0]), 1).round()  # (B, 1)
 
     def step(i: int):
@@ -202,3 +206,19 @@ def training_step(model: MicroDLRM, optimiser: torch.optim.Optimizer, batches: l
         optimiser.step()
 
     return step
+
+
+# --- the command ---
+
+
+def add_options(command: ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
+    command.set_defaults(run=_run)
+
+
+def _run(options) -> None:
+    results = headlines()
+    if options.json:
+        print(json.dumps({name: headline.ratio.median for name, headline in results.items()}))
+    else:
+        print(table(results))

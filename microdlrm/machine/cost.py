@@ -14,13 +14,14 @@ Symbols: B rows in a batch, L ids in a bag on average, K = B L lookups in a tabl
 d the width of the bottom MLP's output, n = 1 + the number of tables. Numbers are float32, ids int64.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import pandas as pd
 
 FLOAT, INT = 4, 8  # bytes
+PHASES = ("forward", "backward", "step")
 
 # FLOPs for each parameter that the optimiser visits, and the numbers it keeps for it beside the gradient.
 OPTIMISERS = {"sgd": (2, 0), "adam": (12, 2)}
@@ -123,6 +124,10 @@ def dot_backward(batch: int, d: int, n: int, m: int) -> Cost:
     )
 
 
+# How many kernels PyTorch starts for an interaction, and what its two ways cost.
+INTERACTIONS = {"concat": (1, concat_forward, concat_backward), "dot": (4, dot_forward, dot_backward)}
+
+
 def loss_forward(batch: int) -> Cost:
     """Binary cross-entropy from logits: (B, 1) logits and labels read, one number written."""
     return Cost(0, 2 * batch * FLOAT, FLOAT)
@@ -189,63 +194,70 @@ def parts(
     intensity, in FLOP per byte; operators, how many kernels PyTorch starts for it (forward only).
     Raises ValueError for an interaction or optimiser it has no formula for, or bags that don't match the tables.
     """
-    if interaction not in ("concat", "dot"):
+    if interaction not in INTERACTIONS:
         raise ValueError(f"interaction must be 'concat' or 'dot', got {interaction!r}: no formula for others")
     if optimiser not in OPTIMISERS:
         raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, got {optimiser!r}")
     reads = range(len(num_embeddings)) if reads is None else reads
-    n, d = 1 + len(reads), ln_bot[-1]
     bags = [bags] * len(reads) if isinstance(bags, int | float) else list(bags)
     if len(bags) != len(reads):
         raise ValueError(f"bags must be one number, or one for each of {len(reads)} tables read: {bags}")
-    if interaction == "dot" and d != m_spa:
-        raise ValueError(f"interaction='dot' needs ln_bot to end in m_spa = {m_spa}, it ends in {d}")
-    width = d + (n - 1) * m_spa if interaction == "concat" else dot_width(d, n)
-    top = (width, *ln_top)
-    forward, backward = {
-        "concat": (concat_forward, concat_backward),
-        "dot": (dot_forward, dot_backward),
-    }[interaction]
+    if interaction == "dot" and ln_bot[-1] != m_spa:
+        raise ValueError(f"interaction='dot' needs ln_bot to end in m_spa = {m_spa}, it ends in {ln_bot[-1]}")
+    lines = []
+    for t, rows in enumerate(num_embeddings):
+        own = [bag for read, bag in zip(reads, bags, strict=True) if read == t]
+        lines += _table_lines(f"table {t}", rows, m_spa, batch, own, optimiser, sparse)
+    n = 1 + len(reads)
+    width = ln_bot[-1] + (n - 1) * m_spa if interaction == "concat" else dot_width(ln_bot[-1], n)
+    lines += _mlp_lines("bottom MLP", batch, ln_bot, optimiser, input_needs_gradient=False)
+    operators, forward, backward = INTERACTIONS[interaction]
+    lines += [
+        ("forward", "interaction", 0, *forward(batch, ln_bot[-1], n, m_spa), operators),
+        ("backward", "interaction", 0, *backward(batch, ln_bot[-1], n, m_spa), None),
+    ]
+    lines += _mlp_lines("top MLP", batch, (width, *ln_top), optimiser, input_needs_gradient=True)
+    lines += [
+        ("forward", "loss", 0, *loss_forward(batch), 1),
+        ("backward", "loss", 0, *loss_backward(batch), None),
+    ]
+    return _frame(lines)
 
-    def lines() -> Iterator[tuple]:
-        for t, rows in enumerate(num_embeddings):
-            own = [bag for read, bag in zip(reads, bags, strict=True) if read == t]
-            name, k, count = f"table {t}", batch * sum(own), batch * len(own)
-            yield "forward", name, rows * m_spa, len(own), table_forward(k, count, m_spa)
-            yield "backward", name, rows * m_spa, None, table_backward(k, count, m_spa, rows, sparse)
-            step = step_sparse(k, rows, m_spa, optimiser) if sparse else step_dense(rows * m_spa, optimiser)
-            yield "step", name, rows * m_spa, None, step
-        for name, widths, inner in (("bottom MLP", ln_bot, False), ("top MLP", top, True)):
-            weights = sum(a * b + b for a, b in pairwise(widths))
-            # A ReLU follows each layer, but for the very last, which a sigmoid or the loss follows.
-            operators = 2 * (len(widths) - 1)
-            yield "forward", name, weights, operators, mlp_forward(batch, widths)
-            yield "backward", name, weights, None, mlp_backward(batch, widths, inner)
-            yield "step", name, weights, None, step_dense(weights, optimiser)
-        operators = {"concat": 1, "dot": 4}[interaction]
-        yield "forward", "interaction", 0, operators, forward(batch, d, n, m_spa)
-        yield "backward", "interaction", 0, None, backward(batch, d, n, m_spa)
-        yield "forward", "loss", 0, 1, loss_forward(batch)
-        yield "backward", "loss", 0, None, loss_backward(batch)
 
-    order = [*(f"table {t}" for t in range(len(num_embeddings))), "bottom MLP", "interaction", "top MLP", "loss"]
-    frame = pd.DataFrame(
-        [(phase, part, parameters, *cost, operators) for phase, part, parameters, operators, cost in lines()],
-        columns=["phase", "part", "parameters", "flops", "read", "written", "operators"],
-    )
+def _table_lines(name, rows, m, batch, bags, optimiser, sparse) -> list[tuple]:
+    """A table's lines of `parts`; `bags` are the mean lengths of the bags that read it."""
+    lookups, count = batch * sum(bags), batch * len(bags)
+    step = step_sparse(lookups, rows, m, optimiser) if sparse else step_dense(rows * m, optimiser)
+    return [
+        ("forward", name, rows * m, *table_forward(lookups, count, m), len(bags)),
+        ("backward", name, rows * m, *table_backward(lookups, count, m, rows, sparse), None),
+        ("step", name, rows * m, *step, None),
+    ]
+
+
+def _mlp_lines(name, batch, widths, optimiser, input_needs_gradient) -> list[tuple]:
+    weights = sum(a * b + b for a, b in pairwise(widths))
+    # A ReLU follows each layer, but for the very last, which a sigmoid or the loss follows.
+    operators = 2 * (len(widths) - 1)
+    return [
+        ("forward", name, weights, *mlp_forward(batch, widths), operators),
+        ("backward", name, weights, *mlp_backward(batch, widths, input_needs_gradient), None),
+        ("step", name, weights, *step_dense(weights, optimiser), None),
+    ]
+
+
+def _frame(lines: list[tuple]) -> pd.DataFrame:
+    columns = ["phase", "part", "parameters", "flops", "read", "written", "operators"]
+    frame = pd.DataFrame(sorted(lines, key=lambda line: PHASES.index(line[0])), columns=columns)
     frame.insert(6, "bytes", frame["read"] + frame["written"])
     # A part that moves nothing computes nothing either: its intensity is 0 by decree.
     frame.insert(7, "intensity", frame["flops"] / frame["bytes"].where(frame["bytes"] > 0, 1))
     frame["operators"] = frame["operators"].astype("Int64")
-    phases = ["forward", "backward", "step"]
-    frame["phase"] = pd.Categorical(frame["phase"], phases, ordered=True)
-    frame["part"] = pd.Categorical(frame["part"], order, ordered=True)
-    frame = frame.sort_values(["phase", "part"]).astype({"phase": str, "part": str})
     return frame.set_index(["phase", "part"])
 
 
 class Rates(NamedTuple):
-    """What a machine can do; `bench.ceilings().rates(m_spa)` measures it."""
+    """What a machine can do; `measure_ceilings().rates(m_spa)` measures it."""
 
     stream_gbs: float  # reading memory end to end
     gather_gbs: float  # reading rows of m_spa numbers at random

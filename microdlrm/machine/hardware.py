@@ -160,6 +160,13 @@ def outgrows_cache(n_bytes: int) -> bool:
     return n_bytes > (machine().last_cache or 64 * MIB)
 
 
+def fits_cache(n_bytes: int) -> str:
+    """Why a claim about memory can't be made with data of `n_bytes` on this machine; "" where it can."""
+    if outgrows_cache(n_bytes):
+        return ""
+    return f"{size(n_bytes)} fit into this machine's last cache, {size(machine().last_cache)}"
+
+
 def affordable(n_bytes: int, least: int = 4 * MIB) -> int:
     """`n_bytes`, halved until it takes at most a third of the memory that can still be had."""
     memory = available_memory()

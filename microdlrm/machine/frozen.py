@@ -34,24 +34,12 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
         table.weight.data = _in_huge_pages(table.weight.data)
     tables = [model.emb_l[t].weight.detach() for t in model.reads]
     bottom, top = _Layers(model.bot_l), _Layers(model.top_l)
-    one_id_a_bag = torch.arange(4096)
-
-    def one_id_each(sparse_indices, sparse_offsets, batch: int) -> bool:
-        seen = None  # tables with one id a bag usually share one tensor of offsets
-        for ids, offsets in zip(sparse_indices, sparse_offsets, strict=True):
-            if offsets is not seen:
-                if offsets.dtype != one_id_a_bag.dtype or not torch.equal(offsets, one_id_a_bag[:batch]):
-                    return False
-                seen = offsets
-            if len(ids) != batch:
-                return False
-        return batch <= len(one_id_a_bag)
 
     def compute(dense_x, sparse_indices, sparse_offsets, sparse_weights):
         inputs = dense_x, sparse_indices, sparse_offsets, sparse_weights
         if not math.isfinite(dense_x.sum().item()):
             check_inputs(model, *inputs)
-        if sparse_weights is None and one_id_each(sparse_indices, sparse_offsets, len(dense_x)):
+        if sparse_weights is None and _one_id_each(sparse_indices, sparse_offsets, len(dense_x)):
             rows = zip(tables, sparse_indices, strict=True)
             x_sparse = [table.index_select(0, ids) for table, ids in rows]  # n - 1 times (B, m_spa)
         else:
@@ -82,6 +70,21 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
             raise
 
     return predict
+
+
+_STARTS = torch.arange(4096)  # of bags of one id
+
+
+def _one_id_each(sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor], batch: int) -> bool:
+    seen = None  # tables with one id a bag usually share one tensor of offsets
+    for ids, offsets in zip(sparse_indices, sparse_offsets, strict=True):
+        if offsets is not seen:
+            if offsets.dtype != _STARTS.dtype or not torch.equal(offsets, _STARTS[:batch]):
+                return False
+            seen = offsets
+        if len(ids) != batch:
+            return False
+    return batch <= len(_STARTS)
 
 
 class _Layers:

@@ -5,9 +5,9 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from microdlrm import cost
-from microdlrm.model import MicroDLRM
-from microdlrm.regimes import random_batches
+from microdlrm import MicroDLRM
+from microdlrm.machine import cost
+from microdlrm.machine.regimes import random_batches
 
 SHAPES = {
     "seed": dict(),

@@ -1,0 +1,78 @@
+"""Figures of chapter 2."""
+
+
+from matplotlib.patches import Rectangle
+
+from microdlrm.figures.style import DENSE, INK, NEUTRAL, SPARSE, TOP, canvas, show
+
+
+def bags(values, offsets, names):
+    """The ids of some bags in one row, and where each bag starts; `names` labels the bags."""
+    ends = [*offsets[1:], len(values)]
+    fig, ax = canvas(height=1.7)
+    starts = {start: [name for name, at in zip(names, offsets, strict=True) if at == start] for start in offsets}
+    shade = 0
+    for position, value in enumerate(values):
+        shade += position in starts
+        ax.add_patch(Rectangle((position, 0), 0.94, 1, fc=SPARSE, alpha=(0.25, 0.5)[shade % 2], lw=0))
+        ax.text(position + 0.47, 0.5, value, ha="center", va="center")
+        ax.text(position + 0.47, -0.3, position, ha="center", va="center", fontsize=9, alpha=0.7)
+    for start, here in starts.items():
+        ax.annotate("", (start + 0.06, 1), (start + 0.06, 1.5), arrowprops=dict(arrowstyle="->", color=INK))
+        ax.text(start, 1.6, "\n".join(f"{start}: {name}" for name in here), ha="left", va="bottom")
+    ax.text(-0.15, 0.5, "ids", ha="right", va="center")
+    ax.text(-0.15, -0.3, "position", ha="right", va="center", fontsize=9, alpha=0.7)
+    ax.set(xlim=(-1.2, len(values) + 0.6), ylim=(-0.5, 2.6))
+    ax.axis("off")
+    triples = zip(names, offsets, ends, strict=True)
+    said = [f"{name} starts at {start} and holds {end - start}" for name, start, end in triples]
+    return show(
+        fig,
+        "All ids in one row. An offset is the position at which a bag starts; it ends where the next one starts.",
+        f"A row of {len(values)} boxes, one an id, with an arrow where each bag starts. {'; '.join(said)}.",
+    )
+
+
+def parameter_shares(models):
+    """Where the parameters are; `models` maps a label to a MicroDLRM."""
+    fig, ax = canvas(height=0.6 * len(models) + 1.2)
+    said = []
+    for y, (label, model) in enumerate(models.items()):
+        total, left, words = sum(p.numel() for p in model.parameters()), 0.0, []
+        names, shades = ("users", "movies", "occupations", "genres"), (0.9, 0.65, 0.4, 0.25)
+        parts = [(name, SPARSE, shade, table) for name, shade, table in zip(names, shades, model.emb_l, strict=False)]
+        parts += [("bottom MLP", DENSE, 0.9, model.bot_l), ("top MLP", TOP, 0.9, model.top_l)]
+        for name, colour, alpha, part in parts:
+            share = sum(p.numel() for p in part.parameters()) / total
+            ax.barh(y, share, left=left, color=colour, alpha=alpha, height=0.6)
+            if share > 0.08:
+                ax.text(left + share / 2, y, f"{name}\n{share:.0%}", ha="center", va="center", fontsize=10)
+            left += share
+            words.append(f"{name} {share:.1%}")
+        said.append(f"{label}, {total:,} parameters: {', '.join(words)}")
+    handles = [Rectangle((0, 0), 1, 1, color=colour) for colour in (SPARSE, DENSE, TOP)]
+    fig.legend(handles, ["embedding tables", "bottom MLP", "top MLP"], loc="outside upper center", ncols=3)
+    ax.set(yticks=range(len(models)), yticklabels=models, xlim=(0, 1), xticks=[])
+    ax.invert_yaxis()
+    ax.grid(False)
+    return show(fig, "Each part's share of the model's parameters.", f"Stacked bars. {'; '.join(said)}.")
+
+
+def neighbours(table):
+    """How much genre neighbours share, over what chance would give; index: ratings of the movie, one column a way."""
+    fig, ax = canvas(height=3.0)
+    said = []
+    for (name, values), (line, fill) in zip(table.items(), (("o--", "none"), ("o-", SPARSE)), strict=True):
+        ax.plot(range(len(values)), values, line, color=SPARSE, mfc=fill, label=name)
+        said.append(f"{name}: " + ", ".join(f"{v:.2f} at {at}" for at, v in values.items()))
+    ax.axhline(1, color=NEUTRAL, ls=":")
+    ax.text(len(table) - 1, 1, "chance", ha="right", va="bottom")
+    ax.set(xlabel="training ratings of the movie", ylabel="genres shared, ÷ chance")
+    ax.set_xticks(range(len(table)), table.index)
+    ax.legend(loc="upper left")
+    return show(
+        fig,
+        "How much of their genres a movie and its ten nearest neighbours share, as a multiple of what movies drawn "
+        "at random share with it.",
+        f"A line chart over the number of ratings. {'; '.join(said)}.",
+    )

@@ -1,0 +1,82 @@
+"""The look of the book's figures, one style for all of them, and how a notebook shows one.
+
+One palette for the whole book, after Okabe and Ito (2008), told apart by the colour-blind and legible on white
+and on black: a colour means the same thing in every figure.
+"""
+
+import html
+import io
+import re
+
+import matplotlib.pyplot as plt
+from IPython.display import HTML
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+
+from microdlrm.machine.hardware import machine
+
+DENSE = "#0072B2"  # blue: dense features, the bottom MLP
+SPARSE = "#D55E00"  # vermillion: ids, bags, embedding tables
+INTERACTION = "#009E73"  # green
+TOP = "#CC79A7"  # purple: the top MLP, the model's output
+NEUTRAL = "#888888"  # grey: everything that isn't part of the model
+
+INK = "#010203"  # stands for the page's text colour until the figure is shown
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.15,
+    "axes.axisbelow": True,
+    **{f"{part}.color": INK for part in ("text", "xtick", "ytick", "grid")},
+    **{f"axes.{part}": INK for part in ("edgecolor", "labelcolor", "titlecolor")},
+}
+
+
+def canvas(rows: int = 1, columns: int = 1, height: float = 3.2, width: float = 7.2, **kwargs):
+    """A figure and its axes in the book's style; arguments as for matplotlib's `subplots`."""
+    with plt.rc_context(_STYLE):
+        fig, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **kwargs)
+    plt.close(fig)  # or the notebook shows it a second time, as a bitmap
+    return fig, axes
+
+
+def show(fig: Figure, caption: str, alt: str) -> HTML:
+    """The figure as inline SVG in the page's own text colour, light or dark, with a caption and a text alternative."""
+    # Labels and legends are made outside the style: they get the page's ink here, and no white box.
+    for label in fig.findobj(lambda artist: isinstance(artist, Text) and artist.get_color() == "black"):
+        label.set_color(INK)
+    for legend in fig.findobj(Legend):
+        legend.set_frame_on(False)
+    file = io.StringIO()
+    with plt.rc_context(_STYLE):
+        fig.savefig(file, format="svg", metadata={"Date": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" style="max-width: 46rem"', svg, count=1)
+    return HTML(
+        f'<figure class="microdlrm"><div role="img" aria-label="{html.escape(alt, quote=True)}">{svg}</div>'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
+
+
+PARTS = {"table": SPARSE, "bottom": DENSE, "interaction": INTERACTION, "top": TOP}
+
+
+def part_colour(part):
+    """The colour of a model's part, by its name in `cost.parts`."""
+    return next((colour for name, colour in PARTS.items() if part.startswith(name)), NEUTRAL)
+
+
+def measured_on():
+    """What a caption of a measurement says of the machine."""
+    return f"Measured on {machine()}."

@@ -1,0 +1,76 @@
+"""Models that wait for different things: their shapes, their inputs, and what to time of them."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from microdlrm.model import MicroDLRM
+
+# The original model: it waits for its operators to start.
+SEED = dict(m_spa=8, num_embeddings=(943, 1682, 21), ln_bot=(16, 8, 8), ln_top=(32, 16, 1))
+# Large tables and long bags, with bags of MEMORY_BAG ids: it waits for memory.
+MEMORY = dict(m_spa=64, num_embeddings=(2**18,) * 4, ln_bot=(16, 64), ln_top=(32, 1))
+MEMORY_BAG = 32
+# Small tables and wide MLPs: it computes.
+COMPUTE = dict(m_spa=64, num_embeddings=(1024,) * 4, ln_bot=(64, 1024, 1024, 64), ln_top=(1024, 1024, 1))
+BATCH = 512
+
+
+def random_batches(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> list[tuple]:
+    """Inputs for a model of this shape: uniform ids, bags of one length, [(dense_x, indices, offsets), ...]."""
+    draw = torch.Generator().manual_seed(0)
+    offsets = torch.arange(0, batch * bag, bag)  # (B,)
+    return [
+        (
+            torch.randn(batch, shape["ln_bot"][0], generator=draw),
+            [torch.randint(rows, (batch * bag,), generator=draw) for rows in shape["num_embeddings"]],
+            [offsets] * len(shape["num_embeddings"]),
+        )
+        for _ in range(batches)
+    ]
+
+
+def seed_forward(
+    model: MicroDLRM, dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]
+) -> Tensor:
+    """The model's operators and nothing else, as the original calls them: no checks of the input. -> (B, 1)."""
+    x_dense = model.bot_l(dense_x)  # (B, d)
+    x_sparse = []
+    for i, table in enumerate(model.emb_l):
+        x_sparse.append(table(sparse_indices[i], sparse_offsets[i]))  # (B, m_spa)
+    return model.top_l(model.interaction(x_dense, x_sparse))  # (B, 1)
+
+
+def forward(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> Callable[[int], Tensor]:
+    """A callable for `timing.compare`: a fresh model's forward pass on one of a few batches."""
+    torch.manual_seed(0)
+    model, inputs = MicroDLRM(**shape), random_batches(shape, batch, bag, batches)
+
+    @torch.inference_mode()
+    def run(i: int) -> Tensor:
+        return seed_forward(model, *inputs[i % batches])
+
+    return run
+
+
+def part_calls(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> dict[str, Callable[[int], object]]:
+    """Callables for `timing.compare`, one for each part of a model: tables, bottom MLP, interaction, top MLP."""
+    torch.manual_seed(0)
+    model, inputs = MicroDLRM(**shape), random_batches(shape, batch, bag, batches)
+
+    def look_up(i: int) -> list[Tensor]:
+        _, indices, offsets = inputs[i % batches]
+        return [table(*bags) for table, *bags in zip(model.emb_l, indices, offsets, strict=True)]  # (B, m_spa) each
+
+    with torch.inference_mode():
+        x_dense = [model.bot_l(dense_x) for dense_x, _, _ in inputs]  # (B, d) each
+        x_sparse = [look_up(i) for i in range(batches)]
+        z = [model.interaction(*vectors) for vectors in zip(x_dense, x_sparse, strict=True)]  # (B, width) each
+    calls = {
+        "tables": look_up,
+        "bottom MLP": lambda i: model.bot_l(inputs[i % batches][0]),
+        "interaction": lambda i: model.interaction(x_dense[i % batches], x_sparse[i % batches]),
+        "top MLP": lambda i: model.top_l(z[i % batches]),
+    }
+    return {name: torch.inference_mode()(call) for name, call in calls.items()}

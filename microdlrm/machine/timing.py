@@ -1,0 +1,237 @@
+"""Honest timing.
+
+The rules, each there because breaking it has fooled someone: one thread, warm-up, fresh inputs on every call,
+memory written before it is read, variants interleaved, medians with their quartiles. On a CPU the clock is
+CPU time, so that another program's turn on the core isn't counted; with one thread and a quiet machine it
+equals the time on the wall.
+"""
+
+import gc
+import html
+import inspect
+import itertools
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+# --- Spread: a median with its quartiles ---
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A measured quantity: its median and quartiles, and the samples they come from."""
+
+    median: float
+    low: float
+    high: float
+    samples: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, samples) -> "Spread":
+        samples = tuple(samples)
+        if len(samples) == 1:
+            return cls(samples[0], samples[0], samples[0], samples)
+        low, median, high = statistics.quantiles(samples, n=4, method="inclusive")
+        return cls(median, low, high, samples)
+
+    def into(self, convert: Callable[[float], float]) -> "Spread":
+        """The same samples in another unit: `seconds.into(lambda s: n_bytes / s / 1e9)` gives GB/s."""
+        return Spread.of(convert(sample) for sample in self.samples)
+
+    @property
+    def noise(self) -> float:
+        """The distance between the quartiles as a share of the median."""
+        return (self.high - self.low) / self.median if self.median else float("inf")
+
+    def __str__(self) -> str:
+        return f"{self.median:.3g} [{self.low:.3g}–{self.high:.3g}]"
+
+
+# --- compare: variants of one thing, side by side ---
+
+
+class Times(Mapping[str, Spread]):
+    """What `compare` returns: seconds a call, by name. It shows as a table."""
+
+    def __init__(self, spreads: dict[str, Spread]):
+        self._spreads = spreads
+
+    def __getitem__(self, name: str) -> Spread:
+        return self._spreads[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spreads)
+
+    def __len__(self) -> int:
+        return len(self._spreads)
+
+    def ratio(self, a: str, b: str) -> Spread:
+        """How many times as long `a` takes as `b`, from samples taken side by side, in the same round."""
+        return Spread.of(x / y for x, y in zip(self[a].samples, self[b].samples, strict=True))
+
+    def clear(self, a: str, b: str) -> bool:
+        """Whether the order of `a` and `b` can be told: their quartile ranges don't overlap."""
+        return self[a].high < self[b].low or self[b].high < self[a].low
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """The table: name, median, quartiles, and the multiple of the fastest."""
+        fastest = min(self, key=lambda name: self[name].median)
+        return [
+            (
+                name,
+                duration(spread.median),
+                f"{duration(spread.low)} – {duration(spread.high)}",
+                f"{spread.median / self[fastest].median:.2f} ×",
+            )
+            for name, spread in self.items()
+        ]
+
+    def remarks(self) -> list[str]:
+        """What noise forbids to conclude: neighbours, by median, whose quartile ranges overlap."""
+        order = sorted(self, key=lambda name: self[name].median)
+        close = [f"“{a}” and “{b}”" for a, b in itertools.pairwise(order) if not self.clear(a, b)]
+        return [f"Too close to call here: {', '.join(close)}."] if close else []
+
+    def __repr__(self) -> str:
+        lines = [("", "median", "quartiles", "of the fastest"), *self.rows()]
+        widths = [max(len(line[column]) for line in lines) for column in range(4)]
+        table = ["  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)) for line in lines]
+        return "\n".join([*(line.rstrip() for line in table), *self.remarks()])
+
+    def _repr_html_(self) -> str:
+        return table_html(("", "median", "quartiles", "of the fastest"), self.rows(), self.remarks())
+
+
+def compare(
+    variants: Mapping[str, Callable],
+    *,
+    rounds: int = 7,
+    sample: float = 0.01,
+    threads: int = 1,
+    device: str = "cpu",
+    patience: float = 1.0,
+    wall: bool = False,
+) -> Times:
+    """Time callables that do the same job in different ways.
+
+    A variant is called with no argument or, if it takes one, with a counter 0, 1, 2, ... by which it picks
+    its input: `lambda i: model(batches[i % len(batches)])`. It is warmed up, then called as often as fills
+    `sample` seconds, in each of `rounds` rounds that interleave all variants, each round another one first.
+    Where the quartiles stay wide, more rounds are taken, until they have lasted `patience` seconds.
+
+    The clock is CPU time on one thread of a CPU, else, or if `wall` is set, the time on the wall.
+
+    Raises ValueError without variants. A variant's own exceptions pass through.
+    """
+    if not variants:
+        raise ValueError("compare needs at least one variant, {name: callable}, got none")
+    clock = time.perf_counter if wall else _clock(threads, device)
+    calls = {name: _with_counter(fn) for name, fn in variants.items()}
+    with _threads(threads), _no_garbage_collection():
+        repeats = {name: _warm_up(call, sample, clock, device) for name, call in calls.items()}
+        samples: dict[str, list[float]] = {name: [] for name in calls}
+        names, started = list(calls), time.perf_counter()
+        for done in itertools.count(1):
+            for name in names:
+                samples[name].append(_time(calls[name], repeats[name], clock, device))
+            names.append(names.pop(0))
+            steady = max(Spread.of(s).noise for s in samples.values()) < 0.1
+            if done >= rounds and (steady or time.perf_counter() - started > patience):
+                break
+    return Times({name: Spread.of(s) for name, s in samples.items()})
+
+
+def measure(fn: Callable, **options) -> Spread:
+    """Seconds a call of one callable; options as in `compare`."""
+    return compare({"": fn}, **options)[""]
+
+
+def _with_counter(fn: Callable) -> Callable[[], object]:
+    try:
+        takes_index = any(
+            p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+            for p in inspect.signature(fn).parameters.values()
+        )
+    except ValueError:  # some builtins have no signature
+        takes_index = False
+    if not takes_index:
+        return fn
+    counter = itertools.count()
+    return lambda: fn(next(counter))
+
+
+def _clock(threads: int, device: str) -> Callable[[], float]:
+    # CPU time says nothing about a device that computes by itself, adds up over threads, and ticks at 64 Hz
+    # on Windows.
+    cpu_time = device == "cpu" and threads == 1 and sys.platform != "win32"
+    return time.process_time if cpu_time else time.perf_counter
+
+
+def _time(call: Callable, repeats: int, clock: Callable[[], float], device: str) -> float:
+    _synchronise(device)
+    start = clock()
+    for _ in range(repeats):
+        call()
+    _synchronise(device)
+    return (clock() - start) / repeats
+
+
+def _warm_up(call: Callable, sample: float, clock: Callable[[], float], device: str) -> int:
+    _time(call, 2, clock, device)
+    repeats = 1
+    while (seconds := _time(call, repeats, clock, device) * repeats) < sample:
+        repeats = max(repeats * 2, int(1.2 * repeats * sample / max(seconds, 1e-6)))
+    return repeats
+
+
+def _synchronise(device: str):
+    if device != "cpu":
+        torch.accelerator.synchronize(device)
+
+
+@contextmanager
+def _threads(count: int):
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _no_garbage_collection():
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+# --- words ---
+
+
+def duration(seconds: float) -> str:
+    """0.00123 -> "1.23 ms"."""
+    for unit, factor in (("s", 1), ("ms", 1e3), ("µs", 1e6)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def table_html(head, rows, remarks=()) -> str:
+    """A plain HTML table: the first column names the row; remarks stand below."""
+    heads = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in head)
+    body = ""
+    for name, *values in rows:
+        cells = "".join(f"<td>{html.escape(value)}</td>" for value in values)
+        body += f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>'
+    notes = "".join(f"<p>{html.escape(text)}</p>" for text in remarks)
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{notes}"

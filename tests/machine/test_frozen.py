@@ -1,0 +1,133 @@
+"""A frozen model gives the model's outputs, and raises what the model raises."""
+
+import pytest
+import torch
+
+from microdlrm import MicroDLRM
+from microdlrm.machine import regimes
+from microdlrm.machine.frozen import freeze
+
+SHAPES = {
+    "concat": dict(),
+    "dot": dict(interaction="dot"),
+    "callable": dict(interaction=lambda x, tables: x + tables[0]),
+    "the dense vector alone": dict(interaction=lambda x, tables: x),
+    "one layer": dict(ln_bot=(16, 8), ln_top=(1,)),
+    "large": dict(ln_bot=(16, 512, 8), ln_top=(512, 512, 1)),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize(("batch", "bag"), [(1, 1), (64, 1), (300, 1), (5000, 1), (7, 3), (0, 1)])
+def test_frozen_gives_the_models_probabilities(shape, batch, bag):
+    torch.manual_seed(0)
+    model = MicroDLRM(**shape)
+    inputs = regimes.random_batches(regimes.SEED, batch, bag, batches=2)
+    frozen = freeze(model)
+    first, expected = frozen(*inputs[0]), model(*inputs[0])
+    torch.testing.assert_close(first, expected)
+    frozen(*inputs[1])
+    torch.testing.assert_close(first, expected)  # a later call doesn't write into an earlier one's result
+
+
+def test_frozen_large_layers_give_the_models_probabilities_again_and_again():
+    model = MicroDLRM(ln_bot=(16, 512, 300, 8), ln_top=(700, 512, 1))
+    frozen = freeze(model)
+    for batch in (64, 64, 64, 300, 300, 1, 64, 64):
+        for inputs in regimes.random_batches(regimes.SEED, batch, batches=2):
+            torch.testing.assert_close(frozen(*inputs), model(*inputs))
+    dense_x, ids, offsets = regimes.random_batches(regimes.SEED, 64, batches=1)[0]
+    for wrong in (dense_x.double(), dense_x[:, :15], dense_x[:0], dense_x.tolist()):
+        with pytest.raises((TypeError, ValueError)) as expected:
+            model(wrong, ids, offsets)
+        with pytest.raises(expected.type) as came:
+            frozen(wrong, ids, offsets)
+        assert str(came.value) == str(expected.value)
+
+
+def test_frozen_bags_may_be_empty_and_ids_int32():
+    model = MicroDLRM()
+    dense_x = torch.randn(3, 16)
+    ids, offsets = [torch.tensor([1, 2])] * 3, [torch.tensor([0, 0, 2])] * 3
+    torch.testing.assert_close(freeze(model)(dense_x, ids, offsets), model(dense_x, ids, offsets))
+    ids, offsets = [torch.arange(3, dtype=torch.int32)] * 3, [torch.arange(3, dtype=torch.int32)] * 3
+    torch.testing.assert_close(freeze(model)(dense_x, ids, offsets), model(dense_x, ids, offsets))
+
+
+def test_frozen_weighs_histories_and_reads_shared_tables():
+    model = MicroDLRM(reads=(0, 1, 2, 1), interaction="dot")
+    ids = [torch.tensor([1, 2]), torch.tensor([3, 4]), torch.tensor([5, 6]), torch.tensor([7, 8, 9])]
+    offsets = [torch.arange(2)] * 3 + [torch.tensor([0, 1])]
+    inputs = torch.randn(2, 16), ids, offsets, [None, None, None, torch.tensor([1.0, 0.5, -2.0])]
+    torch.testing.assert_close(freeze(model)(*inputs), model(*inputs))
+
+
+def test_frozen_does_not_change_with_the_model():
+    model = MicroDLRM()
+    frozen, inputs = freeze(model), regimes.random_batches(regimes.SEED, 4, batches=1)[0]
+    before = frozen(*inputs)
+    for parameter in model.parameters():
+        parameter.data += 1
+    assert torch.equal(frozen(*inputs), before)
+
+
+def spoil(dense_x, ids, offsets, what):
+    if what == "id":
+        ids[1][2] = 1682
+    elif what == "negative id":
+        ids[0][0] = -1
+    elif what == "nan":
+        dense_x[1, 1] = float("nan")
+    elif what == "infinite":
+        dense_x[0, 3] = float("-inf")
+    elif what == "rows":
+        dense_x = dense_x[:3]
+    elif what == "one row":
+        dense_x = dense_x[:1]
+    elif what == "tables":
+        ids = ids[:2]
+    elif what == "offsets":
+        offsets[1] = torch.tensor([0, 2, 1, 3])
+    elif what == "dtype":
+        dense_x = dense_x.double()
+    elif what == "ids' dtype":
+        ids[0] = ids[0].float()
+    elif what == "list":
+        ids[0] = ids[0].tolist()
+    elif what == "width":
+        dense_x = dense_x[:, :15]
+    return dense_x, ids, offsets
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "id",
+        "negative id",
+        "nan",
+        "infinite",
+        "rows",
+        "one row",
+        "tables",
+        "offsets",
+        "dtype",
+        "ids' dtype",
+        "list",
+        "width",
+    ],
+)
+def test_frozen_raises_what_the_model_raises(what):
+    model = MicroDLRM()
+    dense_x, ids, offsets = regimes.random_batches(regimes.SEED, 4, batches=1)[0]
+    inputs = spoil(dense_x, list(ids), list(offsets), what)
+    with pytest.raises((TypeError, ValueError, IndexError)) as expected:
+        model(*inputs)
+    with pytest.raises(expected.type) as came:
+        freeze(model)(*inputs)
+    assert str(came.value) == str(expected.value)
+
+
+def test_large_tables_are_copied_whole():
+    model = MicroDLRM(m_spa=8, num_embeddings=(2**17, 4, 4))
+    inputs = regimes.random_batches(regimes.SEED | dict(num_embeddings=(2**17, 4, 4)), 100, batches=1)[0]
+    torch.testing.assert_close(freeze(model)(*inputs), model(*inputs))

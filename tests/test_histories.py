@@ -1,0 +1,68 @@
+"""Histories against a search through the ratings."""
+
+import numpy as np
+import pytest
+import torch
+
+from microdlrm import clicks
+from microdlrm.histories import histories
+
+
+def bags_of(history, rows):
+    indices, offsets, weights = history.take(torch.as_tensor(rows))
+    ends = [*offsets.tolist()[1:], len(indices)]
+    return [(indices[a:b].tolist(), weights[a:b].tolist()) for a, b in zip(offsets.tolist(), ends, strict=True)]
+
+
+@pytest.mark.parametrize("past", [False, True])
+@pytest.mark.parametrize("cap", [5, 10_000])
+def test_histories_equal_a_search_through_the_ratings(data, split, past, cap):
+    movies, users = "item_id", "user_id"
+    rows = [*split.train[:60], *split.validation[:20], *split.test[:20]]
+    train = data.ratings.iloc[split.train]
+    clicked = train[train["rating"] >= 4].sort_values("timestamp", kind="stable")
+    for history, owner, entry in zip(
+        histories(data, split.train, past, cap), (movies, users), (users, movies), strict=True
+    ):
+        for row, (ids, weights) in zip(rows, bags_of(history, rows), strict=True):
+            this = data.ratings.loc[row]
+            seen = clicked[(clicked[owner] == this[owner]) & (clicked[entry] != this[entry])]
+            if past:
+                seen = seen[seen["timestamp"] < this["timestamp"]]
+            expected = (seen[entry] - 1).tolist()[-cap:]
+            assert sorted(ids) == sorted(expected) if cap > 1000 else len(ids) == len(expected)
+            times = {e - 1: t for e, t in zip(seen[entry], seen["timestamp"], strict=True)}
+            dropped = [t for e, t in times.items() if e not in ids]
+            assert not dropped or max(dropped) <= min(times[i] for i in ids)  # the latest are kept
+            assert weights == pytest.approx([max(len(ids), 1) ** -0.5] * len(ids))
+
+
+def holds_itself(data, history) -> torch.Tensor:
+    """Whether each rating stands in its own bag: (N,)."""
+    indices, offsets, _ = history.take(torch.arange(len(data.ratings)))
+    lengths = torch.diff(offsets, append=torch.tensor([len(indices)]))
+    itself = torch.tensor(clicks.positions(data)[("user", "movie").index(history.table)])
+    found = indices == torch.repeat_interleave(itself, lengths)
+    return torch.zeros(len(lengths)).index_add(0, torch.repeat_interleave(lengths), found.float()) > 0
+
+
+def test_no_history_holds_the_rating_itself(data, split):
+    for history in histories(data, split.train, cap=10_000):
+        assert not holds_itself(data, history).any()
+
+
+def test_unless_it_is_told_to(data, split):
+    clicked = np.zeros(len(data.ratings), dtype=bool)
+    clicked[split.train] = clicks.labels(data)[split.train] == 1
+    for history in histories(data, split.train, cap=10_000, itself=True):
+        assert np.array_equal(holds_itself(data, history), clicked)
+
+
+def test_held_out_labels_reach_no_history(data, split):
+    held_out = np.concatenate([split.validation, split.test])
+    ratings = data.ratings.copy()
+    ratings.iloc[held_out, ratings.columns.get_loc("rating")] = 6 - ratings.iloc[held_out]["rating"]
+    scrambled = data._replace(ratings=ratings)
+    rows = torch.arange(0, 100_000, 7)
+    for a, b in zip(histories(data, split.train), histories(scrambled, split.train), strict=True):
+        assert all(torch.equal(x, y) for x, y in zip(a.take(rows), b.take(rows), strict=True))

@@ -1,0 +1,59 @@
+"""Metrics against scikit-learn and against their definitions."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from microdlrm import metrics
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 0.99), st.booleans()), min_size=2, max_size=40))
+def test_metrics_equal_their_definitions(rows):
+    p, y = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    if y.min() == y.max():
+        return  # no AUC without both
+    score = metrics.score(p, y)
+    assert score.accuracy == pytest.approx(sum((a >= 0.5) == b for a, b in zip(p, y, strict=True)) / len(y))
+    assert score.logloss == pytest.approx(-sum(math.log(a if b else 1 - a) for a, b in zip(p, y, strict=True)) / len(y))
+    pairs = [(a > b) + (a == b) / 2 for a in p[y == 1] for b in p[y == 0]]
+    assert score.auc == pytest.approx(sum(pairs) / len(pairs))
+
+
+def test_calibration_by_hand():
+    p, y = np.array([0.1, 0.1, 0.1, 0.1, 0.95, 1.0]), np.array([0, 0, 0, 1, 1, 0])
+    table = metrics.calibration(p, y)
+    assert table.index.tolist() == [1, 9]
+    assert table["came"].tolist() == [0.25, 0.5]
+    # four rows off by 0.15, two by 0.475
+    assert metrics.calibration_error(p, y) == pytest.approx((4 * 0.15 + 2 * 0.475) / 6)
+
+
+def test_breakdown_judges_each_group_by_its_own_rows():
+    generator = np.random.default_rng(0)
+    p, groups = generator.uniform(0.05, 0.95, 400), generator.integers(0, 3, 400)
+    y = (generator.uniform(size=400) < p).astype(float)
+    y[groups == 2] = 1
+    table = metrics.breakdown(p, y, groups)
+    assert table.index.tolist() == ["all", 0, 1, 2]
+    assert table["rows"].tolist()[0] == table["rows"].iloc[1:].sum() == 400
+    for group in (0, 1):
+        rows = groups == group
+        assert tuple(table.loc[group, ["accuracy", "auc", "logloss"]]) == metrics.score(p[rows], y[rows])
+        assert table.loc[group, "base_rate"] == y[rows].sum() / rows.sum()
+    assert math.isnan(table.loc[2, "auc"])  # nothing but clicks
+    assert table.loc[2, "logloss"] == pytest.approx(-np.log(p[groups == 2]).mean())
+
+
+def test_bootstrap_sees_a_real_difference_and_no_false_one():
+    generator = np.random.default_rng(0)
+    truth = generator.uniform(0.05, 0.95, 3000)
+    y = (generator.uniform(size=3000) < truth).astype(float)
+    noisy = np.clip(truth + generator.normal(0, 0.3, 3000), 0.01, 0.99)
+    better = metrics.paired_bootstrap(truth, noisy, y, draws=100)
+    assert better.loc["auc", "low"] > 0
+    assert better.loc["logloss", "high"] < 0
+    same = metrics.paired_bootstrap(truth, truth, y, draws=20)
+    assert (same == 0).all(axis=None)

@@ -9,10 +9,13 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/ready
 BOOK   := _build/html/index.html
 
-PACKAGE   := $(wildcard microdlrm/*.py)
+PACKAGE   := $(wildcard microdlrm/*.py microdlrm/*/*.py)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
+# These measure the machine, so they have it to themselves. The others run two at a time, the longest first.
+TIMED     := $(wildcard notebooks/07_*.ipynb notebooks/08_*.ipynb)
+UNTIMED   := $(wildcard notebooks/06_*.ipynb) $(filter-out $(TIMED) notebooks/06_%,$(NOTEBOOKS))
 PROSE     := $(wildcard book/*.* book/*/*.*) _config.yml _toc.yml
-TESTS     := $(wildcard tests/*.py tests/*/*.py)
+TESTS     := $(wildcard tests/*.py tests/*/*.py tests/*/*/*.py)
 
 # One thread: what the course times is then the model, not how threads share the machine.
 export OMP_NUM_THREADS := 1
@@ -22,7 +25,11 @@ unexport JUPYTER_PATH PYTHONPATH PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help install data book test test-browser chromium lint lab clean
+.PHONY: help install data book test untimed timed test-browser chromium lint lab clean
+# `make -j` changes nothing: what may run side by side does anyway, and what measures must not.
+ifndef SIDE_BY_SIDE
+.NOTPARALLEL:
+endif
 
 help:
 	@echo "make book      execute the notebooks, render the book ($(BOOK))"
@@ -63,6 +70,7 @@ book: $(BOOK)
 # Every page is rendered anew, so that a warning on an unchanged page is seen too; executed notebooks are cached.
 $(BOOK): $(NOTEBOOKS) $(PROSE) tests/rendered_book.py _build/cache-valid | data
 	rm -rf _build/html _build/.doctrees
+	MICRODLRM_SEEDS=5 $(RUN) book/execute_ahead.py $(UNTIMED)
 	MICRODLRM_SEEDS=5 $(VENV)/bin/jupyter-book build . -W -n --keep-going
 	$(RUN) tests/rendered_book.py _build/html
 	@touch $@
@@ -74,20 +82,37 @@ _build/cache-valid: $(PACKAGE) $(READY)
 
 # --- the tests ------------------------------------------------------------------------------------------
 
-test: lint _build/unit-tests.passed $(NOTEBOOKS:notebooks/%.ipynb=_build/nbval/%.passed)
+UNIT := _build/unit-tests
+NBVAL = $(patsubst notebooks/%.ipynb,_build/nbval/%.passed,$(1))
+
+test: lint | data
+	@$(MAKE) --no-print-directory -j2 SIDE_BY_SIDE=1 untimed
+	@$(MAKE) --no-print-directory timed
 	@echo
 	@echo "Everything passes: ruff, the unit tests, and $(words $(NOTEBOOKS)) notebooks."
+
+untimed: $(firstword $(call NBVAL,$(UNTIMED))) $(UNIT).passed $(call NBVAL,$(UNTIMED))
+timed: $(UNIT)-timed.passed $(call NBVAL,$(TIMED))
 
 lint: $(READY)
 	$(RUN) -m ruff check .
 
-_build/unit-tests.passed: $(TESTS) $(PACKAGE) $(NOTEBOOKS) $(PROSE) README.md Makefile requirements.txt | data
-	$(RUN) -m pytest
+UNIT_TESTED := $(TESTS) $(PACKAGE) $(NOTEBOOKS) $(PROSE) README.md Makefile requirements.txt
+
+$(UNIT).passed: $(UNIT_TESTED) $(READY)
+	$(RUN) -m pytest -m "not timing"
 	@mkdir -p $(@D) && touch $@
 
-_build/nbval/%.passed: notebooks/%.ipynb $(PACKAGE) $(READY) | data
-	$(RUN) -m pytest -c tests/nbval.ini --rootdir . $<
+$(UNIT)-timed.passed: $(UNIT_TESTED) $(READY)
+	$(RUN) -m pytest -m timing
 	@mkdir -p $(@D) && touch $@
+
+# Two run at once, so each writes a log; a failure shows it whole, a pass its last line.
+_build/nbval/%.passed: notebooks/%.ipynb tests/nbval.ini $(PACKAGE) $(READY)
+	@mkdir -p $(@D)
+	@$(RUN) -m pytest -c tests/nbval.ini --rootdir . $< > $(@:.passed=.log) 2>&1 || { cat $(@:.passed=.log); exit 1; }
+	@echo "$<: `tail -n 1 $(@:.passed=.log)`"
+	@touch $@
 
 # --- the book in a browser ------------------------------------------------------------------------------
 

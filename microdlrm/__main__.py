@@ -6,14 +6,18 @@ import json
 import pandas as pd
 import torch
 
-from microdlrm import _grade, _handout
+from microdlrm.exercises import grading, handout
 
 
 def main(arguments: list[str] | None = None) -> int | None:
     parser = argparse.ArgumentParser(prog="python -m microdlrm", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    for add in (_add_fetch, _add_train, _add_ceilings, _add_bench, _grade.add_command, _handout.add_command):
+    for add in (_add_fetch, _add_train, _add_ceilings, _add_bench):
         add(commands)
+    grading.add_options(commands.add_parser("check", help="check submitted notebooks or .py files"))
+    handout.add_options(
+        commands.add_parser("handout", help="write the exercise of chapter 5 as an nbgrader assignment")
+    )
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # the models are too small to share: a second thread costs more than it brings
     return options.run(options)

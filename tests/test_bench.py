@@ -8,8 +8,9 @@ import time
 import pytest
 import torch
 
-from microdlrm import bench, challenge, cost, hardware, headlines, regimes
+from microdlrm import bench, cost, hardware, headlines, regimes
 from microdlrm.bench import Spread, Times
+from microdlrm.exercises import chapter8 as challenge
 from microdlrm.frozen import freeze
 from microdlrm.model import MicroDLRM
 

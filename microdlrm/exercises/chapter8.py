@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from microdlrm import bench
-from microdlrm._verdict import Verdict
+from microdlrm.exercises.verdict import Verdict
 from microdlrm.frozen import freeze
 from microdlrm.model import MicroDLRM
 from microdlrm.regimes import SEED, random_batches, seed_forward

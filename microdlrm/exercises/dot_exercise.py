@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from microdlrm._judge import Case, Mistake, Task, small_whole_numbers
-from microdlrm._traffic import largest_result
+from microdlrm.exercises.judge import Case, Mistake, Task, small_whole_numbers
+from microdlrm.exercises.traffic import largest_result
 
 # A formulation of the interaction makes four choices, and a learner can go wrong in each: which vectors meet, in
 # which pairs (groups of pairs, each group added up into one column; an empty one is a column of zeros), what a

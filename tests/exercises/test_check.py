@@ -19,16 +19,16 @@ import pytest
 import torch
 from mistakes import RIGHT, WRONG
 
-from microdlrm import _causes, _dot_exercise, _guard, _handout, _judge, _small_exercises, check
 from microdlrm.__main__ import main
+from microdlrm.exercises import causes, check, dot_exercise, guard, handout, judge, small_exercises
 
-ROOT = Path(__file__).resolve().parent.parent
-EXERCISE, SOLUTIONS = _handout.EXERCISE, _handout.SOLUTIONS
+ROOT = Path(__file__).resolve().parents[2]
+EXERCISE, SOLUTIONS = handout.EXERCISE, handout.SOLUTIONS
 TASKS = {
     name.lower(): task
-    for module in (_dot_exercise, _small_exercises)
+    for module in (dot_exercise, small_exercises)
     for name, task in vars(module).items()
-    if isinstance(task, _judge.Task)
+    if isinstance(task, judge.Task)
 }
 
 # What a learner's function does may warn; that is between PyTorch and the learner.
@@ -158,7 +158,7 @@ def test_nothing_is_broadcast():
     answer = check.plain_loop
     assert check.dot_interaction(lambda x, xs: answer(x, xs)[:1]).mistake == "wrong shape"
     assert check.dot_interaction(lambda x, xs: answer(x, xs)[None]).mistake == "right numbers, wrong shape"
-    assert not _judge._equal(torch.ones(3, 2), torch.ones(1, 2))
+    assert not judge._equal(torch.ones(3, 2), torch.ones(1, 2))
 
 
 # --- nothing is given away ---
@@ -201,7 +201,7 @@ def texts():
     for fn in solutions("dot_interaction"):
         yield "dot_interaction", check.dot_interaction(fn, loop=False).hint, ""
     for name in TASKS:
-        for cause in _causes.CAUSES:
+        for cause in causes.CAUSES:
             yield name, f"{cause.code}. {cause.hint}", ""
     for wrong in WRONG:
         if wrong.mistake not in ("runs without end", "too much memory"):  # slow, and their words are among the causes
@@ -259,10 +259,9 @@ def test_an_error_shows_the_learners_line():
 
 def test_an_error_in_a_notebook_cell_shows_its_line(tmp_path):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    judge = "from microdlrm.exercises import check\nv = check.dot_interaction(f)\nv"
     define = "import torch\ndef f(x_dense, x_sparse):\n    T = torch.stack(x_sparse, 1)\n    return torch.bmm(T, T)"
-    cells = [
-        nbformat.v4.new_code_cell(c) for c in (define, "from microdlrm import check\nv = check.dot_interaction(f)\nv")
-    ]
+    cells = [nbformat.v4.new_code_cell(c) for c in (define, judge)]
     notebook = nbformat.v4.new_notebook(cells=cells)
     nbclient.NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
     (card,) = notebook.cells[1].outputs
@@ -281,7 +280,7 @@ def test_what_is_not_a_function():
 
 def test_an_endless_loop_says_how_long_it_runs(monkeypatch, capsys):
     monkeypatch.setattr(check, "SECONDS", 1.0)
-    monkeypatch.setattr(_guard, "FIRST_WORD", 0.3)
+    monkeypatch.setattr(guard, "FIRST_WORD", 0.3)
 
     def endless(x_dense, x_sparse):
         while True:
@@ -298,7 +297,7 @@ def test_an_endless_loop_says_how_long_it_runs(monkeypatch, capsys):
 
 def test_what_cannot_be_stopped_is_left_behind(monkeypatch):
     monkeypatch.setattr(check, "SECONDS", 0.2)
-    monkeypatch.setattr(_guard._stop, "__defaults__", (0.3,))
+    monkeypatch.setattr(guard._stop, "__defaults__", (0.3,))
 
     def asleep(x_dense, x_sparse):
         time.sleep(2)
@@ -347,9 +346,9 @@ def test_a_check_leaves_no_trace():
 
 
 def test_checks_know_nothing_of_the_model():
-    code = "import sys, microdlrm.check; print(*sorted(m for m in sys.modules if m.startswith('microdlrm.')))"
+    code = "import sys, microdlrm.exercises.check; print(*sorted(m for m in sys.modules if m.startswith('microdlrm.')))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert [m for m in out if not m.startswith("microdlrm._")] == ["microdlrm.check"]
+    assert [m for m in out if not m.startswith("microdlrm.exercises")] == []
 
 
 # --- the card ---
@@ -426,7 +425,7 @@ def test_the_inputs_fail_again_and_belong_to_the_learner():
     for tensor in (verdict.inputs[0], *verdict.inputs[1]):
         tensor.data.zero_()
     assert check.dot_interaction(check.plain_loop).passed
-    assert _dot_exercise.DOT_INTERACTION.cases[0].args[0].any()
+    assert dot_exercise.DOT_INTERACTION.cases[0].args[0].any()
 
 
 @pytest.mark.parametrize("verdict", cards(), ids=["pass", "mistake", "exception", "stub"])
@@ -595,7 +594,7 @@ def code(path):
 
 def test_stubs_follow_their_solutions():
     solved = [cell for cell in code(SOLUTIONS) if "### BEGIN SOLUTION" in cell]
-    assert [_handout.stub(cell) for cell in solved] == [
+    assert [handout.stub(cell) for cell in solved] == [
         cell for cell in code(EXERCISE) if re.search(r"^ +\.\.\.$", cell, re.M)
     ]
 
@@ -610,10 +609,10 @@ def test_the_handout_for_nbgrader(tmp_path):
     assert len(solved) == len(tests) == 4
     assert [mark["points"] for mark in marks if mark and mark["grade"]] == [3] * 4
     ungraded = [cell for cell, mark in zip(cells, marks, strict=True) if not (mark and mark["grade"])]
-    assert [_handout.stub("".join(c["source"])) for c in ungraded if c["cell_type"] == "code"] == code(EXERCISE)
+    assert [handout.stub("".join(c["source"])) for c in ungraded if c["cell_type"] == "code"] == code(EXERCISE)
     namespace = {"check": check, "torch": torch}
     exec("\n\n".join([*solved, *tests]), namespace)
-    exec(_handout.stub(solved[0]), namespace)
+    exec(handout.stub(solved[0]), namespace)
     with pytest.raises(AssertionError, match="Replace the"):
         exec(tests[0], namespace)
 

@@ -7,7 +7,7 @@ A check calls your function on small inputs and takes it step by step: does it r
 dtype, shape, values, gradients, other sizes, the same answer twice, inputs untouched. It stops at the first step
 that fails. A function whose body is still `...` is "not started", which is no error.
 
-The right answers and the mistakes that a check recognises are in `_small_exercises` and `_dot_exercise`, written
+The right answers and the mistakes that a check recognises are in `small_exercises` and `dot_exercise`, written
 in plain loops, apart from the rest of the package. Don't open them before you have tried.
 """
 
@@ -15,12 +15,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from microdlrm import _dot_exercise as dot
-from microdlrm import _small_exercises as small
-from microdlrm._dot_exercise import plain_loop as plain_loop
-from microdlrm._judge import judge
-from microdlrm._traffic import traffic as traffic
-from microdlrm._verdict import Verdict
+from microdlrm.exercises import dot_exercise as dot
+from microdlrm.exercises import small_exercises as small
+from microdlrm.exercises.dot_exercise import plain_loop as plain_loop
+from microdlrm.exercises.judge import judge
+from microdlrm.exercises.traffic import traffic as traffic
+from microdlrm.exercises.verdict import Verdict
 
 SECONDS = 10.0  # how long one check may take in all
 

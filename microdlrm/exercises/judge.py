@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from microdlrm import _guard
-from microdlrm._causes import CAUSES
-from microdlrm._traffic import traffic
-from microdlrm._verdict import Picture, Verdict
+from microdlrm.exercises import guard
+from microdlrm.exercises.causes import CAUSES
+from microdlrm.exercises.traffic import traffic
+from microdlrm.exercises.verdict import Picture, Verdict
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Attempt:
 
     def call(self, fn: Callable, args: tuple):
         """Call a function under guard; return its value, or raise the Failure that it amounts to."""
-        outcome = _guard.run(fn, args, max(0.1, self.deadline - time.monotonic()))
+        outcome = guard.run(fn, args, max(0.1, self.deadline - time.monotonic()))
         if outcome.stopped:
             raise Failure("runs without end", _too_long(outcome), _where(outcome.error), known=True)
         if outcome.error is not None:
@@ -503,12 +503,12 @@ def _gradients_of(fn: Callable) -> Callable:
 
 
 def _where(error: BaseException | None, says: str = "") -> str:
-    line = _guard.learners_line(error) if error is not None else None
+    line = guard.learners_line(error) if error is not None else None
     at = f"line {line[0]} of your code" + (f": {line[1][:120]}" if line[1] else "") if line else ""
     return "\n".join(part for part in (at, says) if part)
 
 
-def _too_long(outcome: _guard.Outcome) -> str:
+def _too_long(outcome: guard.Outcome) -> str:
     who = "you stopped it" if outcome.stopped == "reader" else "it was stopped"
     hint = (
         f"Your function had been running for {outcome.seconds:.0f} s when {who}. On inputs this small it should end "

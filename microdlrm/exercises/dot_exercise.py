@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from microdlrm.exercises.judge import Case, Mistake, Task, small_whole_numbers
+from microdlrm.exercises.task import Case, Mistake, Task, small_whole_numbers
 from microdlrm.exercises.traffic import largest_result
 
 # A formulation of the interaction makes four choices, and a learner can go wrong in each: which vectors meet, in

@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 import torch
 import torch.nn.functional as F
 
-from microdlrm.exercises.judge import Case, Mistake, Task, small_whole_numbers
+from microdlrm.exercises.task import Case, Mistake, Task, small_whole_numbers
 
 # --- chapter 1: clicks
 

@@ -20,7 +20,8 @@ import torch
 from mistakes import RIGHT, WRONG
 
 from microdlrm.__main__ import main
-from microdlrm.exercises import causes, check, dot_exercise, guard, handout, judge, small_exercises
+from microdlrm.exercises import causes, check, compare, dot_exercise, guard, handout, small_exercises
+from microdlrm.exercises.task import Task
 
 ROOT = Path(__file__).resolve().parents[2]
 EXERCISE, SOLUTIONS = handout.EXERCISE, handout.SOLUTIONS
@@ -28,7 +29,7 @@ TASKS = {
     name.lower(): task
     for module in (dot_exercise, small_exercises)
     for name, task in vars(module).items()
-    if isinstance(task, judge.Task)
+    if isinstance(task, Task)
 }
 
 # What a learner's function does may warn; that is between PyTorch and the learner.
@@ -158,7 +159,7 @@ def test_nothing_is_broadcast():
     answer = check.plain_loop
     assert check.dot_interaction(lambda x, xs: answer(x, xs)[:1]).mistake == "wrong shape"
     assert check.dot_interaction(lambda x, xs: answer(x, xs)[None]).mistake == "right numbers, wrong shape"
-    assert not judge._equal(torch.ones(3, 2), torch.ones(1, 2))
+    assert not compare.equal(torch.ones(3, 2), torch.ones(1, 2))
 
 
 # --- nothing is given away ---

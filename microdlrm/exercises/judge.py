@@ -185,7 +185,7 @@ class Attempt:
     def recognise(self, case: Case, got: Tensor, more: str = "", picture: Picture | None = None) -> None:
         """Raise the mistake whose formulation gives what the learner's function gave, if one does."""
         passed = self.task.cases[: self.task.cases.index(case)]  # where the learner's function was right
-        for mistake in self.task.mistakes():
+        for mistake in self.task.mistakes:
             try:
                 agrees = equal(got, self.apply(mistake.formula, case))
                 agrees = agrees and not equal(got, self.expected(case))

@@ -3,7 +3,7 @@ wrong formulations that a check recognises.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,7 +37,7 @@ class Task:
     call: str  # "name(argument, argument)"
     answer: Callable
     cases: list[Case]
-    mistakes: Callable[[], Iterable[Mistake]]
+    mistakes: Sequence[Mistake]
     praise: str  # said on a pass
     returns: str = "one tensor"  # or "one number", "one whole number", "two whole numbers"
     shape: str = ""  # of the tensor, in letters

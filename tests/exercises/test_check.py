@@ -20,14 +20,26 @@ import torch
 from mistakes import RIGHT, WRONG
 
 from microdlrm.__main__ import main
-from microdlrm.exercises import causes, check, compare, dot_exercise, guard, handout, small_exercises
+from microdlrm.exercises import (
+    causes,
+    chapter1,
+    chapter2,
+    chapter3,
+    chapter4,
+    chapter5,
+    chapter6,
+    check,
+    compare,
+    guard,
+    handout,
+)
 from microdlrm.exercises.task import Task
 
 ROOT = Path(__file__).resolve().parents[2]
 EXERCISE, SOLUTIONS = handout.EXERCISE, handout.SOLUTIONS
 TASKS = {
     name.lower(): task
-    for module in (dot_exercise, small_exercises)
+    for module in (chapter1, chapter2, chapter3, chapter4, chapter5, chapter6)
     for name, task in vars(module).items()
     if isinstance(task, Task)
 }
@@ -140,7 +152,7 @@ def test_an_ordinary_function_is_judged_in_no_time():
 @pytest.mark.parametrize("task", TASKS)
 def test_every_formulation_is_told_from_the_others(task):
     """Each wrong formulation, handed in as a learner's function, gets its own name."""
-    for mistake in TASKS[task].mistakes():
+    for mistake in TASKS[task].mistakes:
         if "Two things" in mistake.hint:
             break  # what differs in two choices may coincide with something simpler
         assert getattr(check, task)(mistake.formula).mistake == mistake.code
@@ -192,7 +204,7 @@ def solutions(task):
 def texts():
     """(task, text, source of the learner's function): everything that a verdict may say."""
     for name, task in TASKS.items():
-        for mistake in task.mistakes():
+        for mistake in task.mistakes:
             yield name, f"{mistake.code}. {mistake.hint}", ""
         for case in task.cases:
             yield name, f"{case.mistake}. {case.hint} {case.step} {case.sizes}", ""
@@ -426,7 +438,7 @@ def test_the_inputs_fail_again_and_belong_to_the_learner():
     for tensor in (verdict.inputs[0], *verdict.inputs[1]):
         tensor.data.zero_()
     assert check.dot_interaction(check.plain_loop).passed
-    assert dot_exercise.DOT_INTERACTION.cases[0].args[0].any()
+    assert chapter5.DOT_INTERACTION.cases[0].args[0].any()
 
 
 @pytest.mark.parametrize("verdict", cards(), ids=["pass", "mistake", "exception", "stub"])

@@ -3,14 +3,12 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
 
-from microdlrm import bench, cost, hardware, headlines, regimes
+from microdlrm import bench, hardware, headlines, regimes
 from microdlrm.bench import Spread, Times
-from microdlrm.exercises import chapter8 as challenge
 from microdlrm.frozen import freeze
 from microdlrm.model import MicroDLRM
 
@@ -362,146 +360,3 @@ def test_the_ceilings_command_prints_json():
         [sys.executable, "-m", "microdlrm", "ceilings", "--json"], capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["ridge"] > 0
-
-
-# --- the exercise of chapter 7 ---
-
-
-@pytest.fixture
-def measured_as_predicted(ceilings, monkeypatch):
-    """Every model takes exactly as long as `cost.predict` says: the check must not depend on this machine."""
-    rates = cost.Rates(stream_gbs=10, gather_gbs=4, gemm_gflops=100, dispatch_us=5, cache_bytes=2**20)
-    answers = []
-    for shape, batch, bag in regimes.UNSEEN.values():
-        on_paper = cost.parts(batch, bag, **shape).loc["forward"]
-        answers.append(spread(cost.predict(on_paper, rates)["seconds"].sum()))
-    left = iter(answers)
-    monkeypatch.setattr(bench, "ceilings", lambda: type("Fixed", (), {"rates": lambda self, width: rates})())
-    monkeypatch.setattr(regimes, "forward", lambda *shape: None)
-    monkeypatch.setattr(bench, "measure", lambda fn, **options: next(left))
-
-
-def good_prediction(forward, rates):
-    predicted = cost.predict(forward, rates)
-    return cost.regime(predicted), predicted["seconds"].sum()
-
-
-def test_a_good_prediction_passes(measured_as_predicted):
-    verdict = regimes.check_prediction(good_prediction)
-    assert verdict.passed
-    assert verdict.tried == dict.fromkeys(regimes.UNSEEN, "passed")
-
-
-def raises(forward, rates):
-    raise KeyError("flop")
-
-
-@pytest.mark.parametrize(
-    ("wrong", "mistake"),
-    [
-        (lambda forward, rates: ..., "not started"),
-        (lambda forward, rates: None, "not started"),
-        (raises, "raises an error"),
-        (lambda forward, rates: 0.1, "not a regime and a number"),
-        (lambda forward, rates: ("memory", "long"), "not a regime and a number"),
-        (lambda forward, rates: ("cpu", 0.1), "an unknown regime"),
-        (lambda forward, rates: ("memory", good_prediction(forward, rates)[1]), "another regime"),
-        (lambda forward, rates: (good_prediction(forward, rates)[0], 1e6), "the wrong unit"),
-        (lambda forward, rates: (good_prediction(forward, rates)[0], 0.0), "the wrong unit"),
-        (lambda f, r: (good_prediction(f, r)[0], good_prediction(f, r)[1] * 3), "too long a time"),
-        (lambda f, r: (good_prediction(f, r)[0], good_prediction(f, r)[1] / 3), "too short a time"),
-    ],
-)
-def test_a_wrong_prediction_is_named(wrong, mistake, measured_as_predicted):
-    verdict = regimes.check_prediction(wrong)
-    assert not verdict.passed
-    assert verdict.mistake == mistake
-
-
-def test_the_unseen_models_have_three_regimes(ceilings):
-    found = set()
-    for shape, batch, bag in regimes.UNSEEN.values():
-        on_paper = cost.parts(batch, bag, **shape).loc["forward"]
-        found.add(cost.regime(cost.predict(on_paper, ceilings.rates(shape["m_spa"]))))
-    assert found == {"dispatch", "memory", "compute"}
-
-
-# --- the challenge of chapter 8 ---
-
-
-def remembers(model):
-    seen, forward = {}, challenge.freeze_nothing(model)
-    return lambda *batch: seen.setdefault(id(batch[0]), forward(*batch).clone())
-
-
-def slow(model):
-    def predict(*batch):
-        model(*batch)
-        return model(*batch)
-
-    return predict
-
-
-def no_sigmoid(model):
-    return model.logits
-
-
-def no_relu(model):
-    layers = [layer for layer in model.top_l if not isinstance(layer, torch.nn.ReLU)]
-
-    def predict(dense_x, ids, offsets):
-        bags = [table(*bag) for table, *bag in zip(model.emb_l, ids, offsets, strict=True)]
-        return torch.nn.Sequential(*layers)(model.interaction(model.bot_l(dense_x), bags))
-
-    return predict
-
-
-def half(model):
-    frozen = freeze(model)
-    return lambda *batch: frozen(*batch).half().float()
-
-
-def fails(model):
-    return lambda *batch: 1 / 0
-
-
-def spends(seconds):
-    def make(model):
-        until = time.process_time() + seconds
-        while time.process_time() < until:
-            pass
-        return freeze(model)
-
-    return make
-
-
-@pytest.mark.parametrize(
-    ("make", "mistake"),
-    [
-        (lambda model: ..., "not started"),
-        (lambda model: None, "not started"),
-        (lambda model: 1 / 0, "an error"),
-        (fails, "an error"),
-        (lambda model: lambda *batch: 0.5, "another shape"),
-        (lambda model: lambda *batch: model(*batch)[:, 0], "another shape"),
-        (no_sigmoid, "other outputs"),
-        (no_relu, "other outputs"),
-        (half, "other outputs"),
-        (remembers, "remembered answers"),
-        (slow, "not fast enough"),
-        (spends(2.1), "too long a preparation"),
-    ],
-)
-def test_the_challenge_names_what_is_wrong(make, mistake):
-    verdict = challenge.score(make)
-    assert not verdict.passed
-    assert verdict.mistake == mistake
-
-
-def test_the_challenge_can_be_passed(monkeypatch):
-    # Whether `freeze` is fast enough is for `python -m microdlrm bench` to say; here, any speed will do.
-    monkeypatch.setattr(challenge, "TARGET", 0.01)
-    verdict = challenge.score(freeze)
-    assert verdict.passed
-    assert "times as fast" in verdict.hint
-    assert set(verdict.tried.values()) == {"passed"}

@@ -26,11 +26,7 @@ _OFFSETS_MISTAKES = [
         "B numbers are due.",
         lambda n: torch.cat([n.new_zeros(1), n.cumsum(0)]),
     ),
-    Mistake(
-        "the first 0 missing",
-        "You lack the first number: bag 0 starts at 0.",
-        lambda n: n.cumsum(0)[:-1],
-    ),
+    Mistake("the first 0 missing", "You lack the first number: bag 0 starts at 0.", lambda n: n.cumsum(0)[:-1]),
     Mistake(
         "one id a bag assumed",
         "0, 1, 2, … is right if every bag holds one id. These hold more, and some hold none.",

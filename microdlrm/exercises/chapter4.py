@@ -40,11 +40,7 @@ _MISTAKES = [
     ),
     Mistake("dense vector missing", f"dot: {_DENSE}", _dot(lambda t, m, d: (t + 1) * t // 2)),
     Mistake("dense vector missing", f"concat: {_DENSE}", _concat(lambda t, m, d: t * m)),
-    Mistake(
-        "dense vector missing",
-        _DENSE,
-        lambda t, m, d, kind: t * m if kind == "concat" else (t + 1) * t // 2,
-    ),
+    Mistake("dense vector missing", _DENSE, lambda t, m, d, kind: t * m if kind == "concat" else (t + 1) * t // 2),
     Mistake(
         "pairs times width",
         "dot: a pair gives one number, not d of them.",

@@ -67,42 +67,37 @@ def _vectors(batch: int, d: int, tables: int) -> tuple[Tensor, list[Tensor]]:
     return v[0], list(v[1:])
 
 
-def _dot_cases() -> list[Case]:
-    def case(step, batch, d, tables, mistake="", hint=""):
-        sizes = f"B = {batch}, d = {d} and {tables} table" + "s" * (tables > 1)
-        return Case(step, sizes, _vectors(batch, d, tables), mistake, hint)
+def _dot_case(step: str, batch: int, d: int, tables: int, mistake: str = "", hint: str = "") -> Case:
+    sizes = f"B = {batch}, d = {d} and {tables} table" + "s" * (tables > 1)
+    return Case(step, sizes, _vectors(batch, d, tables), mistake, hint)
 
-    single, sizes = "a batch of 1", "other numbers of tables and widths"
-    return [
-        case("", 5, 2, 3),  # sizes, with n = 4, that can't be mistaken for each other
-        case(
-            "another batch size",
-            3,
-            2,
-            3,
-            "batch size hard-coded",
-            "Right for one batch size only: take it from x_dense.",
-        ),
-        case(
-            single,
-            1,
-            2,
-            3,
-            "batch of 1 lost",
-            "With one row in the batch, the result should still be a matrix of one row.",
-        ),
-        case(sizes, 3, 5, 3, "width hard-coded", "Right for one width d only: take it from x_dense."),
-        case(
-            sizes, 3, 2, 1, "number of tables hard-coded", "Right for 3 tables only: take their number from x_sparse."
-        ),
-        case(
-            sizes, 3, 2, 6, "number of tables hard-coded", "Right for few tables only: take their number from x_sparse."
-        ),
-        case(sizes, 4, 4, 3, "wrong where sizes are equal", "It goes wrong where two sizes happen to be equal."),
-        case(
-            sizes, 3, 1, 2, "wrong for width 1", "With vectors of one number each, a dot product is still one number."
-        ),
-    ]
+
+_SIZES = "other numbers of tables and widths"
+_DOT_CASES = [
+    _dot_case("", 5, 2, 3),  # sizes, with n = 4, that can't be mistaken for each other
+    _dot_case(
+        "another batch size", 3, 2, 3, "batch size hard-coded", "Right for one batch size only: take it from x_dense."
+    ),
+    _dot_case(
+        "a batch of 1",
+        1,
+        2,
+        3,
+        "batch of 1 lost",
+        "With one row in the batch, the result should still be a matrix of one row.",
+    ),
+    _dot_case(_SIZES, 3, 5, 3, "width hard-coded", "Right for one width d only: take it from x_dense."),
+    _dot_case(
+        _SIZES, 3, 2, 1, "number of tables hard-coded", "Right for 3 tables only: take their number from x_sparse."
+    ),
+    _dot_case(
+        _SIZES, 3, 2, 6, "number of tables hard-coded", "Right for few tables only: take their number from x_sparse."
+    ),
+    _dot_case(_SIZES, 4, 4, 3, "wrong where sizes are equal", "It goes wrong where two sizes happen to be equal."),
+    _dot_case(
+        _SIZES, 3, 1, 2, "wrong for width 1", "With vectors of one number each, a dot product is still one number."
+    ),
+]
 
 
 def _dot_columns(x_dense, x_sparse, first=1):
@@ -113,7 +108,7 @@ def _dot_columns(x_dense, x_sparse, first=1):
 DOT_INTERACTION = Task(
     "dot_interaction(x_dense, x_sparse)",
     plain_loop,
-    _dot_cases(),
+    _DOT_CASES,
     _mistakes(first=1),
     "Right: the dense vector, then every pair once and in order, for any number of tables, with gradients.",
     shape="B rows of d + n(n-1)/2 numbers, n = 1 + the number of tables",
@@ -124,7 +119,7 @@ DOT_INTERACTION = Task(
 DOT_INTERACTION_ITSELF = Task(
     "dot_interaction_itself(x_dense, x_sparse)",
     _formulation(pairs=partial(pairs, first=0)),
-    _dot_cases(),
+    _DOT_CASES,
     _mistakes(first=0),
     "Right: each vector's own product is kept, n(n+1)/2 products in all.",
     shape="B rows of d + n(n+1)/2 numbers, n = 1 + the number of tables",

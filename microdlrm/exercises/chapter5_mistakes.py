@@ -84,11 +84,7 @@ DEVIATIONS = {
             f"The pairs are right and their order goes along the diagonals, neighbours first. {_ORDER}",
             lambda n: [[(i, i + k)] for k in range(1, n) for i in range(n - k)],
         ),
-        (
-            "reversed order",
-            f"The pairs are right and their order is reversed. {_ORDER}",
-            lambda n: pairs(n)[::-1],
-        ),
+        ("reversed order", f"The pairs are right and their order is reversed. {_ORDER}", lambda n: pairs(n)[::-1]),
         (
             "zeros kept",
             "You set the unwanted part of the n × n matrix to zero, and kept the zeros as columns. "
@@ -160,11 +156,7 @@ DEVIATIONS = {
             "others have had their say in the pairs.",
             lambda x, v, columns: [*v, *columns],
         ),
-        (
-            "no pairs",
-            "This is the concatenation of the vectors: no products, no pairs.",
-            lambda x, v, columns: v,
-        ),
+        ("no pairs", "This is the concatenation of the vectors: no products, no pairs.", lambda x, v, columns: v),
     ],
     "vectors": [
         (

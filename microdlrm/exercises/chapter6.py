@@ -76,10 +76,7 @@ AUC_FROM_RANKS = Task(
         Case(
             "",
             "nine scores, three ties",
-            (
-                torch.tensor([0.9, 0.4, 0.4, 0.7, 0.2, 0.6, 0.6, 0.2, 0.1]),
-                torch.tensor([1.0, 1, 0, 0, 0, 1, 0, 1, 1]),
-            ),
+            (torch.tensor([0.9, 0.4, 0.4, 0.7, 0.2, 0.6, 0.6, 0.2, 0.1]), torch.tensor([1.0, 1, 0, 0, 0, 1, 0, 1, 1])),
         ),
         Case("all tied", "four equal scores", (torch.full((4,), 0.3), torch.tensor([1.0, 0, 0, 1]))),
         Case("scores below 0", "scores -3, -1, 2", (torch.tensor([-3.0, -1, 2]), torch.tensor([0.0, 1, 0]))),
@@ -151,11 +148,7 @@ _ROWS_THAT_LEAK_MISTAKES = [
         "You counted among the training rows. The held-out rows' own features can move as well.",
         _moved(_flip_held_out, lambda train: train),
     ),
-    Mistake(
-        "yes or no",
-        "You say whether any row moves. How many do?",
-        lambda *args: min(_rows_that_leak(*args), 1),
-    ),
+    Mistake("yes or no", "You say whether any row moves. How many do?", lambda *args: min(_rows_that_leak(*args), 1)),
     Mistake(
         "rows that stay counted",
         "You counted the rows whose feature stays.",

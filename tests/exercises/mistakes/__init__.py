@@ -4,7 +4,11 @@ A wrong one is declared with the name of its mistake, as in `Verdict.mistake`, a
 """
 
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple
+
+from microdlrm.exercises.task import Task
 
 
 class Wrong(NamedTuple):
@@ -18,6 +22,12 @@ class Wrong(NamedTuple):
         return f"{self.task}-{self.fn.__name__}"
 
 
+TASKS: dict[str, Task] = {
+    task.name: task
+    for chapter in range(1, 7)
+    for task in vars(import_module(f"microdlrm.exercises.chapter{chapter}")).values()
+    if isinstance(task, Task)
+}
 WRONG: list[Wrong] = []
 RIGHT: list[tuple[str, Callable]] = []
 
@@ -38,4 +48,5 @@ def right(task: str = "dot_interaction"):
     return declare
 
 
-from mistakes import batches, errors, gradients, pairs, products, results, solved, tasks  # noqa: E402, F401
+for path in sorted(Path(__file__).parent.glob("[!_]*.py")):
+    import_module(f"mistakes.{path.stem}")

@@ -4,9 +4,11 @@ Only the statements that the exercise functions need are run, so that training, 
 a cell that fails elsewhere does no harm. The limits catch accidents. They are no defence against malice.
 """
 
+import argparse
 import ast
 import csv
 import json
+import linecache
 import os
 import re
 import signal
@@ -16,6 +18,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from microdlrm.exercises import check, guard
 
 SUFFIXES = (".ipynb", ".py")
 MEMORY_LIMITED = sys.platform == "linux"
@@ -116,10 +120,6 @@ def tasks_in(path: Path, known: Iterable[str]) -> list[str]:
 
 def judge_file(path: Path, names: list[str], memory: int) -> Iterator[tuple[str, bool | None, str]]:
     """Run what `names` need of the file; yield (task, passed, mistake) for each, before its check with None."""
-    import linecache
-
-    from microdlrm import _guard, check
-
     parsed = []
     for number, cell in enumerate(cells(path), start=1):
         filename = f"{path.name}, cell {number}" if path.suffix == ".ipynb" else path.name
@@ -127,7 +127,7 @@ def judge_file(path: Path, names: list[str], memory: int) -> Iterator[tuple[str,
         parsed.append((filename, cell, parse(cell)))
     wanted = set(needed([statement for *_, statements in parsed for statement in statements], names))
     namespace, problems = {"__name__": "submission"}, {}
-    with _guard.memory_limit(memory):
+    with guard.memory_limit(memory):
         for filename, cell, statements in parsed:
             if not statements:
                 problems |= dict.fromkeys(_defines(cell), "not valid Python")
@@ -164,9 +164,9 @@ def _run_process(path: Path, names: list[str], timeout: float, memory: int) -> t
     with tempfile.TemporaryDirectory() as folder:
         answers = Path(folder, "answers")
         # -P: the submission's folder may hold a torch.py, and must not come first among the places to import from.
-        command = [sys.executable, "-P", "-m", "microdlrm._grade", str(path.resolve()), str(answers), str(memory)]
+        command = [sys.executable, "-P", "-m", "microdlrm.exercises.grading"]
         process = subprocess.Popen(
-            [*command, *names],
+            [*command, str(path.resolve()), str(answers), str(memory), *names],
             cwd=path.resolve().parent,
             env=os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"},
             stdin=subprocess.DEVNULL,
@@ -223,8 +223,6 @@ def find(paths: Iterable[Path]) -> list[Path]:
 
 def grade(files: Iterable[Path], timeout: float, memory: int, tasks: list[str] | None = None) -> Iterator[Row]:
     """Check each file's exercise functions, or those named by `tasks`."""
-    from microdlrm import check
-
     for path in files:
         try:
             names = tasks or tasks_in(path, check.TASKS)
@@ -238,15 +236,9 @@ def grade(files: Iterable[Path], timeout: float, memory: int, tasks: list[str] |
             yield Row(str(path), name, passed, mistake)
 
 
-def add_command(commands) -> None:
-    """Add `check` to the subcommands of `python -m microdlrm`."""
-    from microdlrm.check import TASKS
-
-    command = commands.add_parser(
-        "check",
-        help="check submitted notebooks or .py files",
-        description="Check the exercises in submitted notebooks or .py files, each in a process with limits.",
-    )
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Make `command` the one that checks submissions: what it takes, and `run` to do it."""
+    command.description = "Check the exercises in submitted notebooks or .py files, each in a process with limits."
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder to search")
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
@@ -260,12 +252,13 @@ def add_command(commands) -> None:
         help="MB a file may take beyond Python and torch (2048; Linux)",
     )
     command.add_argument(
-        "--task", action="append", choices=list(TASKS), help="demand this task of every file; may be repeated"
+        "--task", action="append", choices=list(check.TASKS), help="demand this task of every file; may be repeated"
     )
     command.set_defaults(run=run)
 
 
-def run(options) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Print a line for each task of each file; return 2 if a path isn't there, or else 0."""
     try:
         files = find(options.paths)
     except FileNotFoundError as error:

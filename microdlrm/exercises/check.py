@@ -7,20 +7,19 @@ A check calls your function on small inputs and takes it step by step: does it r
 dtype, shape, values, gradients, other sizes, the same answer twice, inputs untouched. It stops at the first step
 that fails. A function whose body is still `...` is "not started", which is no error.
 
-The right answers and the mistakes that a check recognises are in `_small_exercises` and `_dot_exercise`, written
-in plain loops, apart from the rest of the package. Don't open them before you have tried.
+The right answers and the mistakes that a check recognises are in this folder's files of a chapter each, written in
+plain loops, apart from the rest of the package. Don't open them before you have tried.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from microdlrm import _dot_exercise as dot
-from microdlrm import _small_exercises as small
-from microdlrm._dot_exercise import plain_loop as plain_loop
-from microdlrm._judge import judge
-from microdlrm._traffic import traffic as traffic
-from microdlrm._verdict import Verdict
+from microdlrm.exercises import chapter1, chapter2, chapter3, chapter4, chapter5, chapter6
+from microdlrm.exercises.chapter5 import plain_loop as plain_loop
+from microdlrm.exercises.judge import judge
+from microdlrm.exercises.traffic import traffic as traffic
+from microdlrm.exercises.verdict import Verdict
 
 SECONDS = 10.0  # how long one check may take in all
 
@@ -30,7 +29,7 @@ def smoothed_mean(fn: Callable) -> Verdict:
 
     sums (n,) and counts (n,) float32, prior and k numbers -> (sums + k * prior) / (counts + k).
     """
-    return judge(small.SMOOTHED_MEAN, fn, SECONDS)
+    return judge(chapter1.SMOOTHED_MEAN, fn, SECONDS)
 
 
 def leave_one_out_mean(fn: Callable) -> Verdict:
@@ -38,7 +37,7 @@ def leave_one_out_mean(fn: Callable) -> Verdict:
 
     groups (N,) int64, values (N,) float32, prior a number -> (N,) float32; the prior where there is no other row.
     """
-    return judge(small.LEAVE_ONE_OUT_MEAN, fn, SECONDS)
+    return judge(chapter1.LEAVE_ONE_OUT_MEAN, fn, SECONDS)
 
 
 def offsets_from_lengths(fn: Callable) -> Verdict:
@@ -46,7 +45,7 @@ def offsets_from_lengths(fn: Callable) -> Verdict:
 
     lengths (B,) int64, how many ids each bag has -> (B,) int64, the first of them 0.
     """
-    return judge(small.OFFSETS_FROM_LENGTHS, fn, SECONDS)
+    return judge(chapter2.OFFSETS_FROM_LENGTHS, fn, SECONDS)
 
 
 def embedding_bag(fn: Callable) -> Verdict:
@@ -54,7 +53,7 @@ def embedding_bag(fn: Callable) -> Verdict:
 
     weight (R, d) float32, indices (L,) int64, offsets (B,) int64 -> (B, d); an empty bag is a zero vector.
     """
-    return judge(small.EMBEDDING_BAG, fn, SECONDS)
+    return judge(chapter2.EMBEDDING_BAG, fn, SECONDS)
 
 
 def mlp_cost(fn: Callable) -> Verdict:
@@ -63,7 +62,7 @@ def mlp_cost(fn: Callable) -> Verdict:
     widths, a tuple such as (16, 8, 8), the input first. A multiply-add counts as 2 FLOPs, biases and activations
     as none, as in `torch.utils.flop_counter`: a layer from n to m costs 2nm.
     """
-    return judge(small.MLP_COST, fn, SECONDS)
+    return judge(chapter3.MLP_COST, fn, SECONDS)
 
 
 def stable_logloss(fn: Callable) -> Verdict:
@@ -71,7 +70,7 @@ def stable_logloss(fn: Callable) -> Verdict:
 
     logits (B, 1) float32, y (B, 1) float32 of 0 and 1 -> () float32.
     """
-    return judge(small.STABLE_LOGLOSS, fn, SECONDS)
+    return judge(chapter3.STABLE_LOGLOSS, fn, SECONDS)
 
 
 def interaction_width(fn: Callable) -> Verdict:
@@ -79,7 +78,7 @@ def interaction_width(fn: Callable) -> Verdict:
 
     kind is "concat" (d + n_tables * m_spa) or "dot" (d + n(n-1)/2 with n = 1 + n_tables).
     """
-    return judge(small.INTERACTION_WIDTH, fn, SECONDS)
+    return judge(chapter4.INTERACTION_WIDTH, fn, SECONDS)
 
 
 def dot_interaction(fn: Callable, loop: bool = True) -> Verdict:
@@ -89,7 +88,8 @@ def dot_interaction(fn: Callable, loop: bool = True) -> Verdict:
     [x_dense | v_i . v_j for i < j, i before j], v = [x_dense, *x_sparse].
     With `loop=False` the number of operators that it calls must not grow with the number of vectors.
     """
-    return judge(dot.DOT_INTERACTION if loop else replace(dot.DOT_INTERACTION, growing=dot.GROWING), fn, SECONDS)
+    task = chapter5.DOT_INTERACTION
+    return judge(task if loop else replace(task, growing=chapter5.GROWING), fn, SECONDS)
 
 
 def dot_interaction_itself(fn: Callable) -> Verdict:
@@ -97,7 +97,7 @@ def dot_interaction_itself(fn: Callable) -> Verdict:
 
     -> (B, d + n(n+1)/2): [x_dense | v_i . v_j for i <= j, i before j].
     """
-    return judge(dot.DOT_INTERACTION_ITSELF, fn, SECONDS)
+    return judge(chapter5.DOT_INTERACTION_ITSELF, fn, SECONDS)
 
 
 def low_rank_cross(fn: Callable) -> Verdict:
@@ -105,7 +105,7 @@ def low_rank_cross(fn: Callable) -> Verdict:
 
     x0 and x (B, w), U and V (w, r), b (w,) -> (B, w): for each row, x0 * (U Vᵀ x + b) + x, with * by element.
     """
-    return judge(dot.LOW_RANK_CROSS, fn, SECONDS)
+    return judge(chapter5.LOW_RANK_CROSS, fn, SECONDS)
 
 
 def auc_from_ranks(fn: Callable) -> Verdict:
@@ -113,7 +113,7 @@ def auc_from_ranks(fn: Callable) -> Verdict:
 
     scores (N,) float32, labels (N,) float32 of 0 and 1, both present -> a number; a tie counts half.
     """
-    return judge(small.AUC_FROM_RANKS, fn, SECONDS)
+    return judge(chapter6.AUC_FROM_RANKS, fn, SECONDS)
 
 
 def rows_that_leak(fn: Callable) -> Verdict:
@@ -121,7 +121,7 @@ def rows_that_leak(fn: Callable) -> Verdict:
 
     feature(y, train) -> (N,), y (N,) float32 of 0 and 1, train (N,) bool, True where a row trains -> a whole number.
     """
-    return judge(small.ROWS_THAT_LEAK, fn, SECONDS)
+    return judge(chapter6.ROWS_THAT_LEAK, fn, SECONDS)
 
 
 # The function that a task asks for bears the task's name; two names may share a check.

@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from microdlrm import bench
-from microdlrm._verdict import Verdict
-from microdlrm.frozen import freeze
+from microdlrm.exercises.verdict import Verdict
+from microdlrm.machine.frozen import freeze
+from microdlrm.machine.regimes import SEED, random_batches, seed_forward
+from microdlrm.machine.timing import compare
 from microdlrm.model import MicroDLRM
-from microdlrm.regimes import SEED, random_batches, seed_forward
 
 BATCH = 256
 TARGET = 1.4  # times as fast as the seed's forward
@@ -27,56 +28,76 @@ def score(make: Callable) -> Verdict:
     Preparing may take 2 seconds and isn't timed; `predict` is, against the seed's forward and `frozen.freeze`, all
     three in turn. Passed from 1.4 times the seed's speed on.
     """
-    tried = dict.fromkeys(_STEPS, "not reached")
-
-    def verdict(passed: bool, mistake: str | None, hint: str, step: str | None = None) -> Verdict:
-        for name in _STEPS[: _STEPS.index(step)] if step else ():
-            tried[name] = "passed"
-        if step:
-            tried[step] = "passed" if passed else "failed"
-        return Verdict(passed, mistake, hint, "make", tried if step else {})
-
     torch.manual_seed(0)
     model = MicroDLRM(**SEED, init=1.0).eval()
+    reference, batches = freeze_nothing(model), [*random_batches(SEED, BATCH, batches=31), _edges()]
+    try:
+        predict = _prepare(make, model)
+        _same_outputs(predict, reference, batches)
+        _no_memory(predict, reference, batches)
+        said = _fast_enough(predict, reference, freeze(model), batches)
+    except _Failed as f:
+        at = _STEPS.index(f.step)
+        outcomes = ["passed"] * at + ["failed"] + ["not reached"] * (len(_STEPS) - at - 1)
+        tried = {} if f.mistake == "not started" else dict(zip(_STEPS, outcomes, strict=True))
+        return Verdict(False, f.mistake, f.hint, "make", tried)
+    return Verdict(True, None, said, "make", dict.fromkeys(_STEPS, "passed"))
+
+
+@dataclass
+class _Failed(Exception):
+    """Ends the challenge at one of its steps."""
+
+    step: str
+    mistake: str
+    hint: str
+
+
+def _prepare(make: Callable, model: MicroDLRM) -> Callable:
     started = time.process_time()
     try:
         predict = make(model)
     except Exception as error:
-        return verdict(False, "an error", f"make raises {type(error).__name__}: {error}", "prepares in time")
+        raise _Failed("prepares in time", "an error", f"make raises {type(error).__name__}: {error}") from None
     seconds = time.process_time() - started
     if predict is None or predict is ...:
-        return verdict(False, "not started", "Return a function that predicts, in place of the `...`.")
+        raise _Failed("prepares in time", "not started", "Return a function that predicts, in place of the `...`.")
     if seconds > PREPARATION:
         hint = f"make took {seconds:.1f} s of CPU time; {PREPARATION:g} s are allowed."
-        return verdict(False, "too long a preparation", hint, "prepares in time")
+        raise _Failed("prepares in time", "too long a preparation", hint)
+    return predict
 
-    batches = [*random_batches(SEED, BATCH, batches=31), _edges()]
-    reference = freeze_nothing(model)
+
+def _same_outputs(predict: Callable, reference: Callable, batches: list[tuple]) -> None:
     for batch in batches:
         try:
             answer = predict(*batch)
         except Exception as error:
             hint = f"predict raises {type(error).__name__}: {error}"
-            return verdict(False, "an error", hint, "returns probabilities")
+            raise _Failed("returns probabilities", "an error", hint) from None
         if not isinstance(answer, Tensor) or answer.shape != (BATCH, 1):
             came = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
             hint = f"predict should return a tensor ({BATCH}, 1), it returned {came}."
-            return verdict(False, "another shape", hint, "returns probabilities")
+            raise _Failed("returns probabilities", "another shape", hint)
         off = (answer - reference(*batch)).abs().max().item()
         if not off <= TOLERANCE:
             hint = f"A probability is off by {off:.2g}, {TOLERANCE:g} is allowed: {_likely(answer, off)}"
-            return verdict(False, "other outputs", hint, "equal to the model's")
+            raise _Failed("equal to the model's", "other outputs", hint)
 
-    # A function that remembers its answers is fast, too. Write new numbers where the old ones were.
+
+def _no_memory(predict: Callable, reference: Callable, batches: list[tuple]) -> None:
+    """A function that remembers its answers is fast, too. Write new numbers where the old ones were."""
     (dense_x, indices, _), (new_dense, new_indices, _) = batches[:2]
     for old, new in zip([dense_x, *indices], [new_dense, *new_indices], strict=True):
         old.copy_(new)
     if not (predict(*batches[0]) - reference(*batches[0])).abs().max().item() <= TOLERANCE:
         hint = "The numbers in the tensors changed and your answer didn't: it remembers, it doesn't predict."
-        return verdict(False, "remembered answers", hint, "looks at its input")
+        raise _Failed("looks at its input", "remembered answers", hint)
 
-    frozen = freeze(model)
-    times = bench.compare(
+
+def _fast_enough(predict: Callable, reference: Callable, frozen: Callable, batches: list[tuple]) -> str:
+    """Time all three in turn; return what to say of a `predict` that is fast enough."""
+    times = compare(
         {
             "seed": lambda i: reference(*batches[i % len(batches)]),
             "yours": lambda i: predict(*batches[i % len(batches)]),
@@ -87,9 +108,8 @@ def score(make: Callable) -> Verdict:
     said = f"{yours.median:.2f} times as fast as the seed's forward; the package's own is at {ours.median:.2f}."
     if yours.median < TARGET:
         hint = f"{said} From {TARGET} on you pass. Count the operators that are left, and the modules around them."
-        return verdict(False, "not fast enough", hint, _STEPS[-1])
-    better = " Faster than ours: well done." if yours.low > ours.high else ""
-    return verdict(True, None, f"{said}{better}", _STEPS[-1])
+        raise _Failed(_STEPS[-1], "not fast enough", hint)
+    return said + (" Faster than ours: well done." if yours.low > ours.high else "")
 
 
 def freeze_nothing(model: MicroDLRM) -> Callable:

@@ -1,10 +1,11 @@
 """The exercise of chapter 5 as an nbgrader assignment: solutions put in, test cells with points behind each task."""
 
+import argparse
 import json
 import re
 from pathlib import Path
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 EXERCISE = NOTEBOOKS / "05_exercise_dot_interaction.ipynb"
 SOLUTIONS = NOTEBOOKS / "solutions" / "05_dot_interaction.ipynb"
 
@@ -53,19 +54,17 @@ def _metadata(grade_id: str, **kind) -> dict:
     return {"nbgrader": {"schema_version": 3, "task": False, "grade_id": grade_id} | kind}
 
 
-def add_command(commands) -> None:
-    """Add `handout` to the subcommands of `python -m microdlrm`."""
-    command = commands.add_parser(
-        "handout",
-        help="write the exercise of chapter 5 as an nbgrader assignment",
-        description="Write the exercise of chapter 5, with its solutions and test cells, for nbgrader's source folder.",
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Make `command` the one that writes the assignment: what it takes, and `run` to do it."""
+    command.description = (
+        "Write the exercise of chapter 5, with its solutions and test cells, for nbgrader's source folder."
     )
     command.add_argument("folder", type=Path, metavar="FOLDER", help="nbgrader's source/ASSIGNMENT; made if need be")
     command.add_argument("--points", type=int, default=1, metavar="N", help="points for each task (1)")
     command.set_defaults(run=run)
 
 
-def run(options) -> None:
+def run(options: argparse.Namespace) -> None:
     exercise, solutions = (json.loads(path.read_text(encoding="utf-8")) for path in (EXERCISE, SOLUTIONS))
     options.folder.mkdir(parents=True, exist_ok=True)
     path = options.folder / EXERCISE.name

@@ -1,0 +1,217 @@
+"""Chapter 3's exercises: answers, inputs, and the mistakes to recognise. Spoilers."""
+
+import math
+from itertools import combinations, pairwise
+
+import torch
+import torch.nn.functional as F
+
+from microdlrm.exercises.task import Case, Mistake, Task
+
+
+def _mlp_cost(widths):
+    parameters = flops = 0
+    for n, m in pairwise(widths):
+        parameters += n * m + m
+        flops += 2 * n * m
+    return parameters, flops
+
+
+def _cost(parameters, flops, layers=pairwise):
+    return lambda w: tuple(sum(count(n, m) for n, m in layers(w)) for count in (parameters, flops))
+
+
+def _parameters(n, m):
+    return n * m + m
+
+
+def _flops(n, m):
+    return 2 * n * m
+
+
+_TWICE = "A multiply-add is two operations: you counted it as one."
+_BIAS = "Each layer also has a bias, one number for each of its outputs."
+_A_LAYER_MISSING = "The widths name inputs *and* outputs: k widths make k - 1 layers. You left out the "
+
+_MLP_COST_MISTAKES = [
+    Mistake("biases forgotten", _BIAS, _cost(lambda n, m: n * m, _flops)),
+    Mistake("biases forgotten", f"{_BIAS} Besides: {_TWICE}", _cost(lambda n, m: n * m, lambda n, m: n * m)),
+    Mistake("multiply-adds counted once", _TWICE, _cost(_parameters, lambda n, m: n * m)),
+    Mistake("multiply-adds counted once", f"{_TWICE} And biases count for none.", _cost(_parameters, _parameters)),
+    Mistake(
+        "bias adds counted",
+        "You counted the adding of the biases. By the convention of this exercise it is left out.",
+        _cost(_parameters, lambda n, m: 2 * n * m + m),
+    ),
+    Mistake(
+        "twice the parameters",
+        "You doubled the parameters. A bias is one of them, and costs no FLOPs by this convention.",
+        _cost(_parameters, lambda n, m: 2 * (n * m + m)),
+    ),
+    Mistake(
+        "a bias for each input",
+        "You counted as many biases as a layer has inputs. It has one for each output.",
+        _cost(lambda n, m: n * m + n, _flops),
+    ),
+    Mistake(
+        "one bias a layer",
+        "A layer has one bias for each output, not one in all.",
+        _cost(lambda n, m: n * m + 1, _flops),
+    ),
+    Mistake("last layer missing", _A_LAYER_MISSING + "last.", _cost(_parameters, _flops, lambda w: pairwise(w[:-1]))),
+    Mistake("first layer missing", _A_LAYER_MISSING + "first.", _cost(_parameters, _flops, lambda w: pairwise(w[1:]))),
+    Mistake("answers exchanged", "Parameters come first, then FLOPs.", lambda w: _mlp_cost(w)[::-1]),
+    Mistake(
+        "every width with every other",
+        "You multiplied every width with every later one. A layer joins neighbours only.",
+        _cost(_parameters, _flops, lambda w: combinations(w, 2)),
+    ),
+    Mistake(
+        "only the last layer",
+        "You have the cost of the last layer alone. Add up over all of them.",
+        _cost(_parameters, _flops, lambda w: pairwise(w[-2:])),
+    ),
+]
+
+MLP_COST = Task(
+    "mlp_cost(widths)",
+    _mlp_cost,
+    [
+        Case("", "widths (7, 5, 3, 2)", ((7, 5, 3, 2),)),
+        Case(
+            "other depths",
+            "widths (16, 8)",
+            ((16, 8),),
+            "number of layers hard-coded",
+            "Right for one depth only: go through the widths, however many there are.",
+        ),
+        Case("other depths", "widths (4, 4, 4, 4, 1)", ((4, 4, 4, 4, 1),)),
+    ],
+    _MLP_COST_MISTAKES,
+    "Right. Twice the weights is the rule of thumb for an MLP's FLOPs a sample, forward.",
+    returns="two whole numbers",
+    columns=lambda widths: ["parameters", "FLOPs"],
+    other="Take one layer, from 7 to 5: how many weights, how many biases, how many multiply-adds?",
+)
+
+
+def _stable_logloss(logits, y):
+    losses = [max(z, 0 * z) - z * t + torch.log1p(torch.exp(-abs(z))) for z, t in zip(logits, y, strict=True)]
+    return torch.stack(losses).mean()  # ()
+
+
+def _naive(z, y, tiny=0.0):
+    p = torch.sigmoid(z)
+    return -(y * torch.log(p + tiny) + (1 - y) * torch.log(1 - p + tiny))
+
+
+def _clamped(z, y, eps):
+    p = torch.sigmoid(z).clamp(eps, 1 - eps)
+    return -(y * p.log() + (1 - y) * (1 - p).log())
+
+
+def _exact(z, y):
+    return F.binary_cross_entropy_with_logits(z, y, reduction="none")
+
+
+_ROUNDED = (
+    "Right for small logits. At 50 the sigmoid rounds to exactly 1, and the log of what is left of it is "
+    "infinite. Find a form in logits that never takes the log of a rounded probability."
+)
+_CLAMPED = (
+    "You keep the probability, or its log, away from the edge: finite, and wrong. A sample that is off by a logit "
+    "of 200 should cost 200, and pull back with its full gradient."
+)
+_OVERFLOW = (
+    "Right for small logits. At 200, exp overflows float32 (it ends near 88). Rearrange it so that exp never "
+    "gets a positive number."
+)
+_A_TERM = "Only samples with y = {} cost anything in yours. The others have a term of their own."
+
+_STABLE_LOGLOSS_MISTAKES = [
+    Mistake("log of a rounded probability", _ROUNDED, lambda z, y: _naive(z, y).mean()),
+    Mistake(
+        "log of a rounded probability",
+        _ROUNDED,
+        lambda z, y: F.softplus(-z).mul(y).mean() - ((1 - y) * torch.log(1 - torch.sigmoid(z))).mean(),
+    ),
+    *(
+        Mistake("clamped", _CLAMPED, lambda z, y, eps=eps: _clamped(z, y, eps).mean())
+        for eps in (1e-4, 1e-5, 1e-6, 1e-7)
+    ),
+    *(
+        Mistake("clamped", _CLAMPED, lambda z, y, eps=eps: _naive(z, y, eps).mean())
+        for eps in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-20, 1e-30)
+    ),
+    Mistake("clamped", _CLAMPED, lambda z, y: F.binary_cross_entropy(torch.sigmoid(z), y)),
+    Mistake("overflow", _OVERFLOW, lambda z, y: (torch.log(1 + torch.exp(z)) - y * z).mean()),
+    Mistake("overflow", _OVERFLOW, lambda z, y: (torch.log1p(torch.exp(-z)) + (1 - y) * z).mean()),
+    Mistake(
+        "overflow",
+        _OVERFLOW,
+        lambda z, y: (y * torch.log1p(torch.exp(-z)) + (1 - y) * torch.log1p(torch.exp(z))).mean(),
+    ),
+    Mistake("sum instead of mean", "You added the samples up. Their mean is due.", lambda z, y: _exact(z, y).sum()),
+    Mistake("not averaged", "You have one loss a sample. Their mean is due, a single number.", _exact),
+    Mistake("sign", "Your loss is negative: a minus is missing.", lambda z, y: -_exact(z, y).mean()),
+    Mistake(
+        "labels exchanged",
+        "You charge y = 1 what y = 0 should pay: clicks and non-clicks have changed places.",
+        lambda z, y: _exact(-z, y).mean(),
+    ),
+    Mistake("a term missing", _A_TERM.format(1), lambda z, y: (y * _exact(z, y)).mean()),
+    Mistake("a term missing", _A_TERM.format(0), lambda z, y: ((1 - y) * _exact(z, y)).mean()),
+    Mistake(
+        "sigmoid twice",
+        "You squashed the logits, and gave the result to something that squashes once more.",
+        lambda z, y: _exact(torch.sigmoid(z), y).mean(),
+    ),
+    Mistake(
+        "another base",
+        "You took the logarithm to base 2. The natural one is due.",
+        lambda z, y: _exact(z, y).mean() / math.log(2),
+    ),
+    Mistake(
+        "another base",
+        "You took the logarithm to base 10. The natural one is due.",
+        lambda z, y: _exact(z, y).mean() / math.log(10),
+    ),
+    Mistake(
+        "squared error",
+        "This is the mean squared error of the probabilities. The cross-entropy is due.",
+        lambda z, y: ((torch.sigmoid(z) - y) ** 2).mean(),
+    ),
+]
+
+STABLE_LOGLOSS = Task(
+    "stable_logloss(logits, y)",
+    _stable_logloss,
+    [
+        Case(
+            "",
+            "logits 2, -1, 0.5, -3, 1.5 and y 1, 0, 0, 1, 1",
+            (torch.tensor([[2.0], [-1], [0.5], [-3], [1.5]]), torch.tensor([[1.0], [0], [0], [1], [1]])),
+        ),
+        Case(
+            "large logits",
+            "logits 50 and -50, y 1 and 0, then 0 and 1",
+            (torch.tensor([[50.0], [-50], [50], [-50]]), torch.tensor([[1.0], [0], [0], [1]])),
+            "breaks for large logits",
+            "Right for small logits, and not at 50: half of these samples should cost next to 0, the other half 50.",
+        ),
+        Case(
+            "large logits",
+            "logits 200, -200, 200, -200 and y 1, 0, 0, 1",
+            (torch.tensor([[200.0], [-200], [200], [-200]]), torch.tensor([[1.0], [0], [0], [1]])),
+            "breaks for large logits",
+            "Right for small logits, and not at 200: half of these samples should cost 0, the other half 200.",
+        ),
+        Case("a batch of 1", "one sample", (torch.tensor([[0.5]]), torch.tensor([[1.0]]))),
+    ],
+    _STABLE_LOGLOSS_MISTAKES,
+    "Right, at any logit. This is why a loss should be given logits, not probabilities.",
+    shape="(), a single number",
+    gradients=True,
+    columns=lambda *args: ["loss"],
+    other="Take one sample with logit 0: whatever y is, it should cost log 2.",
+)

@@ -1,0 +1,193 @@
+"""Chapter 6's exercises: answers, inputs, and the mistakes to recognise. Spoilers."""
+
+import torch
+
+from microdlrm.exercises.task import Case, Mistake, Task, small_whole_numbers
+
+
+def _auc(tie, compare=torch.gt):
+    def formula(scores, labels):
+        p, q = scores[labels == 1][:, None], scores[labels == 0]
+        return float((compare(p, q).float() + tie * (p == q)).mean())
+
+    return formula
+
+
+_TIE = "A click and a non-click of equal score count half. You counted such a pair as "
+
+
+def _by_position(s, y):
+    ranks = torch.empty(len(s)).index_copy(0, s.argsort(stable=True), torch.arange(1.0, len(s) + 1))
+    m = y.sum()
+    return float((ranks[y == 1].sum() - m * (m + 1) / 2) / (m * (len(y) - m)))
+
+
+def _undiminished(first):
+    def formula(s, y):
+        below = (s[:, None] > s).float().sum(1)
+        ranks = first + below + ((s[:, None] == s).float().sum(1) - 1) / 2
+        return float(ranks[y == 1].sum() / (y.sum() * (1 - y).sum()))
+
+    return formula
+
+
+_CLICKS_BELOW = (
+    "A click's rank also counts the clicks below it. Take off what the clicks would have if they were alone, so "
+    "that only non-clicks remain."
+)
+
+_AUC_MISTAKES = [
+    Mistake("ties count nothing", _TIE + "wrong.", _auc(0.0)),
+    Mistake("ties count in full", _TIE + "right.", _auc(1.0)),
+    Mistake(
+        "ties broken by position",
+        "Sorting gives tied scores different ranks, by where they stood. Tied scores share the mean of their ranks.",
+        _by_position,
+    ),
+    Mistake("upside down", "Yours is 1 - AUC: clicks should have the *higher* scores.", _auc(0.5, torch.lt)),
+    Mistake(
+        "accuracy",
+        "This is the accuracy at a threshold of 0.5. AUC needs no threshold.",
+        lambda s, y: float(((s >= 0.5) == y.bool()).float().mean()),
+    ),
+    Mistake(
+        "not divided",
+        "You have the number of pairs ranked right. Divide by the number of all (click, non-click) pairs.",
+        lambda s, y: _auc(0.5)(s, y) * float(y.sum() * (1 - y).sum()),
+    ),
+    Mistake(
+        "divided by all rows",
+        "You divided by N². Only pairs of a click and a non-click count.",
+        lambda s, y: _auc(0.5)(s, y) * float(y.sum() * (1 - y).sum()) / len(s) ** 2,
+    ),
+    Mistake("clicks against clicks counted", _CLICKS_BELOW, _undiminished(first=1)),
+    Mistake("clicks against clicks counted", _CLICKS_BELOW, _undiminished(first=0)),
+    Mistake(
+        "ranks from 0",
+        "Your ranks start at 0, and what you take off is meant for ranks that start at 1.",
+        lambda s, y: _auc(0.5)(s, y) - float(1 / (1 - y).sum()),
+    ),
+]
+
+AUC_FROM_RANKS = Task(
+    "auc_from_ranks(scores, labels)",
+    _auc(0.5),
+    [
+        Case(
+            "",
+            "nine scores, three ties",
+            (torch.tensor([0.9, 0.4, 0.4, 0.7, 0.2, 0.6, 0.6, 0.2, 0.1]), torch.tensor([1.0, 1, 0, 0, 0, 1, 0, 1, 1])),
+        ),
+        Case("all tied", "four equal scores", (torch.full((4,), 0.3), torch.tensor([1.0, 0, 0, 1]))),
+        Case("scores below 0", "scores -3, -1, 2", (torch.tensor([-3.0, -1, 2]), torch.tensor([0.0, 1, 0]))),
+        Case(
+            "more rows",
+            "40 rows, many ties",
+            (small_whole_numbers(40, seed=8), (small_whole_numbers(40, seed=9) > 0).float()),
+        ),
+    ],
+    _AUC_MISTAKES,
+    "Right, ties included.",
+    returns="one number",
+    columns=lambda *args: ["AUC"],
+    other="Write down every (click, non-click) pair, 1 if the click is higher, ½ if tied, and average.",
+)
+
+
+def _feature_of_held_out(rows, scale=1.0):
+    """A feature that is the sum of labels over the held-out rows `rows`, the same for every row."""
+
+    def feature(y, train):
+        return (y * ~train)[rows].sum().mul(scale).expand(len(y))
+
+    return feature
+
+
+def _feature_of_training(y, train):
+    return (y * train).cumsum(0)
+
+
+def _feature_leaks_sideways(y, train):
+    """Held-out rows move with their neighbour in front, if that is held out as well; training rows never do."""
+    held_out = y * ~train
+    return (held_out.roll(1) + y) * ~train + (y * train).sum()
+
+
+def _rows_that_leak(feature, y, train):
+    flipped = [1 - label if not known else label for label, known in zip(y, train, strict=True)]
+    before, after = feature(y, train), feature(torch.stack(flipped), train)
+    return sum(int(b != a) for b, a in zip(before, after, strict=True))
+
+
+def _moved(flip, rows=lambda train: slice(None)):
+    return lambda f, y, train: int((f(y, train) != f(flip(y, train), train))[rows(train)].sum())
+
+
+def _flip_held_out(y, train):
+    return torch.where(train, y, 1 - y)
+
+
+_ROWS_THAT_LEAK_MISTAKES = [
+    Mistake(
+        "all labels flipped",
+        "You flipped the training labels too. A feature may depend on them: leave them as they are.",
+        _moved(lambda y, train: 1 - y),
+    ),
+    Mistake(
+        "training labels flipped",
+        "You flipped the training labels and left the held-out ones: the mask says True where a row trains.",
+        _moved(lambda y, train: torch.where(train, 1 - y, y)),
+    ),
+    Mistake(
+        "held-out rows only",
+        "You counted among the held-out rows. A held-out label can reach the features of training rows as well.",
+        _moved(_flip_held_out, lambda train: ~train),
+    ),
+    Mistake(
+        "training rows only",
+        "You counted among the training rows. The held-out rows' own features can move as well.",
+        _moved(_flip_held_out, lambda train: train),
+    ),
+    Mistake("yes or no", "You say whether any row moves. How many do?", lambda *args: min(_rows_that_leak(*args), 1)),
+    Mistake(
+        "rows that stay counted",
+        "You counted the rows whose feature stays.",
+        lambda f, y, train: len(y) - _rows_that_leak(f, y, train),
+    ),
+    Mistake(
+        "labels blanked, not flipped",
+        "You set the held-out labels to 0. Those that were 0 before haven't changed, and a feature that reads them "
+        "stays as it was. Flip them.",
+        _moved(lambda y, train: y * train),
+    ),
+    Mistake(
+        "labels blanked, not flipped",
+        "You set the held-out labels to 1. Those that were 1 before haven't changed. Flip them.",
+        _moved(lambda y, train: torch.where(train, y, torch.ones_like(y))),
+    ),
+]
+
+_Y = torch.tensor([1.0, 0, 0, 1, 1, 0, 1, 0])
+_TRAIN = torch.tensor([True, True, False, True, False, False, True, True])
+ROWS_THAT_LEAK = Task(
+    "rows_that_leak(feature, y, train)",
+    _rows_that_leak,
+    [
+        Case("", "eight rows, a feature that moves on some of them", (_feature_leaks_sideways, _Y, _TRAIN)),
+        Case("an honest feature", "a feature of training labels", (_feature_of_training, _Y, _TRAIN)),
+        Case("a leak into all rows", "a feature of a held-out label, 0", (_feature_of_held_out([2]), _Y, _TRAIN)),
+        Case("a leak into all rows", "a feature of a held-out label, 1", (_feature_of_held_out([4]), _Y, _TRAIN)),
+        Case(
+            "a small leak",
+            "a feature that moves by 0.001",
+            (_feature_of_held_out([2], 1e-3), _Y, _TRAIN),
+            "misses a leak",
+            "A leak can be small. Compare exactly: an honest feature doesn't move at all.",
+        ),
+    ],
+    _ROWS_THAT_LEAK_MISTAKES,
+    "Right. Now let it look at the three features.",
+    returns="one whole number",
+    columns=lambda *args: ["rows"],
+    other="Take a feature that returns y itself: every held-out row should count, and no other.",
+)

@@ -1,0 +1,79 @@
+"""Chapter 7's exercise: what three models wait for, and for how long, predicted and then measured."""
+
+from collections.abc import Callable
+
+from microdlrm.exercises.verdict import Verdict
+from microdlrm.machine import cost, timing
+from microdlrm.machine.ceilings import ceilings
+from microdlrm.machine.regimes import forward
+
+# The models: name -> (shape, batch, bag).
+UNSEEN = {
+    "one visitor": (dict(m_spa=16, num_embeddings=(2000,) * 4, ln_bot=(13, 32, 16), ln_top=(64, 32, 1)), 4, 1),
+    "long histories": (dict(m_spa=32, num_embeddings=(2**19,) * 3, ln_bot=(13, 32), ln_top=(16, 1)), 256, 40),
+    "deep and wide": (
+        dict(m_spa=32, num_embeddings=(5000,) * 6, ln_bot=(32, 512, 512, 32), ln_top=(1536, 1024, 512, 1)),
+        256,
+        1,
+    ),
+}
+
+
+def check_prediction(fn: Callable) -> Verdict:
+    """Check `predict(forward, rates)` -> (regime, seconds) against three models, measured on this machine.
+
+    forward  a frame: a line for each part of a model, with the columns flops, bytes and operators
+    rates    this machine's: rates.stream_gbs, .gather_gbs, .gemm_gflops, .dispatch_us
+    regime   "dispatch", "memory" or "compute": what the model waits for most
+    seconds  of a forward pass, right if it lies within a factor of two of what is measured
+
+    Takes a few seconds. The models are in `UNSEEN`.
+    """
+    task, tried = "predict", dict.fromkeys(UNSEEN, "not reached")
+    said, mistake = [], None
+    for name, (shape, batch, bag) in UNSEEN.items():
+        on_paper = cost.parts(batch, bag, **shape).loc["forward"].drop(index="loss")
+        rates = ceilings().rates(shape["m_spa"])
+        try:
+            answer = fn(on_paper.copy(), rates)
+        except Exception as error:
+            return Verdict(
+                False, "raises an error", f"On “{name}” it raises {type(error).__name__}: {error}", task, tried
+            )
+        if answer is None or answer is ...:
+            return Verdict(False, "not started", "Replace the ... by your prediction: a regime and seconds.", task)
+        try:
+            guess, seconds = answer
+            seconds = float(seconds)
+        except (TypeError, ValueError):
+            hint = f'It should return a regime and seconds, as in return "memory", 0.001; it returned {answer!r}.'
+            return Verdict(False, "not a regime and a number", hint, task, tried)
+        measured = timing.measure(forward(shape, batch, bag), rounds=5).median
+        truth = cost.regime(cost.predict(on_paper, rates))
+        within = 0.5 <= seconds / measured <= 2
+        tried[name] = "passed" if within and guess == truth else "failed"
+        said.append(
+            f"{name}: you say {guess}, {timing.duration(max(seconds, 0))}; measured {timing.duration(measured)}."
+        )
+        if tried[name] == "failed" and mistake is None:
+            mistake, hint = _misjudged(name, guess, truth, seconds / measured)
+    if mistake:
+        return Verdict(False, mistake, f"{hint} {' '.join(said)}", task, tried)
+    return Verdict(
+        True, None, f"All three regimes, and all three times within a factor of two. {' '.join(said)}", task, tried
+    )
+
+
+def _misjudged(name: str, guess: object, truth: str, ratio: float) -> tuple[str, str]:
+    if guess not in ("dispatch", "memory", "compute"):
+        return "an unknown regime", f"On “{name}” the regime is {guess!r}; it is one of dispatch, memory, compute."
+    if guess != truth:
+        return "another regime", f"“{name}” doesn't wait for {guess} most. Compare the three sums over its parts."
+    if not 1e-4 < ratio < 1e4:
+        return (
+            "the wrong unit",
+            f"On “{name}” your time is off by {ratio:.0e}: is everything in seconds, and a GB 10⁹ bytes?",
+        )
+    if ratio < 0.5:
+        return "too short a time", f"On “{name}” you expect {ratio:.2f} of the time it takes: what haven't you counted?"
+    return "too long a time", f"On “{name}” you expect {ratio:.1f} times the time it takes: what do you count twice?"

@@ -1,0 +1,67 @@
+"""Chapter 7's exercise: a prediction is judged, and what is wrong with it is named."""
+
+import pytest
+
+from microdlrm.exercises import chapter7
+from microdlrm.machine import cost, timing
+from microdlrm.machine.ceilings import ceilings
+
+
+@pytest.fixture
+def measured_as_predicted(monkeypatch):
+    """Every model takes exactly as long as `cost.predict` says: the check must not depend on this machine."""
+    rates = cost.Rates(stream_gbs=10, gather_gbs=4, gemm_gflops=100, dispatch_us=5, cache_bytes=2**20)
+    answers = []
+    for shape, batch, bag in chapter7.UNSEEN.values():
+        on_paper = cost.parts(batch, bag, **shape).loc["forward"]
+        answers.append(timing.Spread.of([cost.predict(on_paper, rates)["seconds"].sum()]))
+    left = iter(answers)
+    monkeypatch.setattr(chapter7, "ceilings", lambda: type("Fixed", (), {"rates": lambda self, width: rates})())
+    monkeypatch.setattr(chapter7, "forward", lambda *shape: None)
+    monkeypatch.setattr(timing, "measure", lambda fn, **options: next(left))
+
+
+def good_prediction(forward, rates):
+    predicted = cost.predict(forward, rates)
+    return cost.regime(predicted), predicted["seconds"].sum()
+
+
+def test_a_good_prediction_passes(measured_as_predicted):
+    verdict = chapter7.check_prediction(good_prediction)
+    assert verdict.passed
+    assert verdict.tried == dict.fromkeys(chapter7.UNSEEN, "passed")
+
+
+def raises(forward, rates):
+    raise KeyError("flop")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "mistake"),
+    [
+        (lambda forward, rates: ..., "not started"),
+        (lambda forward, rates: None, "not started"),
+        (raises, "raises an error"),
+        (lambda forward, rates: 0.1, "not a regime and a number"),
+        (lambda forward, rates: ("memory", "long"), "not a regime and a number"),
+        (lambda forward, rates: ("cpu", 0.1), "an unknown regime"),
+        (lambda forward, rates: ("memory", good_prediction(forward, rates)[1]), "another regime"),
+        (lambda forward, rates: (good_prediction(forward, rates)[0], 1e6), "the wrong unit"),
+        (lambda forward, rates: (good_prediction(forward, rates)[0], 0.0), "the wrong unit"),
+        (lambda f, r: (good_prediction(f, r)[0], good_prediction(f, r)[1] * 3), "too long a time"),
+        (lambda f, r: (good_prediction(f, r)[0], good_prediction(f, r)[1] / 3), "too short a time"),
+    ],
+)
+def test_a_wrong_prediction_is_named(wrong, mistake, measured_as_predicted):
+    verdict = chapter7.check_prediction(wrong)
+    assert not verdict.passed
+    assert verdict.mistake == mistake
+
+
+@pytest.mark.timing
+def test_the_unseen_models_have_three_regimes():
+    found = set()
+    for shape, batch, bag in chapter7.UNSEEN.values():
+        on_paper = cost.parts(batch, bag, **shape).loc["forward"]
+        found.add(cost.regime(cost.predict(on_paper, ceilings().rates(shape["m_spa"]))))
+    assert found == {"dispatch", "memory", "compute"}

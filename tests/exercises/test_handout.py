@@ -1,0 +1,58 @@
+"""Stubs, their solutions, and what nbgrader gets."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from microdlrm.__main__ import main
+from microdlrm.exercises import check, handout
+from microdlrm.exercises.handout import EXERCISE, SOLUTIONS
+
+
+def code(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+def test_stubs_follow_their_solutions():
+    solved = [cell for cell in code(SOLUTIONS) if "### BEGIN SOLUTION" in cell]
+    assert [handout.stub(cell) for cell in solved] == [
+        cell for cell in code(EXERCISE) if re.search(r"^ +\.\.\.$", cell, re.M)
+    ]
+
+
+def test_the_handout_for_nbgrader(tmp_path):
+    """It holds the solutions, a graded test behind each check, and releases to just the exercise's stubs."""
+    main(["handout", str(tmp_path / "source/dot"), "--points", "3"])
+    cells = json.loads((tmp_path / "source/dot" / EXERCISE.name).read_text(encoding="utf-8"))["cells"]
+    marks = [cell["metadata"].get("nbgrader") for cell in cells]
+    solved = [cell["source"] for cell, mark in zip(cells, marks, strict=True) if mark and mark["solution"]]
+    tests = [cell["source"] for cell, mark in zip(cells, marks, strict=True) if mark and mark["grade"]]
+    assert len(solved) == len(tests) == 4
+    assert [mark["points"] for mark in marks if mark and mark["grade"]] == [3] * 4
+    ungraded = [cell for cell, mark in zip(cells, marks, strict=True) if not (mark and mark["grade"])]
+    assert [handout.stub("".join(c["source"])) for c in ungraded if c["cell_type"] == "code"] == code(EXERCISE)
+    namespace = {"check": check, "torch": torch}
+    exec("\n\n".join([*solved, *tests]), namespace)
+    exec(handout.stub(solved[0]), namespace)
+    with pytest.raises(AssertionError, match="Replace the"):
+        exec(tests[0], namespace)
+
+
+def test_a_half_done_exercise_stops_nothing():
+    """Functions that raise, return nonsense, or never end: the notebook runs to its end all the same."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    notebook = nbformat.read(EXERCISE, as_version=4)
+    bodies = iter(["raise KeyError('x')", "return torch.stack([x_dense, *x_sparse]).sum()", "return 1 / 0", "return x"])
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = re.sub(r"^( +)\.\.\.$", lambda m: m[1] + next(bodies), cell.source, flags=re.MULTILINE)
+    assert next(bodies, None) is None
+    resources = {"metadata": {"path": str(EXERCISE.parent)}}
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120, resources=resources).execute()
+    outputs = [o for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs]
+    assert not [o for o in outputs if o.output_type == "error"]
+    cards = [o["data"]["text/plain"] for o in outputs if "data" in o and "✗" in o["data"].get("text/plain", "")[:1]]
+    assert len(cards) == 4

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from microdlrm.exercises.verdict import Verdict
 from microdlrm.machine import cost, timing
-from microdlrm.machine.ceilings import ceilings
+from microdlrm.machine.ceilings import measure_ceilings
 from microdlrm.machine.regimes import forward
 
 # The models: name -> (shape, batch, bag).
@@ -33,7 +33,7 @@ def check_prediction(fn: Callable) -> Verdict:
     said, mistake = [], None
     for name, (shape, batch, bag) in UNSEEN.items():
         on_paper = cost.parts(batch, bag, **shape).loc["forward"].drop(index="loss")
-        rates = ceilings().rates(shape["m_spa"])
+        rates = measure_ceilings().rates(shape["m_spa"])
         try:
             answer = fn(on_paper.copy(), rates)
         except Exception as error:

@@ -4,7 +4,7 @@ import pytest
 
 from microdlrm.exercises import chapter7
 from microdlrm.machine import cost, timing
-from microdlrm.machine.ceilings import ceilings
+from microdlrm.machine.ceilings import measure_ceilings
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def measured_as_predicted(monkeypatch):
         on_paper = cost.parts(batch, bag, **shape).loc["forward"]
         answers.append(timing.Spread.of([cost.predict(on_paper, rates)["seconds"].sum()]))
     left = iter(answers)
-    monkeypatch.setattr(chapter7, "ceilings", lambda: type("Fixed", (), {"rates": lambda self, width: rates})())
+    monkeypatch.setattr(chapter7, "measure_ceilings", lambda: type("Fixed", (), {"rates": lambda self, width: rates})())
     monkeypatch.setattr(chapter7, "forward", lambda *shape: None)
     monkeypatch.setattr(timing, "measure", lambda fn, **options: next(left))
 
@@ -63,5 +63,5 @@ def test_the_unseen_models_have_three_regimes():
     found = set()
     for shape, batch, bag in chapter7.UNSEEN.values():
         on_paper = cost.parts(batch, bag, **shape).loc["forward"]
-        found.add(cost.regime(cost.predict(on_paper, ceilings().rates(shape["m_spa"]))))
+        found.add(cost.regime(cost.predict(on_paper, measure_ceilings().rates(shape["m_spa"]))))
     assert found == {"dispatch", "memory", "compute"}

@@ -3,7 +3,6 @@
 Jupyter Book itself executes one after the other. Notebooks that measure the machine need that; the others don't.
 """
 
-import logging
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path

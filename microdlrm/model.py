@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from microdlrm.bags import bag_sums
 from microdlrm.inputs import check_inputs, check_sizes
 
 Interaction = Callable[[Tensor, list[Tensor]], Tensor]
@@ -154,7 +155,7 @@ class MicroDLRM(nn.Module):
         check_inputs(self, dense_x, sparse_indices, sparse_offsets, sparse_weights)
         x_dense = self.bot_l(dense_x)  # (B, d)
         bags = zip(self.reads, sparse_indices, sparse_offsets, sparse_weights, strict=True)
-        x_sparse = [self.emb_l[t](ids, offsets, weights) for t, ids, offsets, weights in bags]  # n - 1 times (B, m_spa)
+        x_sparse = [bag_sums(self.emb_l[t], *bag) for t, *bag in bags]  # n - 1 times (B, m_spa)
         z = self.interaction(x_dense, x_sparse)  # (B, width)
         *layers, _sigmoid = self.top_l
         for layer in layers:

@@ -1,42 +1,65 @@
 """The reader's guess against the measurement, and the book's own claims against it."""
 
 import html
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Feedback on a prediction. It shows as a short card."""
+    """What was measured, which option that is, and why that option can come about. It shows as a short card."""
 
-    text: str
+    guess: str  # an option, or anything else for none
+    outcome: str
+    options: Mapping[str, str]  # option -> the explanation for the case that it was measured
+    measured: str
+
+    @property
+    def text(self) -> str:
+        said = f"You said ({self.guess}), and" if self.guess in self.options else "Here"
+        told = f"{said} ({self.outcome}) was measured: {self.measured}. {self.options[self.outcome]}"
+        if self.guess in self.options:
+            return told
+        letters = ", ".join(f'"{letter}"' for letter in self.options)
+        return f"{told} (No guess yet: set guess to one of {letters} above, and run both cells again.)"
 
     def __repr__(self) -> str:
         return self.text
 
     def _repr_html_(self) -> str:
         style = "border-left: 4px solid currentColor; padding: .4em .8em; margin: .5em 0"
-        return f'<div role="status" style="{style}">{html.escape(self.text)}</div>'
+        text = re.sub(r"`(.*?)`", r"<code>\1</code>", html.escape(self.text))
+        return f'<div role="status" class="verdict" data-outcome="{self.outcome}" style="{style}">{text}</div>'
 
 
-def verdict(guess: str, options: Mapping[str, bool], measured: str) -> Answer:
-    """Compare a guess with what was measured.
+def verdict(guess: str, outcome: str, options: Mapping[str, str], measured: str) -> Answer:
+    """Compare a guess with what was measured, and explain what was measured, whichever option that is.
 
-    `options` says of each option whether the measurement bears it out, `measured` puts the measurement into
-    words: `verdict(guess, {"a": r < 2, "b": r >= 2}, f"{r:.1f} times as long")`. A guess that is no option,
-    such as the "?" of an untouched cell, is no error: the answer is shown, with an invitation to guess first.
+    outcome   the option that the measurement bears out: `band(ratio, 2, 10)`, or `"a" if ... else "b"`
+    options   an explanation for each option, for the case that it is the outcome
+    measured  the measurement in words: f"{ratio:.1f} times as long"
+
+    A guess that is no option, such as the "?" of an untouched cell, is no error: the answer is shown, with an
+    invitation to guess first. Raises ValueError for an outcome without an explanation.
     """
-    right = [name for name, holds in options.items() if holds]
-    answer = f"({') and ('.join(right)})" if right else "none of the options"
-    letters = ", ".join(f'"{name}"' for name in options)
-    if str(guess) not in options:
-        return Answer(
-            f"Measured here: {measured}. That is {answer}. "
-            f"No guess yet: set guess to one of {letters} above, and run both cells again."
-        )
-    if guess in right:
-        return Answer(f"({guess}) is right. Measured here: {measured}.")
-    return Answer(f"You guessed ({guess}); it is {answer}. Measured here: {measured}. Why? Read on.")
+    if not options.get(outcome):
+        raise ValueError(f"options must explain each outcome, and {outcome!r} isn't among {', '.join(options)}")
+    return Answer(str(guess), outcome, options, measured)
+
+
+def band(value: float, *bounds: float, letters: str = "abcdef") -> str:
+    """Which of the bands between ascending `bounds` holds `value`: "a" below the first, "b" from it on, ...
+
+    letters  the options from the lowest band up; `letters="cba"` where (a) is the highest
+    Raises ValueError for NaN, and for bounds that don't ascend.
+    """
+    value = getattr(value, "median", value)
+    if value != value:
+        raise ValueError("value must be a number, got NaN: nothing was measured")
+    if list(bounds) != sorted(set(bounds)):
+        raise ValueError(f"bounds must ascend, got {bounds}")
+    return letters[sum(value >= bound for bound in bounds)]
 
 
 def expect(
@@ -52,15 +75,19 @@ def expect(
     `unless` says why the claim can't be made on this machine, as `hardware.fits_cache(n_bytes)` does of one about
     memory; then nothing is asserted, and the answer says so.
 
-    Raises AssertionError where the claim fails.
+    Raises AssertionError where the claim fails, and ValueError where there is nothing to claim.
     """
+    bounds = [(words, bound) for words, bound in (("at least", at_least), ("at most", at_most)) if bound is not None]
+    if not bounds:
+        raise ValueError("expect needs at_least, at_most or both: it has nothing to assert")
     value = getattr(ratio, "median", ratio)
     if unless:
-        return f"{what}: {value:.2f}. Not asserted: {unless}."
-    holds = (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
-    bounds = " and ".join(
-        f"{words} {bound:g}" for words, bound in (("at least", at_least), ("at most", at_most)) if bound is not None
-    )
-    if not holds:
-        raise AssertionError(f"{what}: expected {bounds}, measured {value:.3g} here")
-    return f"{what}: {value:.2f}, expected {bounds} ✓"
+        return f"{what}: {_number(value)}. Not asserted: {unless}."
+    said = " and ".join(f"{words} {bound:g}" for words, bound in bounds)
+    if not ((at_least is None or value >= at_least) and (at_most is None or value <= at_most)):
+        raise AssertionError(f"{what}: expected {said}, measured {value:.3g} here")
+    return f"{what}: {_number(value)}, expected {said} ✓"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if abs(value) >= 0.1 or not value else f"{value:.2g}"

@@ -15,7 +15,7 @@ from microdlrm.metrics import Metrics, breakdown, score
 from microdlrm.model import MicroDLRM
 
 # The best recipe found for each interaction on the validation rows: the model's shape, then its embeddings' decay.
-_SHAPE = dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(64, 1), init=0.1)
+_SHAPE = dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 1), init=0.1)
 RECIPES = {"concat": (_SHAPE | dict(interaction="concat"), 6.0), "dot": (_SHAPE | dict(interaction="dot"), 12.0)}
 
 
@@ -115,10 +115,6 @@ def train(
     `fitting` goes to `fit`: progress, target, patience, epochs, batch_size.
     """
     shape, embedding_decay = RECIPES[interaction]
-    if len(clicks.reads) > len(clicks.num_embeddings):  # histories, which share their tables
-        # More vectors meet: a wider top MLP, and more steps to fit it, did better on validation.
-        shape = shape | dict(ln_top=(128, *shape["ln_top"][1:]))
-        fitting = dict(batch_size=512) | fitting
     torch.manual_seed(seed)
     model = MicroDLRM(num_embeddings=clicks.num_embeddings, reads=clicks.reads, **shape)
     epochs = fit(model, clicks, split, embedding_decay=embedding_decay, seed=seed, **fitting)

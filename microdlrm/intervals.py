@@ -63,7 +63,8 @@ def lead(p, over, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
     What is hard for both cancels out, row by row. A lower logloss is better.
     """
     ours, theirs = _parts(p, y, user), _parts(over, y, user)
-    return _table([(a - b, rows, whose) for (a, rows, whose), (b, _, _) in zip(ours, theirs, strict=True)], "difference")
+    parts = [(a - b, rows, whose) for (a, rows, whose), (b, _, _) in zip(ours, theirs, strict=True)]
+    return _table(parts, "difference")
 
 
 def _parts(p, y: np.ndarray, user: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -80,6 +81,9 @@ def _parts(p, y: np.ndarray, user: np.ndarray) -> list[tuple[np.ndarray, np.ndar
 def _table(parts, name: str) -> pd.DataFrame:
     lines = {}
     for metric, (values, rows, whose) in zip(METRICS, parts, strict=True):
+        if not len(values):  # no user has rows of both labels
+            lines[metric] = {name: np.nan, "low": np.nan, "high": np.nan}
+            continue
         mean = np.average(values, weights=rows)
         by_user = pd.Series((values - mean) * rows).groupby(whose).sum()
         margin = 1.96 * np.sqrt((by_user**2).sum() * len(by_user) / (len(by_user) - 1)) / rows.sum()

@@ -36,7 +36,8 @@ def test_within_users_equals_a_loop(rows):
         own = user == u
         if 0 < y[own].mean() < 1:
             expected[u] = roc_auc_score(y[own], p[own]), own.sum()
-    assert dict(zip(table.index, zip(table["auc"], table["rows"], strict=True), strict=True)) == pytest.approx(expected)
+    assert table["auc"].to_dict() == pytest.approx({u: auc for u, (auc, _) in expected.items()})
+    assert table["rows"].to_dict() == {u: rows for u, (_, rows) in expected.items()}
 
 
 def test_what_is_constant_within_a_user_orders_nothing_for_them():

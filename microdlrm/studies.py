@@ -185,9 +185,7 @@ def _one_knn(k: int, shrink: float) -> list[dict]:
 
 def _one_mf(decay: float, epochs: int) -> list[dict]:
     split, prepared = _prepared()
-    p = baselines.matrix_factorisation(
-        prepared, split._replace(test=split.validation), decay=decay, epochs=epochs
-    )
+    p = baselines.matrix_factorisation(prepared, split._replace(test=split.validation), decay=decay, epochs=epochs)
     score = metrics.score(p, prepared.y[split.validation, 0].numpy())
     return [dict(model="matrix factorisation", decay=decay, epochs=epochs, logloss=score.logloss, auc=score.auc)]
 
@@ -277,15 +275,15 @@ def _one_dent(bags: str, seed: int) -> list[dict]:
     ]  # fmt: skip
 
 
-# --- tomorrow: histories on the time split, epoch by epoch, for those who have one and those who don't ---
+# --- tomorrow: histories of the past, epoch by epoch, for users with a past and for those without ---
 
 
 def _tomorrow() -> Cells:
-    return {f"seed {seed}": partial(_one_tomorrow, seed) for seed in (0, 1, 2)}
+    return {f"{how}, seed {seed}": partial(_one_tomorrow, how, seed) for how in ("time", "user") for seed in (0, 1, 2)}
 
 
-def _one_tomorrow(seed: int, epochs: int = 8) -> list[dict]:
-    split, prepared = _prepared("time")
+def _one_tomorrow(how: str, seed: int, epochs: int = 8) -> list[dict]:
+    split, prepared = _prepared(how)
     user = clicks.positions(_data())[0]
     known = np.isin(user, user[split.train])
     parts = {
@@ -293,6 +291,7 @@ def _one_tomorrow(seed: int, epochs: int = 8) -> list[dict]:
         for part, rows in (("validation", split.validation), ("test", split.test))
         for who in ("known", "cold")
     }
+    parts = {key: rows for key, rows in parts.items() if len(rows)}  # on the split by user, nobody is cold
     answers, records = {}, []
     for name, of in (("dot", prepared), ("dot, histories", prepared.add(*histories(_data(), split.train, past=True)))):
         torch.manual_seed(seed)
@@ -303,14 +302,16 @@ def _one_tomorrow(seed: int, epochs: int = 8) -> list[dict]:
             for (part, who), rows in parts.items():
                 answers[name, epoch, part, who] = p = _answer(model, of, rows)
                 score = metrics.score(p, prepared.y[rows, 0].numpy())
-                key = dict(seed=seed, model=name, epoch=epoch, part=part, who=who, rows=len(rows), over="")
+                key = dict(split=how, seed=seed, model=name, epoch=epoch, part=part, who=who, rows=len(rows), over="")
                 records.append(key | dict(chosen_by="", logloss=score.logloss, auc=score.auc))
 
         training.fit(model, of, split, embedding_decay=decay, seed=seed, epochs=epochs, watch=watch)
-    return records + _leads_of_tomorrow(seed, pd.DataFrame(records), answers, parts, prepared.y[:, 0].numpy(), user)
+    return records + _leads_of_tomorrow(
+        how, seed, pd.DataFrame(records), answers, parts, prepared.y[:, 0].numpy(), user
+    )
 
 
-def _leads_of_tomorrow(seed, records, answers, parts, y, user) -> list[dict]:
+def _leads_of_tomorrow(how, seed, records, answers, parts, y, user) -> list[dict]:
     """What histories bring where the epoch is chosen by all validation rows, by the known users', or is the last."""
     leads = []
     losses = records[records["part"] == "validation"].set_index(["model", "epoch", "who"])
@@ -319,11 +320,13 @@ def _leads_of_tomorrow(seed, records, answers, parts, y, user) -> list[dict]:
     last = pd.Series(-records["epoch"].to_numpy(), index=pd.MultiIndex.from_frame(records[["model", "epoch"]]))
     for chosen_by, losses in (("all", everybody), ("known", of_known), ("last", last)):
         epoch = {name: int(losses[name].idxmin()) for name in ("dot", "dot, histories")}
-        for who in ("known", "cold"):
+        for who in (who for part, who in parts if part == "test"):
             rows = parts["test", who]
             p, q = (answers[name, epoch[name], "test", who] for name in ("dot, histories", "dot"))
             table = intervals.lead(p, q, y[rows], user[rows])
-            key = dict(seed=seed, model="dot, histories", over="dot", part="test", who=who, chosen_by=chosen_by)
+            key = dict(
+                split=how, seed=seed, model="dot, histories", over="dot", part="test", who=who, chosen_by=chosen_by
+            )
             leads += _lines(table, epoch=epoch["dot, histories"], rows=len(rows), **key)
     return leads
 
@@ -334,7 +337,10 @@ STUDIES: dict[str, tuple[str, Callable[[], Cells]]] = {
     "rivals": ("What was tried for item-kNN and matrix factorisation, judged on the validation rows", _rivals),
     "parts": ("Dot against concat with parts of the recipe taken away, on five splits", _parts),
     "dent": ("Histories without the row itself, without its fold, and with the row itself", _dent),
-    "tomorrow": ("Histories on the time split, epoch by epoch, for known users and for cold ones", _tomorrow),
+    "tomorrow": (
+        "Histories of the past on the splits by time and by user, epoch by epoch, for known users and cold ones",
+        _tomorrow,
+    ),
 }
 
 

@@ -15,6 +15,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 TIMED     := $(wildcard notebooks/07_*.ipynb notebooks/08_*.ipynb)
 UNTIMED   := $(wildcard notebooks/06_*.ipynb) $(filter-out $(TIMED) notebooks/06_%,$(NOTEBOOKS))
 PROSE     := $(wildcard book/*.* book/*/*.*) _config.yml _toc.yml
+STUDIES   := $(wildcard book/studies/*.json)
 TESTS     := $(wildcard tests/*.py tests/*/*.py tests/*/*/*.py)
 
 # One thread: what the course times is then the model, not how threads share the machine.
@@ -66,17 +67,16 @@ book: $(BOOK)
 	@echo "The book is built. Open this page:"
 	@echo "  $(CURDIR)/$(BOOK)"
 
-# Five seeds of the model with histories in chapter 6, where a reader trains two.
 # Every page is rendered anew, so that a warning on an unchanged page is seen too; executed notebooks are cached.
 $(BOOK): $(NOTEBOOKS) $(PROSE) tests/rendered_book.py _build/cache-valid | data
 	rm -rf _build/html _build/.doctrees
-	MICRODLRM_SEEDS=5 $(RUN) book/execute_ahead.py $(UNTIMED)
-	MICRODLRM_SEEDS=5 $(VENV)/bin/jupyter-book build . -W -n --keep-going
+	$(RUN) book/execute_ahead.py $(UNTIMED)
+	$(VENV)/bin/jupyter-book build . -W -n --keep-going
 	$(RUN) tests/rendered_book.py _build/html
 	@touch $@
 
-# The cache compares the cells of a notebook, not the package that they import.
-_build/cache-valid: $(PACKAGE) $(READY)
+# The cache compares the cells of a notebook, not the package that they import, nor the studies that they show.
+_build/cache-valid: $(PACKAGE) $(STUDIES) $(READY)
 	rm -rf _build/.jupyter_cache
 	@mkdir -p _build && touch $@
 
@@ -108,7 +108,7 @@ $(UNIT)-timed.passed: $(UNIT_TESTED) $(READY)
 	@mkdir -p $(@D) && touch $@
 
 # Two run at once, so each writes a log; a failure shows it whole, a pass its last line.
-_build/nbval/%.passed: notebooks/%.ipynb tests/nbval.ini $(PACKAGE) $(READY)
+_build/nbval/%.passed: notebooks/%.ipynb tests/nbval.ini $(PACKAGE) $(STUDIES) $(READY)
 	@mkdir -p $(@D)
 	@$(RUN) -m pytest -c tests/nbval.ini --rootdir . $< > $(@:.passed=.log) 2>&1 || { cat $(@:.passed=.log); exit 1; }
 	@echo "$<: `tail -n 1 $(@:.passed=.log)`"

@@ -132,8 +132,9 @@ def _recipes() -> Cells:
         own = training.RECIPES[interaction][1]
         for used in (False, True):
             seeds = (0,) if used else (0, 1)
-            variants = [dict(decay=decay) for decay in (3.0, 6.0, 9.0, 12.0, 16.0)]
-            variants += [dict(decay=own, ln_top=top) for top in ((64, 1), (128, 64, 1), (256, 1))]
+            variants = [dict(decay=decay) for decay in (3.0, 6.0, 12.0, 16.0)]
+            variants += [dict(decay=own, ln_top=top) for top in ((64, 1), (128, 64, 1))]
+            variants += [dict(decay=own, init=init) for init in (0.02, 0.1)]
             variants += [dict(decay=own, fitting=(("batch_size", 512),)), dict(decay=own, fitting=(("lr", 5e-3),))]
             if used and interaction == "dot":
                 variants += [dict(decay=own, neutral=neutral) for neutral in (-10.0, 0.0, 1.0, 3.0)]
@@ -156,7 +157,8 @@ def _one_recipe(interaction, used, seed, neutral=NEUTRAL, cap=None, **variant) -
         dict(
             interaction=interaction, histories=used, seed=seed, decay=variant["decay"], neutral=neutral, cap=cap,
             ln_top=str(variant.get("ln_top", shape["ln_top"])), batch_size=fitting.get("batch_size", 1024),
-            lr=fitting.get("lr", 3e-3), epoch=int(best["epoch"]), logloss=best["logloss"], auc=best["auc"],
+            lr=fitting.get("lr", 3e-3), init=variant.get("init", 0.05), epoch=int(best["epoch"]),
+            logloss=best["logloss"], auc=best["auc"],
         )
     ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from microdlrm.metrics import Metrics, breakdown, score
 from microdlrm.model import MicroDLRM
 
 # The best recipe found for each interaction on the validation rows: the model's shape, then its embeddings' decay.
-_SHAPE = dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 1))
+_SHAPE = dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 1), init=0.05)
 RECIPES = {"concat": (_SHAPE | dict(interaction="concat"), 6.0), "dot": (_SHAPE | dict(interaction="dot"), 12.0)}
 
 

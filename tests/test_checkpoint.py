@@ -164,7 +164,7 @@ def test_what_the_file_is_instead(saved, prepared, tmp_path):
     with pytest.raises(checkpoint.CheckpointError, match="a whole pickled object"):
         checkpoint.load(saved, prepared)
     saved.write_text("<html>")
-    with pytest.raises(checkpoint.CheckpointError, match="nothing that torch.save writes begins with b'<h'"):
+    with pytest.raises(checkpoint.CheckpointError, match=r"nothing that torch\.save writes begins with b'<h'"):
         checkpoint.load(saved, prepared)
     with pytest.raises(checkpoint.CheckpointError, match="it is a folder"):
         checkpoint.load(tmp_path, prepared)

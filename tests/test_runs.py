@@ -37,7 +37,7 @@ def test_results_are_printed_whatever_happens_to_the_file(tmp_path, monkeypatch,
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save", full)
-    with pytest.raises(SystemExit, match="could not be written: .*No space"):
+    with pytest.raises(SystemExit, match=r"could not be written: .*No space"):
         __main__.main(["train", *form, "--checkpoint", str(tmp_path / "m.pt")])
     out = capsys.readouterr().out
     assert "accuracy" in out

@@ -20,11 +20,11 @@ class Metrics(NamedTuple):
 
 
 def score(p: np.ndarray, y: np.ndarray) -> Metrics:
-    """The three headline metrics."""
+    """The three headline metrics. Rows without both labels have no AUC: NaN."""
     return Metrics(
         accuracy=metrics.accuracy_score(y, p >= 0.5),
-        auc=metrics.roc_auc_score(y, p),
-        logloss=metrics.log_loss(y, p),
+        auc=metrics.roc_auc_score(y, p) if 0 < np.mean(y) < 1 else np.nan,
+        logloss=metrics.log_loss(y, p, labels=[0, 1]),
     )
 
 

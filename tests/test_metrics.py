@@ -22,6 +22,17 @@ def test_metrics_equal_their_definitions(rows):
     assert score.auc == pytest.approx(sum(pairs) / len(pairs))
 
 
+@pytest.mark.parametrize("label", [0.0, 1.0])
+@pytest.mark.parametrize("n", [1, 5])
+def test_rows_of_one_class_have_no_auc(label, n):
+    p, y = np.linspace(0.2, 0.9, n), np.full(n, label)
+    score = metrics.score(p, y)
+    assert math.isnan(score.auc)
+    assert score.logloss == pytest.approx(-np.log(p if label else 1 - p).mean())
+    assert score.accuracy == ((p >= 0.5) == label).mean()
+    assert score == pytest.approx(metrics.breakdown(p, y, y).loc["all", list(score._fields)].tolist(), nan_ok=True)
+
+
 def test_calibration_by_hand():
     p, y = np.array([0.1, 0.1, 0.1, 0.1, 0.95, 1.0]), np.array([0, 0, 0, 1, 1, 0])
     table = metrics.calibration(p, y)

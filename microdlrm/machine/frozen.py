@@ -33,7 +33,7 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
     large tables lie in huge pages where the system has them. Raises what the model raises, but on a CPU looks for the
     reason only once something has gone wrong.
 
-    Raises ValueError for a model whose MLPs have other layers than Linear and ReLU in turn.
+    Raises ValueError for a model whose MLPs have other layers than MicroDLRM gives them.
     """
     model = copy.deepcopy(model)
     bottom, top = _Layers(model.bot_l, "bot_l"), _Layers(model.top_l, "top_l")
@@ -170,12 +170,13 @@ class _Layers:
     """
 
     def __init__(self, layers: nn.Sequential, name: str):
-        kinds = [nn.Linear, nn.ReLU] * len(layers)
-        for k, (layer, kind) in enumerate(zip(layers[:-1], kinds, strict=False)):
+        last = nn.ReLU if name == "bot_l" else nn.Sigmoid
+        kinds = [*([nn.Linear, nn.ReLU] * len(layers))[: len(layers) - 1], last]
+        for k, (layer, kind) in enumerate(zip(layers, kinds, strict=True)):
             if type(layer) is not kind:
                 raise ValueError(
-                    f"freeze knows MLPs of Linear and ReLU in turn; {name}[{k}] is a {type(layer).__name__}, "
-                    f"where {kind.__name__} was expected: use the model itself"
+                    f"freeze knows MLPs as MicroDLRM builds them: {name}[{k}] is a {type(layer).__name__}, "
+                    f"where {kind.__name__} was expected; use the model itself"
                 )
         linear = layers[:-1:2]
         self.weights = [layer.weight.detach().t().contiguous() for layer in linear]  # (a, b) each

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from microdlrm.machine.timing import Spread, compare
 from microdlrm.model import MicroDLRM
 
 # The original model: it waits for its operators to start.
@@ -52,6 +53,43 @@ def forward(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> Callabl
         return seed_forward(model, *inputs[i % batches])
 
     return run
+
+
+def wider(shape: dict) -> dict:
+    """The same model with MLPs twice as wide: about four times their FLOPs."""
+    bottom = (shape["ln_bot"][0], *(2 * width for width in shape["ln_bot"][1:]))
+    return shape | dict(ln_bot=bottom, ln_top=(*(2 * width for width in shape["ln_top"][:-1]), 1))
+
+
+def more_rows(shape: dict) -> tuple[dict, dict]:
+    """The model with small tables, and the same with tables of 256 times as many rows."""
+    few = [min(rows, 1024) for rows in shape["num_embeddings"]]
+    return tuple(shape | dict(num_embeddings=tuple(times * rows for rows in few)) for times in (1, 256))
+
+
+def turned(shape: dict, batch: int, bag: int = 1) -> dict[str, Spread]:
+    """What each knob does to the time, measured: times as long with twice the ids in each bag, MLPs twice as wide."""
+    times = compare(
+        {
+            "as it is": forward(shape, batch, bag, batches=8),
+            "ids in a bag × 2": forward(shape, batch, 2 * bag, batches=8),
+            "MLP widths × 2": forward(wider(shape), batch, bag, batches=8),
+        }
+    )
+    return {name: times.ratio(name, "as it is") for name in list(times)[1:]}
+
+
+def measured_regime(turns: dict[str, Spread]) -> str:
+    """What moves the time, from `turned`: "memory", "compute" or, where neither does, "dispatch".
+
+    Twice the ids double what the rows take; MLPs twice as wide take four times as long, less what grows only twofold.
+    """
+    shares = {
+        "memory": turns["ids in a bag × 2"].median - 1,
+        "compute": (turns["MLP widths × 2"].median - 1) / 3,
+    }
+    shares["dispatch"] = 1 - shares["memory"] - shares["compute"]
+    return max(shares, key=shares.get)
 
 
 def part_calls(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> dict[str, Callable[[int], object]]:

@@ -71,7 +71,8 @@ def _misjudged(name: str, guess: object, truth: str, ratio: float, turns: dict) 
         return "an unknown regime", f"On “{name}” the regime is {guess!r}; it is one of dispatch, memory, compute."
     if guess != truth:
         moved = ", ".join(f"with {knob} it takes {times.median:.2f} times as long" for knob, times in turns.items())
-        return "another regime", f"“{name}” doesn't wait for {guess} most: {moved}. Compare the three sums over its parts."
+        hint = f"“{name}” doesn't wait for {guess} most: {moved}. Compare the three sums over its parts."
+        return "another regime", hint
     if not 1e-4 < ratio < 1e4:
         return (
             "the wrong unit",

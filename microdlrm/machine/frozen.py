@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, addmm, equal, int64, maximum, mm, nn
+from torch import Tensor, addmm, equal, index_select, int64, maximum, mm, nn
 
 from microdlrm.inputs import check_inputs
 from microdlrm.model import MicroDLRM, concat_interaction
@@ -33,12 +33,13 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
     large tables lie in huge pages where the system has them. Raises what the model raises, but on a CPU looks for the
     reason only once something has gone wrong.
 
-    Raises ValueError for a model whose MLPs have other layers than MicroDLRM gives them.
+    `.tables` are the copies that its bags read. Raises ValueError for a model whose MLPs have other layers than
+    MicroDLRM gives them.
     """
     model = copy.deepcopy(model)
     bottom, top = _Layers(model.bot_l, "bot_l"), _Layers(model.top_l, "top_l")
     for table in model.emb_l:
-        table.weight.data = _in_huge_pages(table.weight.data)
+        table.weight.data = in_huge_pages(table.weight.data)
     tables = [model.emb_l[t].weight.detach() for t in model.reads]
     plain, folded = _plain(model, tables, bottom, top), _folded(model, tables, bottom, top)
     widest = max(weight.shape[1] for weight in (*bottom.weights, *top.weights))
@@ -79,6 +80,7 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
             check_inputs(model, *inputs)
             raise
 
+    predict.tables = tables
     return predict
 
 
@@ -94,13 +96,12 @@ def _plain(model: MicroDLRM, tables: list[Tensor], bottom: "_Layers", top: "_Lay
 def _folded(model: MicroDLRM, tables: list[Tensor], bottom: "_Layers", top: "_Layers") -> Callable | None:
     """(dense_x (B, a), ids) -> (B, 1) with fewer operators, for concat, small tables and moderate biases; else None.
 
-    (x | rows) W is x times a part of W, and of each table a row of (table times its part of W), computed once. And
-    relu(y + b) is max(y, -b) + b, where the b behind it can be added, once and for all, to the next layer's own: a
-    trip through memory less. But a b far larger than y would round y away.
+    (x | rows) W is x times a part of W, and of each table a row of (table times its part of W), computed once.
     """
     numbers = sum(len(table) for table in tables) * top.weights[0].shape[1]
-    moderate = all(bias.abs().max().item() <= MODERATE for bias in (*bottom.biases, *top.biases))  # NaN isn't
-    if model.interaction is not concat_interaction or not tables or numbers > FOLDED or not moderate:
+    if model.interaction is not concat_interaction or not tables or numbers > FOLDED:
+        return None
+    if not (bottom.moderate and top.moderate):
         return None
     m, weight = tables[0].shape[1], top.weights[0]  # (d + (n - 1) m_spa, b)
     of_dense, *of_tables = weight.split([len(weight) - m * len(tables), *[m] * len(tables)])
@@ -111,28 +112,38 @@ def _folded(model: MicroDLRM, tables: list[Tensor], bottom: "_Layers", top: "_La
     last = top.weights[-1] if len(top.weights) > 1 else None
     last_bias = top.biases[-1] + shift @ last if last is not None and above else top.biases[-1]
 
+    buffers = threading.local()
+
     def finish(dense_x: Tensor, sparse_indices: Sequence[Tensor]) -> Tensor:
-        x = dense_x
-        for weight, floor in below:
-            x = mm(x, weight)
-            maximum(x, floor, out=x)  # (B, d) in the end
-        z = rows.index_select(0, sparse_indices[0])  # (B, b)
+        batch = len(dense_x)
+        if getattr(buffers, "batch", None) != batch:  # of the batch before: most have one size
+            buffers.below = [(*step, dense_x.new_empty(batch, len(step[1]))) for step in below]
+            buffers.above = [(*step, dense_x.new_empty(batch, len(step[1]))) for step in above]
+            buffers.rows = dense_x.new_empty(2, batch, rows.shape[1]).unbind()
+            buffers.batch = batch
+        x, (z, more) = dense_x, buffers.rows
+        for weight, floor, out in buffers.below:
+            x = maximum(mm(x, weight, out=out), floor, out=out)  # (B, d) in the end
+        index_select(rows, 0, sparse_indices[0], out=z)  # (B, b)
         for table, ids in zip(others, sparse_indices[1:]):  # noqa: B905  (their number has been checked)
-            z += table.index_select(0, ids)
+            z.add_(index_select(table, 0, ids, out=more))
         z.addmm_(x, of_dense)
         if last is None:
-            return z.sigmoid_()
+            return z.sigmoid()
         z.relu_()
-        for weight, floor in above:
-            z = mm(z, weight)
-            maximum(z, floor, out=z)
+        for weight, floor, out in buffers.above:
+            z = maximum(mm(z, weight, out=out), floor, out=out)
         return addmm(last_bias, z, last).sigmoid_()  # (B, 1)
 
     return finish
 
 
 def _floors(weights: list[Tensor], biases: list[Tensor]) -> tuple[list[tuple[Tensor, Tensor]], Tensor | float]:
-    """Hidden layers as pairs (weight, -bias), what is left of each bias moved on; and what is left of the last."""
+    """Hidden layers as pairs (weight, -bias), what is left of each bias moved on; and what is left of the last.
+
+    relu(y + b) is max(y, -b) + b, where the b behind it can be added, once and for all, to the next layer's own: a
+    trip through memory less. But a b far larger than y would round y away, hence MODERATE.
+    """
     steps, left = [], None
     for weight, bias in zip(weights, biases, strict=True):
         left = bias if left is None else bias + left @ weight
@@ -166,7 +177,8 @@ class _OneIdEach:
 class _Layers:
     """A frozen MLP without its last activation: (B, a) -> (B, z).
 
-    Large layers write into two buffers in turn, and ReLU into its input: two trips through memory less for each.
+    Large layers write into two buffers in turn, and what follows them into its input: two trips through memory less
+    for each.
     """
 
     def __init__(self, layers: nn.Sequential, name: str):
@@ -184,16 +196,24 @@ class _Layers:
             layer.weight.new_zeros(len(layer.weight)) if layer.bias is None else layer.bias.detach().clone()
             for layer in linear
         ]
+        self.moderate = all(bias.abs().max().item() <= MODERATE for bias in self.biases)  # NaN isn't
         self.widest = max(weight.shape[1] for weight in self.weights)
+        self.floors, left = _floors(self.weights[:-1], self.biases[:-1]) if self.moderate else ([], None)
+        self.last_bias = self.biases[-1] if left is None else self.biases[-1] + left @ self.weights[-1]
         self.buffers = threading.local()
 
     def __call__(self, x: Tensor) -> Tensor:
-        *hidden, (last, last_bias) = zip(self.weights, self.biases, strict=True)
+        # The caller keeps the last layer's output, so only the others have buffers.
         large = len(x) * self.widest >= SMALL
-        for k, (weight, bias) in enumerate(hidden):
-            # The caller keeps the last layer's output, so only the others have buffers.
-            x = addmm(bias, x, weight, out=self._buffer(k % 2, x, weight.shape[1]) if large else None).relu_()
-        return addmm(last_bias, x, last)
+        hidden = self.floors or zip(self.weights[:-1], self.biases[:-1], strict=True)
+        for k, (weight, bias_or_floor) in enumerate(hidden):
+            out = self._buffer(k % 2, x, weight.shape[1]) if large else None
+            if self.floors:
+                x = mm(x, weight, out=out)
+                maximum(x, bias_or_floor, out=x)
+            else:
+                x = addmm(bias_or_floor, x, weight, out=out).relu_()
+        return addmm(self.last_bias, x, self.weights[-1])
 
     def _buffer(self, which: int, x: Tensor, width: int) -> Tensor:
         name, numbers = f"buffer {which}", len(x) * width
@@ -203,7 +223,7 @@ class _Layers:
         return buffer[:numbers].view(len(x), width)
 
 
-def _in_huge_pages(table: Tensor) -> Tensor:
+def in_huge_pages(table: Tensor) -> Tensor:
     """A copy of `table`; in huge pages (Linux) if it is large, so that rows at random miss the TLB less."""
     n_bytes = table.numel() * table.element_size()
     if n_bytes < HUGE_PAGE or not hasattr(mmap, "MADV_HUGEPAGE") or table.device.type != "cpu":

@@ -274,14 +274,17 @@ class Rates(NamedTuple):
     dispatch_us: float  # an operator that has next to nothing to do
     bag_us: float  # an EmbeddingBag that has next to nothing to do
     near_bytes: float  # the largest table that counts as near
-    cache_bytes: float  # the largest that counts as in the last cache
+    cache_bytes: float  # the most that all tables together may have to lie in the last cache
 
 
-def row_gbs(table_bytes: float, rates: Rates) -> float:
-    """The bandwidth at which rows at random come from a table of this size."""
+def row_gbs(table_bytes: float, all_bytes: float, rates: Rates) -> float:
+    """The bandwidth of rows at random from a table of this size, beside others: all of them in `all_bytes`.
+
+    A table is near by itself, for its rows come one table at a time. The last cache has to hold them all.
+    """
     if table_bytes <= rates.near_bytes:
         return rates.near_gbs
-    return rates.cache_gbs if table_bytes <= rates.cache_bytes else rates.gather_gbs
+    return rates.cache_gbs if all_bytes <= rates.cache_bytes else rates.gather_gbs
 
 
 def predict(forward: pd.DataFrame, rates: Rates) -> pd.DataFrame:
@@ -294,9 +297,11 @@ def predict(forward: pd.DataFrame, rates: Rates) -> pd.DataFrame:
     """
     forward = forward.drop(index="loss", errors="ignore")
     is_table = forward.index.str.startswith("table")
+    held = forward["parameters"] * FLOAT
+    together = held[is_table].sum()
     bandwidth = [
-        row_gbs(parameters * FLOAT, rates) if rows else rates.stream_gbs
-        for parameters, rows in zip(forward["parameters"], is_table, strict=True)
+        row_gbs(n_bytes, together, rates) if rows else rates.stream_gbs
+        for n_bytes, rows in zip(held, is_table, strict=True)
     ]
     price = pd.Series(rates.dispatch_us, forward.index, dtype=float).mask(is_table, rates.bag_us)
     frame = pd.DataFrame(

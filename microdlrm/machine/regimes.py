@@ -18,6 +18,26 @@ COMPUTE = dict(m_spa=64, num_embeddings=(1024,) * 4, ln_bot=(64, 1024, 1024, 64)
 BATCH = 512
 
 
+def grid() -> dict[str, tuple[dict, int, int]]:
+    """Models of many kinds, name -> (shape, batch, bag), for asking how far a prediction can be trusted."""
+
+    def tables(count: int, rows: int, m: int) -> dict:
+        return dict(m_spa=m, num_embeddings=(rows,) * count, ln_bot=(16, m), ln_top=(32, 1))
+
+    models = {
+        f"seed, {kind}, batch {batch:,}": (SEED | dict(interaction=kind), batch, 1)
+        for kind in ("concat", "dot")
+        for batch in (1, 16, 256, 4096, 65536)
+    }
+    models |= {
+        f"4 tables of {rows:,} × {m}, bag {bag}": (tables(4, rows, m), BATCH, bag)
+        for rows, m in ((2**10, 64), (2**13, 64), (2**18, 64), (2**10, 8), (2**20, 8))
+        for bag in (1, 32)
+    }
+    models |= {f"32 tables of 1,000 × 8, batch {batch}": (tables(32, 1000, 8), batch, 1) for batch in (16, 256)}
+    return models | {f"wide MLPs, batch {batch}": (COMPUTE, batch, 1) for batch in (1, 64, 512)}
+
+
 def random_batches(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> list[tuple]:
     """Inputs for a model of this shape: uniform ids, bags of one length, [(dense_x, indices, offsets), ...]."""
     draw = torch.Generator().manual_seed(0)

@@ -15,8 +15,9 @@ def bag_sums(table: nn.EmbeddingBag, ids: Tensor, offsets: Tensor, weights: Tens
 
     `weights` (L,) are data: they get no gradient.
     """
-    one_id_a_bag = len(ids) == len(offsets)
-    if one_id_a_bag or table.sparse or torch.compiler.is_compiling() or not torch.is_grad_enabled():
+    # Who traces the model mustn't be made to ask for a length: the trace would hold for this length alone.
+    plain = torch.compiler.is_compiling() or table.sparse or not torch.is_grad_enabled()
+    if plain or len(ids) == len(offsets):
         return table(ids, offsets, weights)  # (B, m_spa)
     return _BagSums.apply(table.weight, ids, offsets, weights)  # (B, m_spa)
 

@@ -36,26 +36,48 @@ def concat_interaction(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
 
 
 def dot_interaction(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
-    """Every pair's dot product, behind the dense vector (Naumov et al. 2019, section 2.1).
+    """Every pair's dot product, behind the dense vector (Naumov et al. 2019, section 2.2).
 
     x_dense (B, d) and x_sparse, a list of (B, d), -> (B, d + n(n-1)/2) with n = 1 + len(x_sparse):
     [x_dense | v_i . v_j for i < j in the order of torch.triu_indices(n, n, 1)], v = [x_dense, *x_sparse].
     """
     v = torch.stack([x_dense, *x_sparse], dim=1)  # (B, n, d)
-    return torch.cat([x_dense, _PairDots.apply(v)], dim=1)  # (B, d + n(n-1)/2)
+    # Who traces the model, to compile or to export it, brings a backward of their own.
+    pair_dots = _pair_dots if torch.compiler.is_compiling() else _PairDots.apply
+    return torch.cat([x_dense, pair_dots(v)], dim=1)  # (B, d + n(n-1)/2)
+
+
+def _pair_dots(v: Tensor) -> Tensor:
+    """v (B, n, d) -> v_i . v_j for i < j: (B, n(n-1)/2)."""
+    n = v.shape[1]
+    i, j = torch.triu_indices(n, n, 1, device=v.device)
+    return torch.bmm(v, v.transpose(1, 2)).flatten(1).index_select(1, i * n + j)
 
 
 class _PairDots(torch.autograd.Function):
-    """v (B, n, d) -> v_i . v_j for i < j: (B, n(n-1)/2).
+    """`_pair_dots`, with half the backward and the pairs' positions at hand.
 
     Autograd's own gradient multiplies twice, G v + Gᵀ v; but G, mirrored, is symmetric: once is enough.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, v: Tensor) -> Tensor:
-        ctx.save_for_backward(v)
+    def forward(v: Tensor) -> Tensor:
         pairs, _ = _pair_positions(v.shape[1], v.device)
         return torch.bmm(v, v.transpose(1, 2)).flatten(1).index_select(1, pairs)  # (B, n(n-1)/2)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def jvp(ctx, tangent: Tensor) -> Tensor:
+        (v,) = ctx.saved_tensors
+        pairs, _ = _pair_positions(v.shape[1], v.device)
+        one_way = torch.bmm(v, tangent.transpose(1, 2))  # (B, n, n): v_i . t_j
+        return (one_way + one_way.transpose(1, 2)).flatten(1).index_select(1, pairs)
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
@@ -63,7 +85,7 @@ class _PairDots(torch.autograd.Function):
         n = v.shape[1]
         _, mirrored = _pair_positions(n, v.device)
         g = pad(gradient, (0, 1)).index_select(1, mirrored).view(len(v), n, n)  # (B, n, n)
-        return torch.bmm(g, v)  # (B, n, d)
+        return torch.bmm(g.to(v.dtype), v)  # (B, n, d); under autocast the gradient has fewer bits than v
 
 
 INTERACTIONS = {"concat": concat_interaction, "dot": dot_interaction}

@@ -349,3 +349,74 @@ def test_what_is_no_list_of_bags_is_named(name, bad):
     inputs = dict(sparse_indices=[torch.tensor([1, 2])] * 3, sparse_offsets=[torch.arange(2)] * 3) | {name: bad}
     with pytest.raises(TypeError, match=f"{name} must be a list"):
         MicroDLRM()(torch.zeros(2, 16), **inputs)
+
+
+# --- in other hands: autocast, torch.func, torch.export ---
+
+
+@pytest.mark.parametrize("interaction", ["dot", "concat"])
+@pytest.mark.parametrize("lengths", [(1, 1, 1, 1), (3, 0, 2, 5)], ids=["one id a bag", "bags"])
+def test_it_trains_under_autocast(interaction, lengths):
+    model = tiny(interaction)
+    indices, offsets = zip(*(bags(lengths, rows) for rows in ROWS), strict=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model.logits(torch.randn(len(lengths), 6), indices, offsets)
+    logits.float().sum().backward()
+    assert all(p.grad is not None and p.grad.dtype == p.dtype for p in model.parameters())
+
+
+def plain_dots(x_dense, x_sparse):
+    v = torch.stack([x_dense, *x_sparse], dim=1)
+    i, j = torch.triu_indices(v.shape[1], v.shape[1], 1)
+    return torch.cat([x_dense, (v @ v.mT)[:, i, j]], dim=1)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`")  # PyTorch's own, where it goes forward
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f: torch.func.grad(lambda x: f(x).pow(2).sum()),
+        torch.func.jacrev,
+        torch.func.jacfwd,
+        lambda f: torch.func.hessian(lambda x: f(x).pow(2).sum()),
+        lambda f: lambda x: torch.func.vmap(f)(torch.stack([x, 2 * x])),
+        lambda f: lambda x: torch.func.jvp(f, (x,), (x.cos(),))[1],
+    ],
+    ids=["grad", "jacrev", "jacfwd", "hessian", "vmap", "jvp"],
+)
+def test_the_interaction_can_be_transformed(transform):
+    x, others = torch.randn(5, 4), [torch.randn(5, 4) for _ in range(3)]
+    ours, plain = (transform(lambda x, f=f: f(x, others))(x) for f in (dot_interaction, plain_dots))
+    torch.testing.assert_close(ours, plain)
+
+
+def test_functional_gradients_are_the_models_own():
+    model, inputs = tiny(), (torch.randn(4, 6), *zip(*(bags((3, 0, 2, 5), rows) for rows in ROWS), strict=True))
+    parameters = dict(model.named_parameters())
+    found = torch.func.grad(lambda p: torch.func.functional_call(model, p, inputs).sum())(parameters)
+    model(*inputs).sum().backward()
+    for name, parameter in parameters.items():
+        torch.testing.assert_close(found[name], parameter.grad)
+
+
+@pytest.mark.parametrize("interaction", ["dot", "concat"])
+def test_an_exported_program_gives_the_models_outputs(interaction):
+    model = tiny(interaction).eval()
+    dense_x, indices, offsets = one_id_a_bag(4)
+    any_length = {0: torch.export.Dim.AUTO}
+    program = torch.export.export(
+        model,
+        (dense_x, indices, offsets),
+        dynamic_shapes=(any_length, [any_length] * 3, [any_length] * 3),
+    )
+    torch.testing.assert_close(program.module()(dense_x, indices, offsets), model(dense_x, indices, offsets))
+    indices, offsets = zip(*(bags((3, 0, 2, 5, 1, 1, 2), rows) for rows in ROWS), strict=True)
+    others = torch.randn(7, 6), list(indices), list(offsets)
+    torch.testing.assert_close(program.module()(*others), model(*others))
+    model(*others).sum().backward()  # nothing of the export is left behind
+
+
+def test_ids_of_another_dtype_than_shared_offsets_are_found():
+    dense_x, indices, offsets = one_id_a_bag(4)
+    with pytest.raises(TypeError, match=r"sparse_offsets\[1\] is torch.int64"):
+        tiny()(dense_x, [indices[0], indices[1].int(), indices[2]], offsets)

@@ -1,5 +1,5 @@
 // The roofline explorer: what a model's forward pass costs, and what a machine makes of it.
-// The first half is the arithmetic of microdlrm/cost.py, function by function; tests/browser compares the two.
+// The first half is the arithmetic of microdlrm/machine/cost.py, function by function; tests/browser compares the two.
 "use strict";
 
 (() => {
@@ -57,13 +57,19 @@
 
   const longest = (waits) => Object.keys(waits).reduce((best, key) => (waits[key] > waits[best] ? key : best));
   const isTable = (p) => p.name.startsWith("table");
-  const isFar = (p, rates) => isTable(p) && p.parameters * FLOAT > rates.cache_bytes;
 
-  // Each part with its seconds. rates: {stream_gbs, gather_gbs, gemm_gflops, dispatch_us, cache_bytes}.
+  // The bandwidth of a table's rows, at random, beside other tables.
+  function rowGbs(tableBytes, allBytes, rates) {
+    if (tableBytes <= rates.near_bytes) return rates.near_gbs;
+    return allBytes <= rates.cache_bytes ? rates.cache_gbs : rates.gather_gbs;
+  }
+
+  // Each part with its seconds. rates: as `Rates` in cost.py.
   function predict(parts, rates) {
+    const together = total(parts.filter(isTable), "parameters") * FLOAT;
     return parts.map((p) => {
-      const bandwidth = isFar(p, rates) ? rates.gather_gbs : rates.stream_gbs;
-      const dispatch = p.operators * rates.dispatch_us * 1e-6;
+      const bandwidth = isTable(p) ? rowGbs(p.parameters * FLOAT, together, rates) : rates.stream_gbs;
+      const dispatch = p.operators * (isTable(p) ? rates.bag_us : rates.dispatch_us) * 1e-6;
       const compute = p.flops / (rates.gemm_gflops * 1e9);
       const memory = p.bytes / (bandwidth * 1e9);
       const seconds = dispatch + Math.max(compute, memory);
@@ -109,7 +115,9 @@
 
   const nearest = (m) =>
     Object.keys(data.build.gather_gbs).map(Number).reduce((a, b) => (Math.abs(b - m) < Math.abs(a - m) ? b : a));
-  const measuredEfficiency = (m) => data.build.gather_gbs[nearest(m)] / data.build.stream_gbs;
+  const LINE = 64; // bytes
+  // Little's law: on their way are as many lines as arrive in one latency.
+  const measuredInFlight = (m) => (data.build.gather_gbs[nearest(m)] * data.build.latency_ns) / LINE;
 
   function shape() {
     const base = data.models[state.model].shape;
@@ -126,17 +134,23 @@
 
   const rates = () => ({
     stream_gbs: state.stream,
-    gather_gbs: state.stream * state.efficiency,
+    gather_gbs: (state.flight * LINE) / state.latency,
+    cache_gbs: state.cached,
+    near_gbs: state.nearby,
     gemm_gflops: state.peak,
     dispatch_us: state.dispatch,
+    bag_us: state.bagDispatch,
+    near_bytes: state.near,
     cache_bytes: state.cache,
   });
 
   const rowsInWords = () => {
     const tables = shape().num_embeddings;
     const few = [...new Set(tables)].map(amount).join(", ");
-    const largest = Math.max(...tables) * state.m_spa * FLOAT;
-    return `${few}: ${size(largest)}, ${largest > state.cache ? "far" : "near"}`;
+    const bytes = tables.map((rows) => rows * state.m_spa * FLOAT);
+    const all = bytes.reduce((a, b) => a + b, 0), largest = Math.max(...bytes);
+    const where = largest <= state.near ? "near" : all <= state.cache ? "cached" : "far";
+    return `${few}: ${size(largest)}, ${where}`;
   };
 
   // A slider moves in whole steps; its value is 2^(step / per), or the step itself where `per` is 0. Rows and
@@ -153,11 +167,16 @@
     ],
     machine: [
       { key: "stream", label: "Bandwidth, streaming", from: 0, to: 48, per: 4, say: (x) => `${three(x)} GB/s` },
-      { key: "efficiency", label: "Gather efficiency", from: -28, to: 0, per: 4,
-        say: (x) => `${three(100 * x)}%: ${three(x * state.stream)} GB/s` },
+      { key: "latency", label: "Latency of memory", from: 16, to: 40, per: 4, say: (x) => `${three(x)} ns` },
+      { key: "flight", label: "Lines on their way", from: 0, to: 40, per: 4,
+        say: (x) => `${three(x)}: ${three((x * LINE) / state.latency)} GB/s` },
+      { key: "cached", label: "Rows, cached", from: 0, to: 48, per: 4, say: (x) => `${three(x)} GB/s` },
+      { key: "nearby", label: "Rows, near", from: 0, to: 48, per: 4, say: (x) => `${three(x)} GB/s` },
       { key: "peak", label: "Peak, matrix product", from: 0, to: 68, per: 4, say: (x) => `${three(x)} GFLOP/s` },
       { key: "dispatch", label: "Dispatch, an operator", from: -24, to: 28, per: 4, say: (x) => `${three(x)} µs` },
-      { key: "cache", label: "Near: tables up to", from: 15, to: 30, per: 1, say: size },
+      { key: "bagDispatch", label: "Dispatch, an EmbeddingBag", from: -24, to: 28, per: 4, say: (x) => `${three(x)} µs` },
+      { key: "near", label: "Near: a table up to", from: 15, to: 30, per: 1, say: size },
+      { key: "cache", label: "Cached: all tables up to", from: 15, to: 34, per: 1, say: size },
     ],
   };
 
@@ -169,7 +188,7 @@
     const tables = base.num_embeddings.length;
     Object.assign(state, { model: name, batch, bag, m_spa: base.m_spa, tables, rows: 0, width: 0 });
     state.interaction = "concat";
-    followGather();
+    followRows();
   }
 
   // A cited machine brings what its source says; the rest stays as it is.
@@ -179,21 +198,26 @@
     state.stream = machine.stream_gbs;
     state.peak = machine.peak_gflops;
     if (name === Object.keys(data.machines)[0]) {
-      Object.assign(state, { dispatch: data.build.dispatch_us, cache: data.build.cache_bytes, ownGather: false });
+      const { latency_ns: latency, dispatch_us: dispatch, bag_us: bagDispatch, near_table: near } = data.build;
+      Object.assign(state, { latency, dispatch, bagDispatch, near, cache: data.build.cached_tables, ownRows: false });
     }
-    followGather();
+    followRows();
   }
 
-  // Wider rows are gathered better: until the reader sets the efficiency, it is the one measured for this width.
-  function followGather() {
-    if (!state.ownGather) state.efficiency = measuredEfficiency(state.m_spa);
+  // Wider rows come faster: until the reader sets these, they are those measured for this width.
+  function followRows() {
+    if (state.ownRows) return;
+    const m = nearest(state.m_spa);
+    Object.assign(state, {
+      flight: measuredInFlight(m), cached: data.build.cache_gbs[m], nearby: data.build.near_gbs[m],
+    });
   }
 
   function turn(slider, step) {
     state[slider.key] = valueAt(slider, step);
-    if (slider.key === "efficiency") state.ownGather = true;
+    if (["flight", "cached", "nearby"].includes(slider.key)) state.ownRows = true;
     if (SLIDERS.machine.includes(slider)) state.machine = null;
-    followGather();
+    followRows();
     show();
   }
 

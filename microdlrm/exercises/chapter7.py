@@ -5,7 +5,7 @@ from collections.abc import Callable
 from microdlrm.exercises.verdict import Verdict
 from microdlrm.machine import cost, timing
 from microdlrm.machine.ceilings import measure_ceilings
-from microdlrm.machine.regimes import forward
+from microdlrm.machine.regimes import forward, measured_regime, turned
 
 # The models: name -> (shape, batch, bag).
 UNSEEN = {
@@ -23,8 +23,9 @@ def check_prediction(fn: Callable) -> Verdict:
     """Check `predict(forward, rates)` -> (regime, seconds) against three models, measured on this machine.
 
     forward  a frame: a line for each part of a model, with the columns flops, bytes and operators
-    rates    this machine's: rates.stream_gbs, .gather_gbs, .gemm_gflops, .dispatch_us
-    regime   "dispatch", "memory" or "compute": what the model waits for most
+    rates    this machine's, a `cost.Rates`
+    regime   "dispatch", "memory" or "compute": what the model waits for most. Right is what moves the time when its
+             knob is turned: the ids in a bag, the MLPs' widths, or neither
     seconds  of a forward pass, right if it lies within a factor of two of what is measured
 
     Takes a few seconds. The models are in `UNSEEN`.
@@ -49,14 +50,15 @@ def check_prediction(fn: Callable) -> Verdict:
             hint = f'It should return a regime and seconds, as in return "memory", 0.001; it returned {answer!r}.'
             return Verdict(False, "not a regime and a number", hint, task, tried)
         measured = timing.measure(forward(shape, batch, bag), rounds=5).median
-        truth = cost.regime(cost.predict(on_paper, rates))
+        turns = turned(shape, batch, bag)
+        truth = measured_regime(turns)
         within = 0.5 <= seconds / measured <= 2
         tried[name] = "passed" if within and guess == truth else "failed"
         said.append(
             f"{name}: you say {guess}, {timing.duration(max(seconds, 0))}; measured {timing.duration(measured)}."
         )
         if tried[name] == "failed" and mistake is None:
-            mistake, hint = _misjudged(name, guess, truth, seconds / measured)
+            mistake, hint = _misjudged(name, guess, truth, seconds / measured, turns)
     if mistake:
         return Verdict(False, mistake, f"{hint} {' '.join(said)}", task, tried)
     return Verdict(
@@ -64,11 +66,13 @@ def check_prediction(fn: Callable) -> Verdict:
     )
 
 
-def _misjudged(name: str, guess: object, truth: str, ratio: float) -> tuple[str, str]:
+def _misjudged(name: str, guess: object, truth: str, ratio: float, turns: dict) -> tuple[str, str]:
     if guess not in ("dispatch", "memory", "compute"):
         return "an unknown regime", f"On “{name}” the regime is {guess!r}; it is one of dispatch, memory, compute."
     if guess != truth:
-        return "another regime", f"“{name}” doesn't wait for {guess} most. Compare the three sums over its parts."
+        moved = ", ".join(f"with {knob} it takes {times.median:.2f} times as long" for knob, times in turns.items())
+        hint = f"“{name}” doesn't wait for {guess} most: {moved}. Compare the three sums over its parts."
+        return "another regime", hint
     if not 1e-4 < ratio < 1e4:
         return (
             "the wrong unit",

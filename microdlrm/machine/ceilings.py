@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,28 +16,41 @@ from torch import Tensor
 
 from microdlrm.machine.cost import Rates
 from microdlrm.machine.hardware import MIB, Machine, affordable, machine, outgrows_cache, size
-from microdlrm.machine.timing import Spread, compare, measure, table_html
+from microdlrm.machine.timing import Spread, compare, table_html
 
 GATHER_WIDTHS = (8, 16, 32, 64, 128)
 GEMM_SIZES = (256, 512, 1024)
+LINE = 64  # bytes of a cache line; 128 on some machines, where two of these come at once
+STEPS = 4000  # of a walk
 
 
 @dataclass(frozen=True)
 class Ceilings:
     """What this machine can do at best, on one thread: each a median with its quartiles.
 
-    read, copy    GB/s through `table_bytes` of memory, end to end; a copy counts its reads and its writes
+    read, copy    GB/s through `table_bytes` of memory, end to end; a copy counts its reads and its writes, but not
+                  the lines that many a processor fetches before it writes to them
     gather        GB/s of rows at random from as many bytes, by row width (float32)
+    cache, near   the same from `cache_bytes`, which fit the last cache, and `near_bytes`, which fit the core's own
+    latency       seconds from one line of memory to the next where the first says which: nothing overlaps. Measured
+                  by a walk in Python; the same walk through L1 is taken off
     gemm          GFLOP/s of a square float32 matrix product, by size
     dispatch      seconds an operator with next to nothing to do takes, the average over those of a tiny DLRM
+    bag           the same for an EmbeddingBag
     """
 
     read: Spread
     copy: Spread
     gather: Mapping[int, Spread]
+    cache: Mapping[int, Spread]
+    near: Mapping[int, Spread]
+    latency: Spread
     gemm: Mapping[int, Spread]
     dispatch: Spread
+    bag: Spread
     table_bytes: int
+    cache_bytes: int
+    near_bytes: int
     machine: Machine
 
     @property
@@ -59,15 +73,23 @@ class Ceilings:
         """Fixed cost of an operator, µs."""
         return self.dispatch.median * 1e6
 
+    def in_flight(self, width: int) -> float:
+        """Lines on their way at once while rows of `width` numbers come from memory: Little's law."""
+        return self.gather[width].median * 1e9 * self.latency.median / LINE
+
     def rates(self, width: int) -> Rates:
         """What `cost.predict` needs, for embedding rows of `width` numbers."""
         nearest = min(self.gather, key=lambda measured: abs(measured - width))
         return Rates(
             stream_gbs=self.stream_gbs,
             gather_gbs=self.gather[nearest].median,
+            cache_gbs=self.cache[nearest].median,
+            near_gbs=self.near[nearest].median,
             gemm_gflops=self.peak_gflops,
             dispatch_us=self.dispatch_us,
-            cache_bytes=self.machine.l2 or MIB,
+            bag_us=self.bag.median * 1e6,
+            near_bytes=_near(self.machine),
+            cache_bytes=_in_cache(self.machine),
         )
 
     def json(self) -> dict:
@@ -76,9 +98,13 @@ class Ceilings:
             "stream_gbs": self.stream_gbs,
             "copy_gbs": self.copy.median,
             "gather_gbs": {str(width): spread.median for width, spread in self.gather.items()},
+            "cache_gbs": {str(width): spread.median for width, spread in self.cache.items()},
+            "near_gbs": {str(width): spread.median for width, spread in self.near.items()},
+            "latency_ns": self.latency.median * 1e9,
             "gemm_gflops": {str(n): spread.median for n, spread in self.gemm.items()},
             "ridge": self.ridge,
             "dispatch_us": self.dispatch_us,
+            "bag_us": self.bag.median * 1e6,
             "table_bytes": self.table_bytes,
             "machine": str(self.machine),
         }
@@ -87,9 +113,17 @@ class Ceilings:
         spreads = [
             ("stream, read", self.read, "GB/s"),
             ("stream, copy", self.copy, "GB/s"),
-            *((f"gather, rows of {w} numbers ({4 * w} B)", s, "GB/s") for w, s in self.gather.items()),
+            *(
+                (f"rows of {w} numbers from {size(n_bytes)}", s, "GB/s")
+                for gather, n_bytes in (
+                    (self.near, self.near_bytes), (self.cache, self.cache_bytes), (self.gather, self.table_bytes)
+                )
+                for w, s in gather.items()
+            ),
+            ("latency, one line after another", self.latency.into(lambda s: s * 1e9), "ns"),
             *((f"matrix product, {n} × {n}", s, "GFLOP/s") for n, s in self.gemm.items()),
             ("dispatch, an operator", self.dispatch.into(lambda s: s * 1e6), "µs"),
+            ("dispatch, an EmbeddingBag", self.bag.into(lambda s: s * 1e6), "µs"),
         ]
         table = [(name, f"{s.median:.3g} {unit}", f"{s.low:.3g} – {s.high:.3g}") for name, s, unit in spreads]
         return [*table, ("ridge point", f"{self.ridge:.3g} FLOP/byte", "")]
@@ -116,33 +150,83 @@ class Ceilings:
 @cache
 def measure_ceilings(device: str = "cpu") -> Ceilings:
     """Measure this machine, in about ten seconds; once a process."""
-    table_bytes = affordable(512 * MIB)
-    options = {"device": device, "rounds": 5, "patience": 1.0}
+    here, table_bytes = machine(), affordable(512 * MIB)
+    options = {"device": device, "rounds": 5, "patience": 0.7}
     numbers = torch.ones(table_bytes // 4, device=device)
     first, second = numbers.chunk(2)
     read, copy = compare({"read": numbers.sum, "copy": lambda: first.copy_(second)}, **options).values()
-    gather = compare({str(w): gather_from(numbers.view(-1, w)) for w in GATHER_WIDTHS}, **options)
-    gather_bytes = 512 * 32 * 4  # a column of the rows that gather_from reads
+    sizes = {"near": _near(here) // 2, "cache": min(int(math.sqrt(_near(here) * _in_cache(here))), table_bytes)}
+    sizes = {name: n_bytes // 512 * 512 for name, n_bytes in sizes.items()} | {"gather": table_bytes}
+    gathers = {name: _gathers(numbers[: n_bytes // 4], options) for name, n_bytes in sizes.items()}
     square = {n: torch.randn(n, n, device=device) for n in GEMM_SIZES}
     gemm = compare({str(n): lambda a=a: a @ a for n, a in square.items()}, **options)
     with torch.inference_mode():
-        tiny, operators = _tiny_model(device)
-        dispatch = measure(tiny, **options).into(lambda s: s / operators)
+        bags, others, operators = _tiny_model(device)
+        dispatch = compare({"bags": bags, "others": others}, **options)
     return Ceilings(
         read=read.into(lambda s: table_bytes / s / 1e9),
         copy=copy.into(lambda s: table_bytes / s / 1e9),
-        gather={w: gather[str(w)].into(lambda s, w=w: gather_bytes * w / s / 1e9) for w in GATHER_WIDTHS},
+        **gathers,
+        latency=_latency(numbers.view(torch.int64), options),
         gemm={n: gemm[str(n)].into(lambda s, n=n: 2 * n**3 / s / 1e9) for n in GEMM_SIZES},
-        dispatch=dispatch,
+        dispatch=dispatch["others"].into(lambda s: s / operators),
+        bag=dispatch["bags"].into(lambda s: s / 3),
         table_bytes=table_bytes,
-        machine=machine(),
+        cache_bytes=sizes["cache"],
+        near_bytes=sizes["near"],
+        machine=here,
     )
 
 
-def _tiny_model(device: str) -> tuple[Callable, int]:
-    """A DLRM's operators in their order, all of width 1 and for two rows, and how many they are.
+def _near(here: Machine) -> int:
+    return here.l2 or MIB
 
-    Each in a loop of its own would be faster than it ever is in a model, where others run in between.
+
+def _in_cache(here: Machine) -> int:
+    """The last cache is for all cores and all programs: count on half of it, and on no less than the core's own."""
+    return max((here.last_cache or 0) // 2, _near(here))
+
+
+def _gathers(numbers: Tensor, options: dict) -> dict[int, Spread]:
+    """GB/s of rows at random from `numbers`, by width."""
+    times = compare({str(w): gather_from(numbers.view(-1, w)) for w in GATHER_WIDTHS}, **options)
+    n_bytes = 512 * 32 * 4  # a column of the rows that gather_from reads
+    return {w: times[str(w)].into(lambda s, w=w: n_bytes * w / s / 1e9) for w in GATHER_WIDTHS}
+
+
+def _latency(numbers: Tensor, options: dict) -> Spread:
+    """Seconds from line to line of a walk through all of `numbers` (int64), less those of one through 16 KiB."""
+    options = options | {"device": "cpu"}
+    times = compare({"far": walk(numbers), "at hand": walk(numbers[:2048].clone())}, **options)
+    at_hand = times["at hand"].median
+    return times["far"].into(lambda s: max(s - at_hand, 0.0) / STEPS)
+
+
+def walk(numbers: Tensor) -> Callable[[], None]:
+    """A callable for `compare`: `STEPS` steps from line to line of `numbers` (int64), overwritten: each line says at
+    random which is the next, and none comes twice before all have. In Python, where a step takes some 50 ns by itself.
+    """
+    numbers = numbers.cpu()
+    lines = len(numbers) * 8 // LINE
+    order = torch.randperm(lines, generator=torch.Generator().manual_seed(0)) * (LINE // 8)
+    numbers[order] = order.roll(-1)
+    view, at = memoryview(numbers.numpy()), 0
+
+    def run() -> None:
+        nonlocal at
+        here = at
+        for _ in range(STEPS):
+            here = view[here]
+        at = here
+
+    return run
+
+
+def _tiny_model(device: str) -> tuple[Callable, Callable, int]:
+    """A DLRM's three EmbeddingBags, then its other operators in their order, and how many these are.
+
+    All are of width 1 and for two rows. Each operator in a loop of its own would be faster than it ever is in a model,
+    where others run in between.
     """
     nn = torch.nn
     tables = nn.ModuleList(nn.EmbeddingBag(1, 1, mode="sum") for _ in range(3)).to(device)
@@ -150,31 +234,40 @@ def _tiny_model(device: str) -> tuple[Callable, int]:
     top = nn.Sequential(nn.Linear(4, 1), nn.ReLU(), nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1), nn.Sigmoid()).to(
         device
     )
-    dense = torch.ones(2, 1, device=device)
+    dense, rows = torch.ones(2, 1, device=device), [torch.ones(2, 1, device=device)] * 3
     ids, offsets = torch.zeros(2, dtype=torch.int64, device=device), torch.arange(2, device=device)
 
-    def run() -> Tensor:
-        return top(torch.cat([bottom(dense), *[table(ids, offsets) for table in tables]], dim=1))
+    def bags() -> list[Tensor]:
+        return [table(ids, offsets) for table in tables]
 
-    return run, len(tables) + len(bottom) + 1 + len(top)
+    def others() -> Tensor:
+        return top(torch.cat([bottom(dense), *rows], dim=1))
+
+    return bags, others, len(bottom) + 1 + len(top)
 
 
 def gather_from(
-    table: Tensor, rows: int | None = None, batch: int = 512, bag: int = 32, batches: int = 32
+    table: Tensor, rows: int | None = None, batch: int = 512, bag: int = 32, batches: int = 32, skewed: bool = False
 ) -> Callable[[int], Tensor]:
     """A callable for `compare`: sums `bag` random rows of `table` (rows, width) for each of `batch` bags.
 
     Bags, so that the output stays small: writing a fresh row for each row read would measure page faults.
-    `rows` restricts the draw to that many rows, spread over the table.
+    `rows` restricts the draw to that many rows, spread over the table; `skewed` draws by `zipf` instead of alike.
     """
     draw = torch.Generator().manual_seed(0)
-    ids = torch.randint(len(table), (batches, batch * bag), generator=draw)
-    if rows is not None:
-        some = torch.randperm(len(table), generator=draw)[:rows]
-        ids = some[ids % len(some)]
+    count, kinds = (batches, batch * bag), len(table) if rows is None else rows
+    ids = zipf(kinds, count, draw) if skewed else torch.randint(kinds, count, generator=draw)
+    if rows is not None or skewed:
+        ids = torch.randperm(len(table), generator=draw)[:kinds][ids]
     ids = ids.to(table.device)
     offsets = torch.arange(0, batch * bag, bag, device=table.device)
     return lambda i: F.embedding_bag(ids[i % batches], table, offsets, mode="sum")  # (batch, width)
+
+
+def zipf(kinds: int, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Ids from 0 to `kinds` - 1, id k about 1 / (k + 1) as often as id 0: Zipf's law, by inverting its integral."""
+    u = torch.rand(shape, dtype=torch.float64, generator=generator)
+    return (float(kinds + 1) ** u - 1).long().clamp(max=kinds - 1)
 
 
 def add_options(command: ArgumentParser) -> None:

@@ -10,6 +10,9 @@ bytes     Compulsory traffic (Williams et al. 2009): each part reads its operand
           the optimiser, which visits every row once.
 training  The gradient of the batch's dense features isn't computed: nobody asks for it.
 
+not here  Page faults, which are the allocator's; the cache line that a processor fetches before it writes to a part
+          of it (so that a copy moves three bytes for two); that ReLU reads and writes its layer's output again.
+
 Symbols: B rows in a batch, L ids in a bag on average, K = B L lookups in a table of R rows, m = m_spa,
 d the width of the bottom MLP's output, n = 1 + the number of tables. Numbers are float32, ids int64.
 """
@@ -38,7 +41,7 @@ class Cost(NamedTuple):
 def table_forward(lookups: float, bags: int, m: int) -> Cost:
     """An EmbeddingBag, K lookups in B bags: (K - B) m FLOPs, K rows and their ids read, B sums written.
 
-    Adding up L rows takes L - 1 additions, so a bag of one id computes nothing (Naumov et al. 2019, 2.1.1).
+    Adding up L rows takes L - 1 additions, so a bag of one id computes nothing.
     """
     return Cost(
         flops=max(0.0, lookups - bags) * m,
@@ -257,30 +260,55 @@ def _frame(lines: list[tuple]) -> pd.DataFrame:
 
 
 class Rates(NamedTuple):
-    """What a machine can do; `measure_ceilings().rates(m_spa)` measures it."""
+    """What a machine can do; `measure_ceilings().rates(m_spa)` measures it.
+
+    Rows of m_spa numbers, at random, come from one of three distances: `near`, in the cache of the core; `cache`, in
+    the last one; or memory.
+    """
 
     stream_gbs: float  # reading memory end to end
-    gather_gbs: float  # reading rows of m_spa numbers at random
+    gather_gbs: float  # rows at random from memory
+    cache_gbs: float  # rows at random from the last cache
+    near_gbs: float  # rows at random from the core's own
     gemm_gflops: float  # a large matrix product
     dispatch_us: float  # an operator that has next to nothing to do
-    cache_bytes: float  # the largest table that counts as near
+    bag_us: float  # an EmbeddingBag that has next to nothing to do
+    near_bytes: float  # the largest table that counts as near
+    cache_bytes: float  # the most that all tables together may have to lie in the last cache
+
+
+def row_gbs(table_bytes: float, all_bytes: float, rates: Rates) -> float:
+    """The bandwidth of rows at random from a table of this size, beside others: all of them in `all_bytes`.
+
+    A table is near by itself, for its rows come one table at a time. The last cache has to hold them all.
+    """
+    if table_bytes <= rates.near_bytes:
+        return rates.near_gbs
+    return rates.cache_gbs if all_bytes <= rates.cache_bytes else rates.gather_gbs
 
 
 def predict(forward: pd.DataFrame, rates: Rates) -> pd.DataFrame:
     """How long each part takes, from `parts(...).loc["forward"]`: the roofline (Williams et al. 2009), and dispatch.
 
-    seconds = operators * dispatch + max(flops / GEMM rate, bytes / bandwidth), bandwidth that of rows at random for
-    a table too large to be near, and of streaming for all else. Columns: dispatch, compute, memory and their
-    outcome, seconds; regime: which of the three is the longest. The loss belongs to training and is left out.
+    seconds = operators * dispatch + max(flops / GEMM rate, bytes / bandwidth). A table's operators are EmbeddingBags,
+    which have a price of their own, and its bandwidth is that of `row_gbs`; all else streams. Columns: dispatch,
+    compute, memory and their outcome, seconds; regime: which of the three is the longest. The loss belongs to training
+    and is left out.
     """
     forward = forward.drop(index="loss", errors="ignore")
-    far = forward.index.str.startswith("table") & (forward["parameters"] * FLOAT > rates.cache_bytes)
-    bandwidth = pd.Series(rates.stream_gbs, forward.index).mask(far, rates.gather_gbs)
+    is_table = forward.index.str.startswith("table")
+    held = forward["parameters"] * FLOAT
+    together = held[is_table].sum()
+    bandwidth = [
+        row_gbs(n_bytes, together, rates) if rows else rates.stream_gbs
+        for n_bytes, rows in zip(held, is_table, strict=True)
+    ]
+    price = pd.Series(rates.dispatch_us, forward.index, dtype=float).mask(is_table, rates.bag_us)
     frame = pd.DataFrame(
         {
-            "dispatch": forward["operators"].astype(float) * rates.dispatch_us * 1e-6,
+            "dispatch": forward["operators"].astype(float) * price * 1e-6,
             "compute": forward["flops"] / (rates.gemm_gflops * 1e9),
-            "memory": forward["bytes"] / (bandwidth * 1e9),
+            "memory": forward["bytes"] / (pd.Series(bandwidth, forward.index, dtype=float) * 1e9),
         }
     )
     frame["seconds"] = frame["dispatch"] + frame[["compute", "memory"]].max(axis=1)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from microdlrm.machine.timing import Spread, compare
 from microdlrm.model import MicroDLRM
 
 # The original model: it waits for its operators to start.
@@ -15,6 +16,26 @@ MEMORY_BAG = 32
 # Small tables and wide MLPs: it computes.
 COMPUTE = dict(m_spa=64, num_embeddings=(1024,) * 4, ln_bot=(64, 1024, 1024, 64), ln_top=(1024, 1024, 1))
 BATCH = 512
+
+
+def grid() -> dict[str, tuple[dict, int, int]]:
+    """Models of many kinds, name -> (shape, batch, bag), for asking how far a prediction can be trusted."""
+
+    def tables(count: int, rows: int, m: int) -> dict:
+        return dict(m_spa=m, num_embeddings=(rows,) * count, ln_bot=(16, m), ln_top=(32, 1))
+
+    models = {
+        f"seed, {kind}, batch {batch:,}": (SEED | dict(interaction=kind), batch, 1)
+        for kind in ("concat", "dot")
+        for batch in (1, 16, 256, 4096, 65536)
+    }
+    models |= {
+        f"4 tables of {rows:,} × {m}, bag {bag}": (tables(4, rows, m), BATCH, bag)
+        for rows, m in ((2**10, 64), (2**13, 64), (2**18, 64), (2**10, 8), (2**20, 8))
+        for bag in (1, 32)
+    }
+    models |= {f"32 tables of 1,000 × 8, batch {batch}": (tables(32, 1000, 8), batch, 1) for batch in (16, 256)}
+    return models | {f"wide MLPs, batch {batch}": (COMPUTE, batch, 1) for batch in (1, 64, 512)}
 
 
 def random_batches(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> list[tuple]:
@@ -52,6 +73,43 @@ def forward(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> Callabl
         return seed_forward(model, *inputs[i % batches])
 
     return run
+
+
+def wider(shape: dict) -> dict:
+    """The same model with MLPs twice as wide: about four times their FLOPs."""
+    bottom = (shape["ln_bot"][0], *(2 * width for width in shape["ln_bot"][1:]))
+    return shape | dict(ln_bot=bottom, ln_top=(*(2 * width for width in shape["ln_top"][:-1]), 1))
+
+
+def more_rows(shape: dict) -> tuple[dict, dict]:
+    """The model with small tables, and the same with tables of 256 times as many rows."""
+    few = [min(rows, 1024) for rows in shape["num_embeddings"]]
+    return tuple(shape | dict(num_embeddings=tuple(times * rows for rows in few)) for times in (1, 256))
+
+
+def turned(shape: dict, batch: int, bag: int = 1) -> dict[str, Spread]:
+    """What each knob does to the time, measured: times as long with twice the ids in each bag, MLPs twice as wide."""
+    times = compare(
+        {
+            "as it is": forward(shape, batch, bag, batches=8),
+            "ids in a bag × 2": forward(shape, batch, 2 * bag, batches=8),
+            "MLP widths × 2": forward(wider(shape), batch, bag, batches=8),
+        }
+    )
+    return {name: times.ratio(name, "as it is") for name in list(times)[1:]}
+
+
+def measured_regime(turns: dict[str, Spread]) -> str:
+    """What moves the time, from `turned`: "memory", "compute" or, where neither does, "dispatch".
+
+    Twice the ids double what the rows take; MLPs twice as wide take four times as long, less what grows only twofold.
+    """
+    shares = {
+        "memory": turns["ids in a bag × 2"].median - 1,
+        "compute": (turns["MLP widths × 2"].median - 1) / 3,
+    }
+    shares["dispatch"] = 1 - shares["memory"] - shares["compute"]
+    return max(shares, key=shares.get)
 
 
 def part_calls(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> dict[str, Callable[[int], object]]:

@@ -1,15 +1,17 @@
 """Honest timing.
 
 The rules, each there because breaking it has fooled someone: one thread, warm-up, fresh inputs on every call,
-memory written before it is read, variants interleaved, medians with their quartiles. On a CPU the clock is
-CPU time, so that another program's turn on the core isn't counted; with one thread and a quiet machine it
-equals the time on the wall.
+memory written before it is read, an allocator in a known state, variants interleaved in changing order, medians with
+their quartiles, page faults counted. On a CPU the clock is CPU time, so that another program's turn on the core isn't
+counted; with one thread and a quiet machine it equals the time on the wall. (What another program takes of the caches
+and of the memory's bandwidth is counted all the same.)
 """
 
 import gc
 import html
 import inspect
 import itertools
+import random
 import statistics
 import sys
 import time
@@ -18,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+
+from microdlrm.machine import allocator
 
 # --- Spread: a median with its quartiles ---
 
@@ -55,11 +59,18 @@ class Spread:
 # --- compare: variants of one thing, side by side ---
 
 
-class Times(Mapping[str, Spread]):
-    """What `compare` returns: seconds a call, by name. It shows as a table."""
+HEAD = ("", "median", "quartiles", "of the fastest", "page faults")
 
-    def __init__(self, spreads: dict[str, Spread]):
+
+class Times(Mapping[str, Spread]):
+    """What `compare` returns: seconds a call, by name. It shows as a table.
+
+    faults  page faults a call, by name; they are shown where they may be 5% of the time, at a microsecond each
+    """
+
+    def __init__(self, spreads: dict[str, Spread], faults: Mapping[str, float] | None = None):
         self._spreads = spreads
+        self.faults = dict.fromkeys(spreads, 0.0) | dict(faults or {})
 
     def __getitem__(self, name: str) -> Spread:
         return self._spreads[name]
@@ -78,15 +89,17 @@ class Times(Mapping[str, Spread]):
         """Whether the order of `a` and `b` can be told: their quartile ranges don't overlap."""
         return self[a].high < self[b].low or self[b].high < self[a].low
 
-    def rows(self) -> list[tuple[str, str, str, str]]:
-        """The table: name, median, quartiles, and the multiple of the fastest."""
+    def rows(self) -> list[tuple[str, ...]]:
+        """The table: name, median, quartiles, the multiple of the fastest, and page faults where they matter."""
         fastest = min(self, key=lambda name: self[name].median)
+        faulty = any(self.faults[name] * 1e-6 > 0.05 * spread.median for name, spread in self.items())
         return [
             (
                 name,
                 duration(spread.median),
                 f"{duration(spread.low)} – {duration(spread.high)}",
                 f"{spread.median / self[fastest].median:.2f} ×",
+                *((f"{self.faults[name]:,.0f}",) if faulty else ()),
             )
             for name, spread in self.items()
         ]
@@ -98,13 +111,15 @@ class Times(Mapping[str, Spread]):
         return [f"Too close to call here: {', '.join(close)}."] if close else []
 
     def __repr__(self) -> str:
-        lines = [("", "median", "quartiles", "of the fastest"), *self.rows()]
-        widths = [max(len(line[column]) for line in lines) for column in range(4)]
+        rows = self.rows()
+        lines = [HEAD[: len(rows[0])], *rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = ["  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)) for line in lines]
         return "\n".join([*(line.rstrip() for line in table), *self.remarks()])
 
     def _repr_html_(self) -> str:
-        return table_html(("", "median", "quartiles", "of the fastest"), self.rows(), self.remarks())
+        rows = self.rows()
+        return table_html(HEAD[: len(rows[0])], rows, self.remarks())
 
 
 def compare(
@@ -116,13 +131,15 @@ def compare(
     device: str = "cpu",
     patience: float = 1.0,
     wall: bool = False,
+    pages: str = "settled",
 ) -> Times:
     """Time callables that do the same job in different ways.
 
     A variant is called with no argument or, if it takes one, with a counter 0, 1, 2, ... by which it picks
     its input: `lambda i: model(batches[i % len(batches)])`. It is warmed up, then called as often as fills
-    `sample` seconds, in each of `rounds` rounds that interleave all variants, each round another one first.
-    Where the quartiles stay wide, more rounds are taken, until they have lasted `patience` seconds.
+    `sample` seconds, in each of `rounds` rounds that interleave all variants, in an order drawn anew each time: what
+    one leaves in the caches isn't always found by the same other. Where the quartiles stay wide, more rounds are
+    taken, until they have lasted `patience` seconds. `pages` is the state of the allocator, `allocator.STATES`.
 
     The clock is CPU time on one thread of a CPU, else, or if `wall` is set, the time on the wall.
 
@@ -132,18 +149,25 @@ def compare(
         raise ValueError("compare needs at least one variant, {name: callable}, got none")
     clock = time.perf_counter if wall else _clock(threads, device)
     calls = {name: _with_counter(fn) for name, fn in variants.items()}
-    with _threads(threads), _no_garbage_collection():
+    before_each = allocator.give_back if pages == "fresh" else None
+    with _threads(threads), _no_garbage_collection(), allocator.pages(pages):
         repeats = {name: _warm_up(call, sample, clock, device) for name, call in calls.items()}
         samples: dict[str, list[float]] = {name: [] for name in calls}
-        names, started = list(calls), time.perf_counter()
+        faults: dict[str, list[float]] = {name: [] for name in calls}
+        names, order, started = list(calls), random.Random(0), time.perf_counter()
         for done in itertools.count(1):
             for name in names:
-                samples[name].append(_time(calls[name], repeats[name], clock, device))
-            names.append(names.pop(0))
+                before = allocator.page_faults()
+                samples[name].append(_time(calls[name], repeats[name], clock, device, before_each))
+                faults[name].append((allocator.page_faults() - before) / repeats[name])
+            order.shuffle(names)
             steady = max(Spread.of(s).noise for s in samples.values()) < 0.1
             if done >= rounds and (steady or time.perf_counter() - started > patience):
                 break
-    return Times({name: Spread.of(s) for name, s in samples.items()})
+    return Times(
+        {name: Spread.of(s) for name, s in samples.items()},
+        {name: statistics.median(f) for name, f in faults.items()},
+    )
 
 
 def measure(fn: Callable, **options) -> Spread:
@@ -172,13 +196,22 @@ def _clock(threads: int, device: str) -> Callable[[], float]:
     return time.process_time if cpu_time else time.perf_counter
 
 
-def _time(call: Callable, repeats: int, clock: Callable[[], float], device: str) -> float:
+def _time(call: Callable, repeats: int, clock: Callable, device: str, before_each: Callable | None = None) -> float:
+    if before_each:
+        return sum(_time_after(before_each, call, clock) for _ in range(repeats)) / repeats
     _synchronise(device)
     start = clock()
     for _ in range(repeats):
         call()
     _synchronise(device)
     return (clock() - start) / repeats
+
+
+def _time_after(before: Callable, call: Callable, clock: Callable[[], float]) -> float:
+    before()
+    start = clock()
+    call()
+    return clock() - start
 
 
 def _warm_up(call: Callable, sample: float, clock: Callable[[], float], device: str) -> int:

@@ -3,19 +3,21 @@
 import pytest
 
 from microdlrm.exercises import chapter7
-from microdlrm.machine import cost, timing
-from microdlrm.machine.ceilings import measure_ceilings
+from microdlrm.machine import cost, regimes, timing
 
 
 @pytest.fixture
 def measured_as_predicted(monkeypatch):
     """Every model takes exactly as long as `cost.predict` says: the check must not depend on this machine."""
-    rates = cost.Rates(stream_gbs=10, gather_gbs=4, gemm_gflops=100, dispatch_us=5, cache_bytes=2**20)
+    rates = cost.Rates(10, 4, 10, 40, 100, dispatch_us=5, bag_us=10, near_bytes=2**20, cache_bytes=2**24)
     answers = []
     for shape, batch, bag in chapter7.UNSEEN.values():
         on_paper = cost.parts(batch, bag, **shape).loc["forward"]
         answers.append(timing.Spread.of([cost.predict(on_paper, rates)["seconds"].sum()]))
     left = iter(answers)
+    truths = iter(("dispatch", "memory", "compute"))
+    monkeypatch.setattr(chapter7, "turned", lambda *shape: {})
+    monkeypatch.setattr(chapter7, "measured_regime", lambda turns: next(truths))
     monkeypatch.setattr(chapter7, "measure_ceilings", lambda: type("Fixed", (), {"rates": lambda self, width: rates})())
     monkeypatch.setattr(chapter7, "forward", lambda *shape: None)
     monkeypatch.setattr(timing, "measure", lambda fn, **options: next(left))
@@ -58,10 +60,27 @@ def test_a_wrong_prediction_is_named(wrong, mistake, measured_as_predicted):
     assert verdict.mistake == mistake
 
 
+@pytest.mark.parametrize(
+    ("ids", "widths", "regime"), [(1.05, 1.1, "dispatch"), (1.9, 1.1, "memory"), (1.0, 3.9, "compute")]
+)
+def test_the_regime_is_what_moves_the_time(ids, widths, regime):
+    turns = {"ids in a bag × 2": timing.Spread.of([ids]), "MLP widths × 2": timing.Spread.of([widths])}
+    assert regimes.measured_regime(turns) == regime
+
+
 @pytest.mark.timing
 def test_the_unseen_models_have_three_regimes():
-    found = set()
-    for shape, batch, bag in chapter7.UNSEEN.values():
-        on_paper = cost.parts(batch, bag, **shape).loc["forward"]
-        found.add(cost.regime(cost.predict(on_paper, measure_ceilings().rates(shape["m_spa"]))))
-    assert found == {"dispatch", "memory", "compute"}
+    found = [regimes.measured_regime(regimes.turned(*model)) for model in chapter7.UNSEEN.values()]
+    assert found == ["dispatch", "memory", "compute"]
+
+
+@pytest.mark.timing
+def test_a_right_answer_does_not_hang_on_the_packages_formula(monkeypatch):
+    """The truth is measured: another `cost.regime` changes no verdict."""
+    def predict(forward, rates):
+        predicted = cost.predict(forward, rates)
+        return names.pop(0), predicted["seconds"].sum()
+
+    monkeypatch.setattr(cost, "regime", lambda predicted: "compute")
+    names = ["dispatch", "memory", "compute"]
+    assert chapter7.check_prediction(predict).passed

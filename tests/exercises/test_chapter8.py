@@ -1,5 +1,6 @@
 """Chapter 8's challenge: what is wrong with a fast model, and that the package's own passes."""
 
+import copy
 import time
 
 import pytest
@@ -12,6 +13,25 @@ from microdlrm.machine.frozen import freeze
 def remembers(model):
     seen, forward = {}, chapter8.freeze_nothing(model)
     return lambda *batch: seen.setdefault(id(batch[0]), forward(*batch).clone())
+
+
+def remembers_by_a_part(model):
+    """Knows a batch again by where it lies and by its first number."""
+    seen, forward = {}, chapter8.freeze_nothing(model)
+
+    def predict(dense_x, *sparse):
+        key = dense_x.data_ptr(), dense_x[0, 0].item()
+        if key not in seen:
+            seen[key] = forward(dense_x, *sparse).clone()
+        return seen[key]
+
+    return predict
+
+
+def edits_the_model(model):
+    with torch.no_grad():
+        model.emb_l[1].weight.zero_()
+    return freeze(model)
 
 
 def slow(model):
@@ -68,6 +88,8 @@ def spends(seconds):
         (no_relu, "other outputs"),
         (half, "other outputs"),
         (remembers, "remembered answers"),
+        (remembers_by_a_part, "remembered answers"),
+        (edits_the_model, "other outputs"),
         pytest.param(slow, "not fast enough", marks=pytest.mark.timing),
         (spends(2.1), "too long a preparation"),
     ],
@@ -85,3 +107,17 @@ def test_the_challenge_can_be_passed(monkeypatch):
     assert verdict.passed
     assert "times as fast" in verdict.hint
     assert set(verdict.tried.values()) == {"passed"}
+
+
+@pytest.mark.timing
+def test_hooks_on_the_model_slow_down_nothing_else(monkeypatch):
+    """What `make` hangs on its model doesn't make the reference slower, and so a plain forward no faster."""
+
+    def make(model):
+        plain = copy.deepcopy(model)
+        for module in model.modules():
+            for _ in range(20):
+                module.register_forward_hook(lambda *_: None)
+        return chapter8.freeze_nothing(plain)
+
+    assert chapter8.score(make).mistake == "not fast enough"

@@ -4,10 +4,11 @@ import json
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from microdlrm.machine import hardware
-from microdlrm.machine.ceilings import gather_from, measure_ceilings
+from microdlrm.machine.ceilings import gather_from, measure_ceilings, walk, zipf
 
 
 def test_ceilings(ceilings):
@@ -20,6 +21,9 @@ def test_ceilings(ceilings):
     assert "memory ceilings through" in text
     rates = ceilings.rates(60)
     assert rates.gather_gbs == ceilings.gather[64].median
+    assert rates.cache_gbs == ceilings.cache[64].median
+    assert rates.near_gbs == ceilings.near[64].median
+    assert ceilings.near_bytes < rates.near_bytes <= ceilings.cache_bytes <= rates.cache_bytes
     assert rates.dispatch_us == ceilings.json()["dispatch_us"]
 
 
@@ -35,6 +39,43 @@ def test_gather_sums_the_rows_it_draws():
     assert sums.shape == (4, 8)
     hot = gather_from(torch.arange(1000.0)[:, None], rows=2, batch=500, bag=1)
     assert len({value for i in range(32) for value in hot(i).flatten().tolist()}) == 2
+
+
+@pytest.mark.timing
+def test_nearer_rows_come_sooner_and_a_bag_costs_more_than_another_operator(ceilings):
+    for width in (16, 64):
+        assert ceilings.near[width].median > 1.5 * ceilings.gather[width].median
+    assert ceilings.bag.median > 1.3 * ceilings.dispatch.median
+
+
+@pytest.mark.timing
+def test_many_lines_are_on_their_way_at_once(ceilings):
+    """Little's law: a lone line takes its latency; rows at random take far less each, for they don't wait in turn."""
+    assert ceilings.latency.median > 20e-9
+    assert ceilings.in_flight(64) > 2
+    assert ceilings.in_flight(64) == ceilings.gather[64].median * 1e9 * ceilings.latency.median / 64
+
+
+def test_a_walk_visits_every_line_once():
+    numbers = torch.zeros(5 * 1000 * 8, dtype=torch.int64)  # 64-byte lines
+    run = walk(numbers)
+    run()
+    seen, here = set(), 0
+    for _ in range(5000):
+        seen.add(here)
+        here = int(numbers[here])
+    assert here == 0
+    assert seen == set(range(0, 40000, 8))
+
+
+def test_zipf_ids_fall_as_one_over_rank():
+    ids = zipf(1000, (200_000,), torch.Generator().manual_seed(0))
+    assert ids.min() == 0
+    assert ids.max() == 999
+    counts = ids.bincount(minlength=1000).float()
+    # Between ranks r and 2 r lie as many draws, whatever r.
+    octaves = torch.stack([counts[r - 1 : 2 * r - 1].sum() for r in (8, 16, 32, 64, 128, 256)])
+    assert octaves.max() / octaves.min() < 1.05
 
 
 def test_the_ceilings_command_prints_json():

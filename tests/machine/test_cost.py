@@ -195,21 +195,29 @@ def test_says_what_it_has_no_formula_for(wrong, message):
         cost.parts(BATCH, **wrong)
 
 
-RATES = cost.Rates(stream_gbs=10, gather_gbs=2, gemm_gflops=100, dispatch_us=5, cache_bytes=2**20)
+RATES = cost.Rates(
+    stream_gbs=10, gather_gbs=2, cache_gbs=8, near_gbs=40, gemm_gflops=100,
+    dispatch_us=5, bag_us=15, near_bytes=2**14, cache_bytes=2**22,
+)  # fmt: skip
 
 
 def test_predict_is_the_roofline_and_dispatch():
-    forward = cost.parts(512, 4, **DEFAULTS | dict(num_embeddings=(10, 10, 2**20))).loc["forward"]
+    forward = cost.parts(512, 4, **DEFAULTS | dict(num_embeddings=(10, 2**14, 2**20))).loc["forward"]
     predicted = cost.predict(forward, RATES)
-    near, far, top = (predicted.loc[part] for part in ("table 0", "table 2", "top MLP"))
-    assert near["dispatch"] == pytest.approx(5e-6)
-    assert near["memory"] == pytest.approx(forward.loc["table 0", "bytes"] / 10e9)
+    near, beside, far, top = (predicted.loc[part] for part in ("table 0", "table 1", "table 2", "top MLP"))
+    assert near["dispatch"] == pytest.approx(15e-6)
+    assert near["memory"] == pytest.approx(forward.loc["table 0", "bytes"] / 40e9)
+    assert beside["memory"] == pytest.approx(forward.loc["table 1", "bytes"] / 2e9)
     assert far["memory"] == pytest.approx(forward.loc["table 2", "bytes"] / 2e9)
+    assert top["memory"] == pytest.approx(forward.loc["top MLP", "bytes"] / 10e9)
     assert top["compute"] == pytest.approx(forward.loc["top MLP", "flops"] / 100e9)
     assert top["dispatch"] == pytest.approx(6 * 5e-6)
-    for part in (near, far, top):
+    for part in (near, beside, far, top):
         assert part["seconds"] == part["dispatch"] + max(part["compute"], part["memory"])
     assert "loss" not in predicted.index
+    # The last cache has to hold all tables: without the third, the second lies in it.
+    alone = cost.parts(512, 4, **DEFAULTS | dict(num_embeddings=(10, 2**14))).loc["forward"]
+    assert cost.predict(alone, RATES).loc["table 1", "memory"] == pytest.approx(alone.loc["table 1", "bytes"] / 8e9)
 
 
 @pytest.mark.parametrize(

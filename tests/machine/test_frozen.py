@@ -1,5 +1,7 @@
 """A frozen model gives the model's outputs, and raises what the model raises."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -90,6 +92,10 @@ def spoil(dense_x, ids, offsets, what):
         offsets[1] = torch.tensor([0, 2, 1, 3])
     elif what == "dtype":
         dense_x = dense_x.double()
+    elif what == "narrow ids":
+        ids[1] = ids[1].int()
+    elif what == "one id":
+        ids[1] = ids[1][:1]
     elif what == "ids' dtype":
         ids[0] = ids[0].float()
     elif what == "list":
@@ -111,6 +117,8 @@ def spoil(dense_x, ids, offsets, what):
         "tables",
         "offsets",
         "dtype",
+        "narrow ids",
+        "one id",
         "ids' dtype",
         "list",
         "width",
@@ -131,3 +139,52 @@ def test_large_tables_are_copied_whole():
     model = MicroDLRM(m_spa=8, num_embeddings=(2**17, 4, 4))
     inputs = regimes.random_batches(regimes.SEED | dict(num_embeddings=(2**17, 4, 4)), 100, batches=1)[0]
     torch.testing.assert_close(freeze(model)(*inputs), model(*inputs))
+
+
+@pytest.mark.parametrize("bias", [-1e3, -1e6, -1e9, float("-inf"), 1e3])
+@pytest.mark.parametrize("batch", [64, 5000])
+def test_a_unit_that_its_bias_switches_off_stays_off(bias, batch):
+    torch.manual_seed(0)
+    model = MicroDLRM()
+    with torch.no_grad():
+        model.top_l[0].bias[:8] = bias
+        model.bot_l[0].bias[:2] = min(bias, -1.0)
+    inputs = regimes.random_batches(regimes.SEED, batch, batches=1)[0]
+    torch.testing.assert_close(freeze(model)(*inputs), model(*inputs), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("interaction", ["dot", "concat"])
+def test_frozen_keeps_the_models_precision(dtype, interaction):
+    model = MicroDLRM(interaction=interaction).to(dtype)
+    dense_x, ids, offsets = regimes.random_batches(regimes.SEED, 64, batches=1)[0]
+    frozen = freeze(model)(dense_x.to(dtype), ids, offsets)
+    assert frozen.dtype == dtype
+    tolerance = 1e-12 if dtype == torch.float64 else 0.01
+    torch.testing.assert_close(frozen, model(dense_x.to(dtype), ids, offsets), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("mlp", "k", "layer", "named"),
+    [
+        ("bot_l", 1, torch.nn.Tanh(), r"bot_l\[1\] is a Tanh"),
+        ("top_l", 1, torch.nn.LayerNorm(32), r"top_l\[1\] is a LayerNorm"),
+        ("top_l", 2, torch.nn.Identity(), r"top_l\[2\] is a Identity"),
+        ("top_l", 5, torch.nn.ReLU(), r"top_l\[5\] is a ReLU"),
+    ],
+)
+def test_layers_it_does_not_know_are_refused(mlp, k, layer, named):
+    model = MicroDLRM()
+    getattr(model, mlp)[k] = layer
+    with pytest.raises(ValueError, match=named):
+        freeze(model)
+
+
+def test_two_threads_may_predict_at_once():
+    model = MicroDLRM(ln_top=(512, 512, 1))
+    frozen, batches = freeze(model), regimes.random_batches(regimes.SEED, 4096, batches=8)
+    expected = [model(*inputs) for inputs in batches]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(5):
+            for came, right in zip(pool.map(lambda inputs: frozen(*inputs), batches), expected, strict=True):
+                torch.testing.assert_close(came, right)

@@ -1,5 +1,7 @@
 """The timing tools. Nothing here depends on how fast the machine is."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -30,7 +32,18 @@ def test_compare_interleaves_and_hands_each_variant_a_counter():
     counters = [c for c in calls if c != "a"]
     assert counters == list(range(len(counters)))
     measured = ["a" if c == "a" else "b" for c in calls][-10:]
-    assert measured == ["a", "b", "b", "a", "a", "b", "b", "a", "a", "b"]
+    assert all(set(measured[k : k + 2]) == {"a", "b"} for k in range(0, 10, 2))
+
+
+def test_no_variant_always_follows_the_same_other():
+    calls = []
+    variants = {name: lambda name=name: calls.append(name) for name in "abc"}
+    timing.compare(variants, rounds=12, sample=1e-9, patience=0)
+    measured = calls[-36:]
+    assert all(set(measured[k : k + 3]) == set("abc") for k in range(0, 36, 3))
+    assert {measured[k] for k in range(0, 36, 3)} == set("abc")
+    neighbours = set(itertools.pairwise(measured))
+    assert neighbours >= {(x, y) for x in "abc" for y in "abc" if x != y}
 
 
 @pytest.mark.timing
@@ -66,6 +79,14 @@ def test_times_say_what_noise_forbids_to_conclude():
     assert times.clear("b", "c")
     assert times.remarks() == ["Too close to call here: “a” and “b”."]
     assert Times({"a": spread(1.0), "c": spread(5.0)}).remarks() == []
+
+
+def test_page_faults_are_shown_where_they_matter():
+    times = {"a": spread(1e-3), "b": spread(2e-3)}
+    assert "page faults" not in repr(Times(times, {"a": 3, "b": 0}))
+    shown = Times(times, {"a": 1234, "b": 0})
+    assert "1,234" in repr(shown)
+    assert "page faults" in shown._repr_html_()
 
 
 def test_ratio_is_taken_round_by_round():

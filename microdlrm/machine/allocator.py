@@ -1,0 +1,88 @@
+"""Where a large tensor's memory comes from: the hidden variable of many a measurement, fixed before each.
+
+The C library hands large blocks back to the system when they are freed, and gets fresh ones: each page of a fresh
+block is zeroed at its first touch, a *page fault* of a microsecond or so. Which blocks count as large depends, in
+glibc, on what the process has freed before (mallopt(3): the dynamic threshold). Two runs of one script can differ by
+that alone, several times over.
+"""
+
+import ctypes
+import sys
+from contextlib import contextmanager
+from functools import cache
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+MIB = 2**20
+# mallopt's names, by glibc's malloc.h.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+# state -> (blocks from this size on come fresh, how many of them at most, how much freed memory is kept)
+STATES = {
+    "fresh": (32 * MIB, 2**16, 64 * MIB),
+    "settled": (32 * MIB, 2**16, 64 * MIB),  # what glibc's dynamic threshold ends at
+    "kept": (32 * MIB, 0, -1),
+}
+
+
+@contextmanager
+def pages(state: str = "settled"):
+    """Within it, freed memory is treated by one rule; afterwards by "settled".
+
+    settled  blocks from 32 MiB on come fresh from the system, smaller ones are used again: glibc's own limit, once a
+             process has freed a block of nearly that size
+    fresh    the same, but whoever measures calls `give_back` before each call: it starts without a page to use again
+    kept     no block comes fresh twice: what was freed is used again, whatever its size
+
+    Without glibc (macOS, Windows, musl) nothing can be set, and nothing is. Raises ValueError for another state.
+    """
+    if state not in STATES:
+        raise ValueError(f"state must be one of {', '.join(STATES)}, got {state!r}")
+    _set(state)
+    try:
+        yield
+    finally:
+        if state != "settled":
+            _set("settled")
+
+
+def can_be_set() -> bool:
+    """Whether this system's allocator obeys: glibc's does."""
+    return _libc() is not None
+
+
+def unless_set() -> str:
+    """Why a claim about page faults can't be made here; "" where it can."""
+    return "" if can_be_set() else "this system's allocator can't be told what to keep"
+
+
+def page_faults() -> int:
+    """How many pages this process was given so far, without reading a disk; 0 where the system doesn't say."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt if resource else 0
+
+
+def _set(state: str):
+    libc = _libc()
+    if libc is None:
+        return
+    threshold, blocks, kept = STATES[state]
+    libc.mallopt(_MMAP_THRESHOLD, threshold)
+    libc.mallopt(_MMAP_MAX, blocks)
+    libc.mallopt(_TRIM_THRESHOLD, kept)
+    libc.malloc_trim(0)  # what an earlier rule kept
+
+
+def give_back():
+    """Return every free page to the system."""
+    if (libc := _libc()) is not None:
+        libc.malloc_trim(0)
+
+
+@cache
+def _libc() -> ctypes.CDLL | None:
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+    return libc if hasattr(libc, "gnu_get_libc_version") and hasattr(libc, "mallopt") else None

@@ -15,7 +15,7 @@ CHEAP = {
     "splits": lambda: studies._one_split(1, rivals=("item-kNN", "matrix factorisation"), ours=("dot",)),
     "recipes": lambda: studies._one_recipe("concat", False, 1, decay=6.0),
     "rivals": lambda: studies._one_knn(20, 100) + studies._one_mf(1.0, 8),
-    "parts": lambda: studies._one_part("no decay, DLRM's own start", 2),
+    "parts": lambda: studies._one_part("DLRM's own start", 2),
     "dent": lambda: studies._one_dent("out of fold", 0),
     "tomorrow": lambda: studies._one_tomorrow("time", 0),
 }

@@ -15,17 +15,25 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 TIMED     := $(wildcard notebooks/07_*.ipynb notebooks/08_*.ipynb)
 UNTIMED   := $(wildcard notebooks/06_*.ipynb) $(filter-out $(TIMED) notebooks/06_%,$(NOTEBOOKS))
 PROSE     := $(wildcard book/*.* book/*/*.*) _config.yml _toc.yml
+STUDIES   := $(wildcard book/studies/*.json)
 TESTS     := $(wildcard tests/*.py tests/*/*.py tests/*/*/*.py)
 
 # One thread: what the course times is then the model, not how threads share the machine.
 export OMP_NUM_THREADS := 1
 # The kernel is this environment's own, whatever kernel called "python3" you have installed elsewhere.
 export JUPYTER_PREFER_ENV_PATH := 1
-unexport JUPYTER_PATH PYTHONPATH PYTHONHOME
+unexport JUPYTER_PATH PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTEST_ADDOPTS MATPLOTLIBRC MPLBACKEND
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# pip installs into the environment, whatever your pip.conf says of other folders.
+export PIP_USER := 0
+export PIP_TARGET :=
+export PIP_PREFIX :=
+# Notebooks run as they are stored: your own IPython start-up and Jupyter settings are for your own sessions.
+book test untimed timed test-nbgrader: export IPYTHONDIR := $(CURDIR)/_build/ipython
+book test untimed timed test-nbgrader: export JUPYTER_NO_CONFIG := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help install data book test untimed timed test-browser chromium lint lab clean
+.PHONY: help install data book test untimed timed test-browser test-nbgrader chromium lint lab clean
 # `make -j` changes nothing: what may run side by side does anyway, and what measures must not.
 ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
@@ -35,6 +43,7 @@ help:
 	@echo "make book      execute the notebooks, render the book ($(BOOK))"
 	@echo "make test      ruff, the unit tests, and every notebook as a test"
 	@echo "make test-browser   every page of the book in Chromium, and the roofline explorer"
+	@echo "make test-nbgrader  book/grading.md as written: installs nbgrader beside the course, grades four submissions"
 	@echo "make lab       JupyterLab, on the first chapter"
 	@echo "make install   only the environment, in $(VENV)"
 	@echo "make data      only the data set, in data/movielens"
@@ -61,22 +70,22 @@ data: $(READY)
 
 # --- the book -------------------------------------------------------------------------------------------
 
-book: $(BOOK)
+book: | $(READY)
+	@$(RUN) book/one_at_a_time.py _build/book.lock $(MAKE) --no-print-directory $(BOOK)
 	@echo
 	@echo "The book is built. Open this page:"
 	@echo "  $(CURDIR)/$(BOOK)"
 
-# Five seeds of the model with histories in chapter 6, where a reader trains two.
 # Every page is rendered anew, so that a warning on an unchanged page is seen too; executed notebooks are cached.
 $(BOOK): $(NOTEBOOKS) $(PROSE) tests/rendered_book.py _build/cache-valid | data
 	rm -rf _build/html _build/.doctrees
-	MICRODLRM_SEEDS=5 $(RUN) book/execute_ahead.py $(UNTIMED)
-	MICRODLRM_SEEDS=5 $(VENV)/bin/jupyter-book build . -W -n --keep-going
+	$(RUN) book/execute_ahead.py $(UNTIMED)
+	$(VENV)/bin/jupyter-book build . -W -n --keep-going
 	$(RUN) tests/rendered_book.py _build/html
 	@touch $@
 
-# The cache compares the cells of a notebook, not the package that they import.
-_build/cache-valid: $(PACKAGE) $(READY)
+# The cache compares the cells of a notebook, not the package that they import, nor the studies that they show.
+_build/cache-valid: $(PACKAGE) $(STUDIES) $(READY)
 	rm -rf _build/.jupyter_cache
 	@mkdir -p _build && touch $@
 
@@ -108,7 +117,7 @@ $(UNIT)-timed.passed: $(UNIT_TESTED) $(READY)
 	@mkdir -p $(@D) && touch $@
 
 # Two run at once, so each writes a log; a failure shows it whole, a pass its last line.
-_build/nbval/%.passed: notebooks/%.ipynb tests/nbval.ini $(PACKAGE) $(READY)
+_build/nbval/%.passed: notebooks/%.ipynb tests/nbval.ini $(PACKAGE) $(STUDIES) $(READY)
 	@mkdir -p $(@D)
 	@$(RUN) -m pytest -c tests/nbval.ini --rootdir . $< > $(@:.passed=.log) 2>&1 || { cat $(@:.passed=.log); exit 1; }
 	@echo "$<: `tail -n 1 $(@:.passed=.log)`"
@@ -116,7 +125,7 @@ _build/nbval/%.passed: notebooks/%.ipynb tests/nbval.ini $(PACKAGE) $(READY)
 
 # --- the book in a browser ------------------------------------------------------------------------------
 
-test-browser: chromium $(BOOK) $(VENV)/ready-for-browser
+test-browser: chromium book $(VENV)/ready-for-browser
 	$(RUN) -m pytest tests/browser
 
 # Found or, on Debian and as root, installed; otherwise it says how to get one, and make stops.
@@ -127,11 +136,28 @@ $(VENV)/ready-for-browser: requirements-browser.txt constraints.txt $(READY)
 	$(RUN) -m pip install -r requirements-browser.txt -c constraints.txt
 	@touch $@
 
+# --- nbgrader ------------------------------------------------------------------------------------------
+
+# In an environment of its own, which sees this one's packages: nbgrader is no part of the course.
+NBGRADER := _build/nbgrader
+
+test-nbgrader: $(NBGRADER)/ready | data
+	$(RUN) -m pytest tests/nbgrader
+
+$(NBGRADER)/ready: constraints.txt $(READY)
+	rm -rf $(NBGRADER)
+	$(RUN) -m venv $(NBGRADER)
+	$(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "`$(NBGRADER)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/course.pth"
+	$(NBGRADER)/bin/python -m pip install nbgrader -c constraints.txt
+	@touch $@
+
 # --- reading and writing --------------------------------------------------------------------------------
 
 # Without JupyterLab's news and its search for updates: nothing here asks the network.
+# Jupyter refuses to run as root unless told to; in a container and in WSL one often is.
 lab: data
-	$(RUN) -m jupyterlab --LabApp.news_url=None \
+	$(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.news_url=None \
 	  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate \
 	  --ServerApp.root_dir="$(CURDIR)" notebooks/01_clicks.ipynb
 

@@ -1,4 +1,4 @@
-"""python -m microdlrm fetch | train | ceilings | bench | check | handout: the course's commands."""
+"""python -m microdlrm fetch | train | ceilings | bench | study | check | handout: the course's commands."""
 
 import argparse
 import sys
@@ -12,6 +12,7 @@ COMMANDS = {
     "train": ("microdlrm.runs", "train on MovieLens-100K and judge on the test rows"),
     "ceilings": ("microdlrm.machine.ceilings", "measure what this machine can do at best (under 15 s)"),
     "bench": ("microdlrm.machine.headlines", "measure the package's headline ratios (under two minutes)"),
+    "study": ("microdlrm.studies", "repeat a long measurement that the book shows; without a name, list them"),
     "check": ("microdlrm.exercises.grading", "check submitted notebooks or .py files"),
     "handout": ("microdlrm.exercises.handout", "write the exercise of chapter 5 as an nbgrader assignment"),
 }

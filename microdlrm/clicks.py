@@ -161,6 +161,7 @@ def prepare(data: MovieLens, train: np.ndarray, seed: int = 0, folds: int = FOLD
     `folds=1` deals them into one, which sees itself: for the chapter that shows why not.
     """
     user, movie = positions(data)
+    train = row_numbers(train, len(user)).numpy()
     fold = np.full(len(user), folds)  # the held-out rows: a fold of their own, served by all of `train`
     fold[train] = np.random.default_rng(seed).permutation(len(train)) % folds
     statistics = np.empty((len(user), 7))
@@ -189,7 +190,7 @@ def seed_features(data: MovieLens, train: np.ndarray | None = None) -> Clicks:
     """
     user, movie = positions(data)
     rating = data.ratings["rating"].to_numpy()
-    known = np.arange(len(rating)) if train is None else train
+    known = np.arange(len(rating)) if train is None else row_numbers(train, len(rating)).numpy()
     count = np.bincount(user[known], minlength=len(data.users))
     total = np.bincount(user[known], rating[known], minlength=len(data.users))
     mean = np.where(count > 0, total / np.maximum(count, 1), rating[known].mean())
@@ -280,7 +281,7 @@ def batches(
 
 def row_numbers(rows: np.ndarray | Tensor, n: int) -> Tensor:
     """`rows` as a tensor (B,) of positions among n rows. Raises TypeError or IndexError where they are none."""
-    rows = torch.as_tensor(rows)
+    rows = rows if isinstance(rows, Tensor) else torch.from_numpy(np.array(rows))  # pandas' own may be read-only
     if rows.dtype == torch.bool:
         raise TypeError("rows must be row numbers, got a mask: np.flatnonzero(mask) gives them")
     if rows.dim() != 1 or (rows.is_floating_point() and len(rows)):

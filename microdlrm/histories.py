@@ -14,14 +14,14 @@ from torch import Tensor
 from microdlrm.clicks import Bags, SparseFeature, positions
 from microdlrm.movielens import MovieLens
 
-NEUTRAL = 2  # stars that say nothing: each entry weighs its stars less these, chosen on the validation rows
+NEUTRAL = 2.0  # stars: each entry weighs its own less these; from 0 to 2 it makes little difference
 
 
 class History(NamedTuple):
     """One bag an owner, oldest entry first, and what each of the N ratings may see of it."""
 
     bags: Bags
-    stars: Tensor  # of each entry, in the order of `bags.values`
+    weights: Tensor  # of each entry, in the order of `bags.values`: its stars less the neutral ones
     owner: Tensor  # (N,) whose bag a rating looks into
     own: Tensor  # (N,) where the rating itself stands in that bag; past the end where it doesn't
     visible: Tensor  # (N,) how many of the bag's first entries it may see, itself included if it is among them
@@ -30,7 +30,7 @@ class History(NamedTuple):
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The bags of the ratings `rows` (B,): indices (L,), offsets (B,) and weights (L,).
 
-        An entry of s stars in a bag of n weighs (s - NEUTRAL) / sqrt(n): a sum would grow with n, a mean would
+        An entry of s stars in a bag of n weighs (s - neutral) / sqrt(n): a sum would grow with n, a mean would
         forget it.
         """
         own, visible = self.own[rows], self.visible[rows]  # (B,)
@@ -45,29 +45,35 @@ class History(NamedTuple):
         # So far itself isn't counted; what stands behind it moves up by one.
         entry += entry >= (start + own).index_select(0, bag)
         scale = n.clamp(min=1).rsqrt().index_select(0, bag)  # (L,)
-        weights = (self.stars.index_select(0, entry) - NEUTRAL) * scale  # (L,)
+        weights = self.weights.index_select(0, entry) * scale  # (L,)
         return self.bags.values.index_select(0, entry), offsets, weights
 
 
 def histories(
-    data: MovieLens, train: np.ndarray, past: bool = False, cap: int | None = None, itself: bool = False
+    data: MovieLens,
+    train: np.ndarray,
+    past: bool = False,
+    cap: int | None = None,
+    itself: bool = False,
+    neutral: float = NEUTRAL,
 ) -> list[SparseFeature]:
     """The movie's history and the user's, from the rows `train`, for `Clicks.add`.
 
     They read the tables of users and of movies: an id and its place in a history are one row.
 
-    past    a rating sees only entries older than itself: what tomorrow's split demands. Otherwise it sees all
-            training ratings but its own, later ones too, as the neighbours of an item-kNN are found.
-    cap     a bag holds no more entries, the latest; None: all
-    itself  leave each rating in its own bag: for the chapter that shows why not
+    past     a rating sees only entries older than itself: what tomorrow's split demands. Otherwise it sees all
+             training ratings but its own, later ones too, as the neighbours of an item-kNN are found.
+    cap      a bag holds no more entries, the latest; None: all
+    itself   leave each rating in its own bag: for the chapter that shows why not
+    neutral  the stars of an entry that weighs nothing
     """
     user, movie = (torch.tensor(ids) for ids in positions(data))
     time = torch.tensor(data.ratings["timestamp"].to_numpy())
-    stars = torch.tensor(data.ratings["rating"].to_numpy(np.float32))
+    weights = torch.tensor(data.ratings["rating"].to_numpy(np.float32)) - neutral
     rated = torch.tensor(train)[time[train].argsort(stable=True)]  # oldest first
 
     def feature(name, table, rows, entry, owner, owners) -> SparseFeature:
-        history = _history(owner, owners, entry, stars, rated, time, past, cap)
+        history = _history(owner, owners, entry, weights, rated, time, past, cap)
         if itself:
             history = history._replace(own=torch.full_like(history.own, len(time)))
         return SparseFeature(name, table, rows, history.take)
@@ -79,7 +85,7 @@ def histories(
     ]
 
 
-def _history(owner, owners, entry, stars, rated, time, past, cap) -> History:
+def _history(owner, owners, entry, weights, rated, time, past, cap) -> History:
     by_owner = rated[owner[rated].argsort(stable=True)]  # oldest first within an owner
     bags = Bags.of(entry[by_owner], torch.bincount(owner[rated], minlength=owners))
     own = torch.full((len(owner),), len(owner))
@@ -92,4 +98,4 @@ def _history(owner, owners, entry, stars, rated, time, past, cap) -> History:
             mine = times[bags.starts[o] : bags.starts[o] + bags.lengths[o]]
             asks = owner == o
             visible[asks] = torch.searchsorted(mine, time[asks])
-    return History(bags, stars[by_owner], owner, own, visible, cap)
+    return History(bags, weights[by_owner], owner, own, visible, cap)

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor, nn
 
 
-def check_sizes(
-    m_spa: int, num_embeddings: Sequence[int], ln_bot: Sequence[int], ln_top: Sequence[int], init: float
-):
+def check_sizes(m_spa: int, num_embeddings: Sequence[int], ln_bot: Sequence[int], ln_top: Sequence[int], init: float):
     """Raise TypeError or ValueError for sizes that no MicroDLRM can have."""
     _check_size("m_spa", m_spa, "the width of an embedding row")
     for name, sizes, least, what in (
@@ -62,6 +60,8 @@ def check_inputs(
     _check_dense(dense_x, model.bot_l[0])
     bags = dict(sparse_indices=sparse_indices, sparse_offsets=sparse_offsets, sparse_weights=sparse_weights)
     for name, tensors in bags.items():
+        if not hasattr(tensors, "__len__"):
+            raise TypeError(f"{name} must be a list with a tensor for each bag, got {type(tensors).__name__}")
         if len(tensors) != len(model.reads):
             raise ValueError(
                 f"{name} must hold one tensor for each bag that the model reads: {len(model.reads)}, got {len(tensors)}"
@@ -78,6 +78,9 @@ def check_inputs(
                 f"sparse_weights[{b}] must weigh each of the {len(ids)} ids, {dense_x.dtype}, "
                 f"got shape {tuple(weights.shape)}, {weights.dtype}"
             )
+        if weights is not None and not math.isfinite(weights.sum().item()) and not (finite := weights.isfinite()).all():
+            k = int((~finite).nonzero()[0, 0])
+            raise ValueError(f"sparse_weights[{b}] must be finite, but entry {k} is {weights[k].item()}")
 
 
 def _check_dense(dense_x: Tensor, first: nn.Linear):

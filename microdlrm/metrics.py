@@ -20,11 +20,11 @@ class Metrics(NamedTuple):
 
 
 def score(p: np.ndarray, y: np.ndarray) -> Metrics:
-    """The three headline metrics."""
+    """The three headline metrics. Rows without both labels have no AUC: NaN."""
     return Metrics(
         accuracy=metrics.accuracy_score(y, p >= 0.5),
-        auc=metrics.roc_auc_score(y, p),
-        logloss=metrics.log_loss(y, p),
+        auc=metrics.roc_auc_score(y, p) if 0 < np.mean(y) < 1 else np.nan,
+        logloss=metrics.log_loss(y, p, labels=[0, 1]),
     )
 
 
@@ -60,18 +60,3 @@ def breakdown(p: np.ndarray, y: np.ndarray, groups: np.ndarray) -> pd.DataFrame:
             calibration_error=calibration_error(p[rows], y[rows]),
         )
     return pd.DataFrame(lines).T
-
-
-def paired_bootstrap(p_a: np.ndarray, p_b: np.ndarray, y: np.ndarray, draws: int = 500, seed: int = 0) -> pd.DataFrame:
-    """How much better a is than b, with a 95% interval: one row a metric, columns difference, low, high.
-
-    Both are judged on the same resampled rows each time, so that what is hard for both cancels out.
-    """
-    generator = np.random.default_rng(seed)
-    differences = []
-    for _ in range(draws):
-        rows = generator.integers(0, len(y), len(y))
-        differences.append(np.subtract(score(p_a[rows], y[rows]), score(p_b[rows], y[rows])))
-    low, high = np.quantile(differences, [0.025, 0.975], axis=0)
-    difference = np.subtract(score(p_a, y), score(p_b, y))
-    return pd.DataFrame(dict(difference=difference, low=low, high=high), index=Metrics._fields)

@@ -14,8 +14,6 @@ Source: F. M. Harper and J. A. Konstan (2015), "The MovieLens Datasets: History 
 """
 
 import contextlib
-import errno
-import hashlib
 import io
 import os
 import re
@@ -24,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,29 +29,23 @@ import pandas as pd
 import pooch
 from tqdm import tqdm
 
+from microdlrm.archives import (
+    ARCHIVE,
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    SHA256,
+    TEMPORARY,
+    TOTAL_SECONDS,
+    WHEEL,
+    checked,
+    holds,
+    reason,
+    there,
+)  # fmt: skip
+
 URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
-ARCHIVE = "ml-100k.zip"
 REQUIREMENT = "recbole==1.2.1"
-WHEEL = "recbole-1.2.1-py3-none-any.whl"
 
-# The hash of u.user is not published: it is that of the wheel's user table written in the official layout.
-# The wheel's ratings, written so, do have the known hash of u.data. tests/test_movielens.py does both.
-SHA256 = {
-    ARCHIVE: "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
-    WHEEL: "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
-    "u.data": "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
-    "u.user": "f120e114da2e8cf314fd28f99417c94ae9ddf1cb6db8ce0e4b5995d40e90e62c",
-    "u.item": "553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701",
-}
-# Where the ratings, the users and the movies stand in each of the three forms.
-MEMBERS = {
-    ARCHIVE: ("ml-100k/u.data", "ml-100k/u.user", "ml-100k/u.item"),
-    WHEEL: tuple(f"recbole/dataset_example/ml-100k/ml-100k.{end}" for end in ("inter", "user", "item")),
-}
-LOOSE = ("u.data", "u.user", "u.item")
-
-CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 10, 30, 300
-TEMPORARY = ".fetching-"  # a folder of this name is a fetch under way, or one that was killed
 STALE_SECONDS = 3600
 
 GENRES = (
@@ -84,19 +75,19 @@ class DataError(RuntimeError):
     """MovieLens-100K isn't there and couldn't be fetched: what was tried, and what you can do by hand."""
 
 
-# --- where it lies ------------------------------------------------------------------------------------------
-
-
 def folder():
     """Return the data folder as a Path: `MICRODLRM_DATA`, or else `data/movielens/ml-100k` in the repository.
 
-    A package installed without its repository uses that path under the current directory.
+    A relative `MICRODLRM_DATA` is relative to the repository, wherever one stands in it: a notebook runs from its own
+    folder, the commands from another. A package installed without its repository uses the current directory.
     """
-    if named := os.environ.get("MICRODLRM_DATA"):
-        return Path(named).expanduser().absolute()
     root = Path(__file__).resolve().parent.parent
     if not (root / "pyproject.toml").exists():
         root = Path.cwd()
+    if named := os.environ.get("MICRODLRM_DATA"):
+        with contextlib.suppress(RuntimeError):  # a "~" and no home: then a folder of that name, which isn't there
+            named = Path(named).expanduser()
+        return root / named
     return root / "data" / "movielens" / "ml-100k"
 
 
@@ -106,7 +97,7 @@ def load():
     Silent and offline when verified data lies in the data folder. Raises DataError as `fetch` does.
     """
     path, blobs = _obtain(folder())
-    movies = _wheel_movies if path.name == WHEEL else _official_movies
+    movies = _wheel_movies if path.suffix == ".whl" else _official_movies
     return MovieLens(_ratings(blobs[0]), _users(blobs[1]), movies(blobs[2]))
 
 
@@ -116,8 +107,8 @@ def fetch():
     Returns at once when it does. Raises DataError if no source serves, or if nothing can be written.
     """
     path, _ = _obtain(folder())
-    source = {ARCHIVE: "the official archive", WHEEL: f"the copy in {REQUIREMENT}"}
-    print(f"MovieLens-100K: {source.get(path.name, 'the extracted official files')}, verified: {path}")
+    source = {".zip": "the official archive", ".whl": f"the copy in {REQUIREMENT}"}.get(path.suffix)
+    _say(f"MovieLens-100K: {source or 'the extracted official files'}, verified: {path}", sys.stdout)
     return path
 
 
@@ -130,7 +121,8 @@ def _run(options):
     try:
         fetch()
     except DataError as error:
-        raise SystemExit(str(error)) from None
+        _say(str(error))
+        raise SystemExit(1) from None
 
 
 # --- the three sources --------------------------------------------------------------------------------------
@@ -139,10 +131,12 @@ def _run(options):
 def _obtain(target):
     """Return (path, the bytes of the three tables), from the first source that serves."""
     tried = []
-    found = _there(target, tried)
+    found = there(target, tried)
     for line in tried:
         _say(f"Note: not read: {line}")
     if found:
+        with contextlib.suppress(OSError):  # a folder that isn't ours to write
+            _sweep(target)
         return found
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -156,44 +150,18 @@ def _obtain(target):
                 with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=target, ignore_cleanup_errors=True) as temporary:
                     new = Path(temporary) / name
                     get(new.parent)
-                    _checked(new)
+                    checked(new)
+                    new.chmod(0o666 & ~_umask())  # pooch writes under a temporary name, for its owner alone
                     _set_aside(target / name)
                     os.replace(new, target / name)  # atomic: a reader sees the whole file or none
             except (OSError, ValueError, subprocess.SubprocessError) as error:
-                tried.append(f"{what}: {_reason(error)}")
-                _say(f"  did not work: {_reason(error)}")
-            if found := _there(target, []):  # ours, or that of another process that fetched at the same time
+                tried.append(f"{what}: {reason(error)}")
+                _say(f"  did not work: {reason(error)}")
+            if found := there(target, []):  # ours, or that of another process that fetched at the same time
                 return found
-    except OSError as error:
-        tried.append(f"writing into {target}: {_reason(error)}")
+    except (OSError, ValueError) as error:
+        tried.append(f"writing into {target}: {reason(error)}")
     raise DataError(_advice(target, tried))
-
-
-def _there(target, tried):
-    """Return (path, bytes of the three tables) if verified data lies there, or None; `tried` gets why not."""
-    for name, members in MEMBERS.items():
-        try:
-            with zipfile.ZipFile(io.BytesIO(_checked(target / name))) as archive:
-                return target / name, [archive.read(member) for member in members]
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except (OSError, ValueError) as error:
-            tried.append(f"{target / name}: {_reason(error)}")
-    for place in (target, target / "ml-100k"):
-        if (place / "u.data").exists():
-            try:
-                return place, [_checked(place / name) for name in LOOSE]
-            except (OSError, ValueError) as error:
-                tried.append(f"u.data, u.user and u.item in {place}: {_reason(error)}")
-    return None
-
-
-def _checked(path):
-    """Return the bytes of `path`; raise ValueError if their SHA-256 is not the published one."""
-    blob = path.read_bytes()  # hashed and parsed from memory, so that what was verified is what is read
-    if (came := hashlib.sha256(blob).hexdigest()) != SHA256[path.name]:
-        raise ValueError(f"wrong checksum: {path.name} has SHA-256 {came}, expected {SHA256[path.name]}")
-    return blob
 
 
 class _Progress(tqdm):
@@ -244,10 +212,16 @@ def _pip_download(temporary):
         raise ValueError(f"pip failed: {([line for line in lines if line.startswith('ERROR')] or lines)[-1]}")
 
 
+def _umask():
+    mask = os.umask(0)  # there is no way to read it but to set it
+    os.umask(mask)
+    return mask
+
+
 def _set_aside(path):
     """Rename a wrong file that holds the place of a right one: it may be yours, so it is never deleted."""
     try:
-        _checked(path)
+        checked(path)
     except FileNotFoundError:
         pass
     except ValueError:
@@ -264,32 +238,15 @@ def _sweep(target):
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def _say(text):
-    print(text, file=sys.stderr, flush=True)  # standard output may be someone's JSON
-
-
-def _reason(error):
-    """Return in one line what went wrong, in words first."""
-    if isinstance(error, subprocess.TimeoutExpired):
-        return f"pip did not finish within {TOTAL_SECONDS} s"
-    words = {
-        "SSLError": "the server's certificate was refused",
-        "ConnectTimeout": f"no connection within {CONNECT_SECONDS} s",
-        "ConnectionError": "the connection failed",
-        "ReadTimeout": f"no answer within {READ_SECONDS} s",
-        errno.ENOSPC: "the disk is full",
-        errno.EACCES: "no permission",
-        errno.EPERM: "no permission",
-        errno.EROFS: "the disk is read-only",
-        errno.EEXIST: "a file stands where the folder should be",
-    }
-    plain = words.get(getattr(error, "errno", None)) or words.get(type(error).__name__)
-    text = " ".join(str(error).split()).rpartition("Caused by ")[2] or type(error).__name__
-    return f"{plain}: {text}" if plain else text
+def _say(text, stream=None):
+    """Print to standard error, for standard output may be someone's JSON; what its encoding lacks as a number."""
+    stream = stream or sys.stderr
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 def _advice(target, tried):
-    tried = "".join(f"\n  - {line}" for line in tried)
+    tried = "".join(f"\n  - {line}" for line in [*tried, holds(target)])
     by_hand = f'python -m pip download --no-deps --dest "{target}" {REQUIREMENT}'
     return (
         f"MovieLens-100K could not be fetched into {target}. Tried:{tried}\n"

@@ -39,6 +39,11 @@ def add_options(command: ArgumentParser) -> None:
 def run(options) -> None:
     if options.seeds < 1:
         raise SystemExit(f"--seeds must be at least 1, got {options.seeds}")
+    if options.checkpoint:  # before the training, not after it
+        try:
+            options.checkpoint = checkpoint.place(options.checkpoint)
+        except checkpoint.CheckpointError as error:
+            raise SystemExit(f"--checkpoint: {error}") from None
     prepared, split = prepare(options)
     results = []
     for seed in range(options.seeds):
@@ -53,10 +58,15 @@ def run(options) -> None:
         results.append(result)
         if options.json:
             print(json.dumps(result), flush=True)
-    if options.checkpoint:
-        checkpoint.save(options.checkpoint, model, prepared)
     if not options.json:
-        print(summary(pd.DataFrame(results).set_index("seed"), options))
+        print(summary(pd.DataFrame(results).set_index("seed"), options), flush=True)
+    if options.checkpoint:  # last: whatever happens to the file, the results are out
+        try:
+            checkpoint.save(options.checkpoint, model, prepared)
+        except OSError as error:
+            raise SystemExit(f"--checkpoint: {options.checkpoint} could not be written: {error}") from None
+        if not options.json:
+            print(f"saved {options.checkpoint}")
 
 
 def prepare(options) -> tuple[clicks.Clicks, clicks.Split]:
@@ -82,6 +92,4 @@ def summary(table: pd.DataFrame, options) -> str:
         lines.append(f"validation accuracy {options.target:g} reached by {len(reached)} of {len(table)} seeds")
         if len(reached):
             lines[-1] += f", in {reached['cpu_seconds'].median():.2f} CPU-seconds of training (median)"
-    if options.checkpoint:
-        lines.append(f"saved {options.checkpoint}")
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from microdlrm.metrics import Metrics, breakdown, score
 from microdlrm.model import MicroDLRM
 
 # The best recipe found for each interaction on the validation rows: the model's shape, then its embeddings' decay.
-_SHAPE = dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 1), init=0.1)
+_SHAPE = dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 1), init=0.05)
 RECIPES = {"concat": (_SHAPE | dict(interaction="concat"), 6.0), "dot": (_SHAPE | dict(interaction="dot"), 12.0)}
 
 
@@ -52,6 +53,7 @@ def fit(
     target: float | None = None,
     seed: int = 0,
     progress: bool = False,
+    watch: Callable[[int], None] | None = None,
 ) -> pd.DataFrame:
     """Train in place and keep the epoch with the lowest validation logloss; returns one row an epoch.
 
@@ -59,6 +61,7 @@ def fit(
     parameters, and most of their rows are seen too rarely to be trusted far from zero.
     It ends early after `patience` epochs without a new best, once validation accuracy reaches `target`, or when
     interrupted (Kernel -> Interrupt); the best epoch so far is kept.
+    `watch`, if given, is called with the epoch's number at its end.
     The columns: epoch, training_logloss, the validation metrics, and cpu_seconds and seconds of training so far.
     """
     tables = list(model.emb_l.parameters())
@@ -81,6 +84,8 @@ def fit(
             clock += [time.process_time(), time.perf_counter()] - started
             on_validation = evaluate(model, clicks, split.validation)
             history.append((epoch, training_logloss, *on_validation, *clock))
+            if watch is not None:
+                watch(epoch)
             if on_validation.logloss < best:
                 best, best_epoch, best_state = on_validation.logloss, epoch, copy.deepcopy(model.state_dict())
             if patience is not None and epoch - best_epoch >= patience:

@@ -240,3 +240,61 @@ def test_batches_hold_every_row_once_with_its_own_features(data, prepared, split
         bag = last.sparse_indices[3][int(last.sparse_offsets[3][b]) : ends[b]].tolist()
         names = data.movies["genres"].iloc[int(last.sparse_indices[1][b])]
         assert tuple(movielens.GENRES[i] for i in bag) == tuple(names)
+
+
+# --- rows are positions, whatever their labels say ---
+
+
+@pytest.mark.parametrize("how", ["random", "time", "user"])
+@pytest.mark.parametrize(
+    "arranged",
+    [
+        lambda ratings: ratings.iloc[::-1],
+        lambda ratings: ratings.sample(frac=1, random_state=3),
+        lambda ratings: ratings[ratings.user_id % 2 == 0],
+        lambda ratings: ratings.set_index("timestamp", drop=False).rename_axis(None),
+        lambda ratings: ratings.set_axis([f"r{k}" for k in range(len(ratings))]),
+    ],
+    ids=["reversed", "shuffled", "filtered", "other labels", "labels that are words"],
+)
+def test_a_split_goes_by_position(data, how, arranged):
+    ratings = arranged(data.ratings)
+    split = clicks.split(data._replace(ratings=ratings), how)
+    assert sorted(np.concatenate(split)) == list(range(len(ratings)))
+    users, times = ratings["user_id"].to_numpy(), ratings["timestamp"].to_numpy()
+    if how == "user":
+        last, first = np.full(944, -1), np.full(944, 2**62)
+        np.maximum.at(last, users[split.train], times[split.train])
+        np.minimum.at(first, users[split.test], times[split.test])
+        assert (last <= first).all()
+    if how == "time":
+        assert times[split.train].max() <= times[split.test].min()
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "says"),
+    [
+        (lambda split, n: np.isin(np.arange(n), split.train), TypeError, "flatnonzero"),
+        (lambda split, n: torch.ones(n, dtype=torch.bool), TypeError, "flatnonzero"),
+        (lambda split, n: split.train + n, IndexError, "positions"),
+        (lambda split, n: split.train - n, IndexError, "positions"),
+        (lambda split, n: split.train.astype(float), TypeError, "whole numbers"),
+        (lambda split, n: split.train[None], TypeError, "whole numbers"),
+    ],
+)
+def test_masks_and_labels_are_refused_wherever_rows_are_given(data, split, prepared, rows, error, says):
+    wrong = rows(split, len(data.ratings))
+    for use in (
+        lambda: clicks.prepare(data, wrong),
+        lambda: clicks.seed_features(data, wrong),
+        lambda: next(clicks.batches(prepared, wrong, 4)),
+    ):
+        with pytest.raises(error, match=says):
+            use()
+
+
+def test_rows_may_be_a_series_a_list_or_a_tensor(data, split, prepared):
+    rows = split.test[:5]
+    expected = next(clicks.batches(prepared, rows, 5)).y
+    for form in (list(rows), torch.tensor(rows), pd.Series(rows), pd.Index(rows), rows.astype(np.int32)):
+        assert torch.equal(next(clicks.batches(prepared, form, 5)).y, expected)

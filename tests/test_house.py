@@ -14,8 +14,8 @@ MODULES = {
 }
 # In the order in which data flows: a module imports only from those before it.
 CORE = (
-    "movielens", "clicks", "histories", "inputs", "bags", "model", "metrics", "training", "baselines", "checkpoint",
-    "seed", "predictions", "runs",
+    "archives", "movielens", "clicks", "histories", "inputs", "bags", "model", "metrics", "intervals", "training",
+    "baselines", "checkpoint", "seed", "predictions", "runs", "studies",
 )  # fmt: skip
 ANNEXES = ("exercises", "figures", "machine")
 

@@ -22,6 +22,17 @@ def test_metrics_equal_their_definitions(rows):
     assert score.auc == pytest.approx(sum(pairs) / len(pairs))
 
 
+@pytest.mark.parametrize("label", [0.0, 1.0])
+@pytest.mark.parametrize("n", [1, 5])
+def test_rows_of_one_class_have_no_auc(label, n):
+    p, y = np.linspace(0.2, 0.9, n), np.full(n, label)
+    score = metrics.score(p, y)
+    assert math.isnan(score.auc)
+    assert score.logloss == pytest.approx(-np.log(p if label else 1 - p).mean())
+    assert score.accuracy == ((p >= 0.5) == label).mean()
+    assert score == pytest.approx(metrics.breakdown(p, y, y).loc["all", list(score._fields)].tolist(), nan_ok=True)
+
+
 def test_calibration_by_hand():
     p, y = np.array([0.1, 0.1, 0.1, 0.1, 0.95, 1.0]), np.array([0, 0, 0, 1, 1, 0])
     table = metrics.calibration(p, y)
@@ -45,15 +56,3 @@ def test_breakdown_judges_each_group_by_its_own_rows():
         assert table.loc[group, "base_rate"] == y[rows].sum() / rows.sum()
     assert math.isnan(table.loc[2, "auc"])  # nothing but clicks
     assert table.loc[2, "logloss"] == pytest.approx(-np.log(p[groups == 2]).mean())
-
-
-def test_bootstrap_sees_a_real_difference_and_no_false_one():
-    generator = np.random.default_rng(0)
-    truth = generator.uniform(0.05, 0.95, 3000)
-    y = (generator.uniform(size=3000) < truth).astype(float)
-    noisy = np.clip(truth + generator.normal(0, 0.3, 3000), 0.01, 0.99)
-    better = metrics.paired_bootstrap(truth, noisy, y, draws=100)
-    assert better.loc["auc", "low"] > 0
-    assert better.loc["logloss", "high"] < 0
-    same = metrics.paired_bootstrap(truth, truth, y, draws=20)
-    assert (same == 0).all(axis=None)

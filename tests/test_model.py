@@ -334,6 +334,23 @@ def test_sizes_may_come_from_numpy():
     assert [table.num_embeddings for table in model.emb_l] == [4, 5, 3]
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_no_numbers_are_refused(bad):
+    x, ids, offsets = torch.zeros(2, 16), [torch.tensor([1, 2])] * 3, [torch.arange(2)] * 3
+    with pytest.raises(ValueError, match=r"sparse_weights\[1\] must be finite, but entry 1 is"):
+        MicroDLRM()(x, ids, offsets, [None, torch.tensor([1.0, bad]), None])
+    large = torch.tensor([3e38, 3e38])  # whose sum is infinite, and which aren't
+    assert MicroDLRM()(x, ids, offsets, [None, large, None]).shape == (2, 1)
+
+
+@pytest.mark.parametrize("bad", [None, 3, iter([1])])
+@pytest.mark.parametrize("name", ["sparse_indices", "sparse_offsets"])
+def test_what_is_no_list_of_bags_is_named(name, bad):
+    inputs = dict(sparse_indices=[torch.tensor([1, 2])] * 3, sparse_offsets=[torch.arange(2)] * 3) | {name: bad}
+    with pytest.raises(TypeError, match=f"{name} must be a list"):
+        MicroDLRM()(torch.zeros(2, 16), **inputs)
+
+
 # --- in other hands: autocast, torch.func, torch.export ---
 
 

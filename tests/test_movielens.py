@@ -6,6 +6,7 @@ import http.server
 import io
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import zipfile
 import pandas as pd
 import pytest
 
-from microdlrm import movielens
+from microdlrm import archives, movielens
 from microdlrm.movielens import ARCHIVE, GENRES, WHEEL, DataError
 
 # The data against the published facts -----------------------------------------------------------------------
@@ -125,7 +126,7 @@ def official_members(data):
     for item_id, title, year, genres in data.movies.itertuples(index=False):
         flags = "|".join(str(int(genre in genres)) for genre in GENRES)
         written = title if pd.isna(year) else f"{title} ({year})"
-        written += {1201: " ", 1412: " (V)"}.get(item_id, "")
+        written += {1128: " ", 1201: " ", 1635: " ", 1412: " (V)"}.get(item_id, "")
         lines.append(f"{item_id}|{written}|01-Jan-{year}||http://127.0.0.1/title?{title}|{flags}\n")
     return {
         "ml-100k/README": b"not read",
@@ -421,8 +422,10 @@ def test_folder(monkeypatch, tmp_path):
 )
 def test_bad_server_and_no_pip_say_so_once_and_leave_nothing(place, server, monkeypatch, path, expected):
     monkeypatch.setattr(movielens, "URL", server.url(path))
-    monkeypatch.setattr(movielens, "READ_SECONDS", 0.3)
-    monkeypatch.setattr(movielens, "TOTAL_SECONDS", 1)
+    for module in (movielens, archives):
+        monkeypatch.setattr(module, "READ_SECONDS", 0.3)
+    for module in (movielens, archives):
+        monkeypatch.setattr(module, "TOTAL_SECONDS", 1)
     start = time.monotonic()
     with pytest.raises(DataError, match=expected) as raised:
         movielens.load()
@@ -463,7 +466,8 @@ def test_server_that_refuses_connections(place, server, monkeypatch):
 )
 def test_failing_pip(place, server, monkeypatch, code, expected):
     monkeypatch.setattr(movielens, "URL", server.url("error"))
-    monkeypatch.setattr(movielens, "TOTAL_SECONDS", 1)
+    for module in (movielens, archives):
+        monkeypatch.setattr(module, "TOTAL_SECONDS", 1)
     monkeypatch.setattr(movielens, "_pip_command", command(code))
     with pytest.raises(DataError, match=expected):
         movielens.load()
@@ -550,7 +554,8 @@ def test_archive_with_a_path_out_of_its_folder_writes_nothing(place, small, tmp_
 def in_another_process(url):
     code = (
         "from microdlrm import movielens\n"
-        f"movielens.URL, movielens.SHA256 = {url!r}, {movielens.SHA256!r}\n"
+        f"movielens.URL = {url!r}\n"
+        f"movielens.SHA256.update({movielens.SHA256!r})\n"
         "movielens.fetch()\n"
     )
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -611,3 +616,128 @@ def test_pip_command_names_this_python_and_installs_nothing():
     assert "--no-deps" in words
     assert "--dest=folder" in words
     assert words[-1] == "recbole==1.2.1"
+
+
+# The data under other names, in other places, and for other people ------------------------------------------
+
+
+@pytest.fixture
+def parts(small, monkeypatch):
+    """The three official tables, small, and their checksums as the known ones."""
+    members = {name.split("/")[1]: blob for name, blob in official_members(small).items()}
+    for name in archives.LOOSE:
+        monkeypatch.setitem(movielens.SHA256, name, sha256(members[name]))
+    return members
+
+
+@pytest.mark.parametrize("name", ["ml-100k (1).zip", "archive.zip", "ML-100K.ZIP", "ml-100k.zip"])
+@pytest.mark.parametrize("folder", ["ml-100k/", "", "a/ml-100k/"])
+def test_another_archive_of_the_same_tables(place, small, parts, name, folder, server):
+    place.mkdir(parents=True)
+    (place / name).write_bytes(zipped({folder + n: blob for n, blob in parts.items()} | {"__MACOSX/._u.data": b""}))
+    assert movielens.fetch() == place / name
+    assert_same(movielens.load(), small)
+    assert server.requests == []
+
+
+def test_one_folder_too_high(place, small, official, parts):
+    place.mkdir(parents=True)
+    (place.parent / "ml-100k (2).zip").write_bytes(official)
+    assert movielens.fetch() == place.parent / "ml-100k (2).zip"
+    assert_same(movielens.load(), small)
+
+
+def test_what_lies_there_and_does_not_serve_is_named(place, parts, server, monkeypatch):
+    monkeypatch.setattr(movielens, "URL", server.url("error"))
+    place.mkdir(parents=True)
+    (place / "holiday.zip").write_bytes(zipped({"beach.jpg": b""}))
+    (place / "renamed.zip").write_bytes(b"no archive")
+    (place / "notes.txt").touch()
+    for name in archives.LOOSE:
+        (place / name).write_bytes(parts[name].replace(b"\n", b"\r\n"))
+    with pytest.raises(DataError) as raised:
+        movielens.load()
+    message = str(raised.value)
+    assert "holiday.zip holds no u.data and no u.user and no u.item" in message
+    assert "renamed.zip: File is not a zip file" in message
+    assert "line ends or encoding may have been changed on the way" in message
+    assert re.search(r"ml-100k holds holiday\.zip, notes\.txt, renamed\.zip, u\.data, u\.item, u\.user\n", message)
+
+
+def test_a_broken_member_is_not_read(place, parts, server, monkeypatch):
+    monkeypatch.setattr(movielens, "URL", server.url("error"))
+    place.mkdir(parents=True)
+    (place / "archive.zip").write_bytes(zipped(parts | {"u.user": b"1|24|M|technician|85711\n"}))
+    with pytest.raises(DataError, match=r"archive\.zip: wrong checksum: u\.user has SHA-256"):
+        movielens.load()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_the_archive_has_the_mode_that_the_umask_gives(place, umask, mode):
+    before = os.umask(umask)
+    try:
+        assert movielens.fetch().stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
+
+
+def test_a_relative_folder_is_one_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("MICRODLRM_DATA", "data/mine")
+    here = movielens.folder()
+    monkeypatch.chdir(tmp_path)
+    assert movielens.folder() == here == pathlib.Path(movielens.__file__).parent.parent / "data/mine"
+
+
+@pytest.mark.parametrize("named", ["~nobody-of-this-name/x", "x" * 300, "a\0b"])
+def test_a_folder_that_cannot_be_is_a_data_error(monkeypatch, named):
+    monkeypatch.setattr(movielens, "folder", lambda: pathlib.Path(named).absolute())
+    monkeypatch.setattr(movielens, "_download", lambda temporary: (_ for _ in ()).throw(OSError("no network")))
+    monkeypatch.setattr(movielens, "_pip_command", command(NO_PIP))
+    if named.startswith("~"):
+        monkeypatch.undo()
+        monkeypatch.setenv("MICRODLRM_DATA", named)
+        assert movielens.folder().name == "x"
+        return
+    with pytest.raises(DataError, match="could not be fetched"):
+        movielens.load()
+
+
+def test_a_home_that_is_not_known_is_no_crash(monkeypatch):
+    def homeless(self):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(pathlib.Path, "expanduser", homeless)
+    monkeypatch.setenv("MICRODLRM_DATA", "~/x")
+    assert movielens.folder().parts[-2:] == ("~", "x")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_path_that_the_output_cannot_show(place, monkeypatch, encoding):
+    monkeypatch.setenv("MICRODLRM_DATA", str(place / "Łukasz"))
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", out)
+    movielens.fetch()
+    out.flush()
+    assert b"verified: " in out.buffer.getvalue()
+
+
+def test_the_command_says_what_went_wrong_without_a_traceback(place, server, monkeypatch, capsys):
+    monkeypatch.setattr(movielens, "URL", server.url("error"))
+    with pytest.raises(SystemExit) as raised:
+        movielens._run(None)
+    assert raised.value.code == 1
+    assert "could not be fetched" in capsys.readouterr().err
+
+
+def test_what_a_killed_fetch_left_is_swept_even_where_nothing_is_fetched(place):
+    movielens.fetch()
+    left = place / f"{movielens.TEMPORARY}abc"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    movielens.load()
+    assert names(place) == [ARCHIVE]
+
+
+def test_the_published_titles_that_end_in_a_blank():
+    assert movielens.split_title("Top Hat (1935) ") == ("Top Hat", 1935)

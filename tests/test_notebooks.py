@@ -48,19 +48,28 @@ def out_of_order(notebook):
     return [c["id"] for n, c in enumerate(code, start=1) if is_checked(c) and c["execution_count"] != n]
 
 
+def saved(path):
+    """What to say of a notebook that isn't stored as the course stores it."""
+    name = path.relative_to(ROOT).as_posix()
+    return (
+        f"you saved outputs with {name}: if you changed nothing, `git checkout {name}` takes them back; if you did, "
+        f"`{sys.executable} tests/store_outputs.py {name}` stores it as the course does"
+    )
+
+
 @each(NOTEBOOKS)
 def test_checked_cells_store_what_they_are_compared_with(path):
-    assert vacuous_checks(read(path)) == []
+    assert vacuous_checks(read(path)) == [], saved(path)
 
 
 @each(NOTEBOOKS)
 def test_other_cells_store_nothing(path):
-    assert unchecked_outputs(read(path)) == []
+    assert unchecked_outputs(read(path)) == [], saved(path)
 
 
 @each(NOTEBOOKS)
 def test_cells_were_run_in_order(path):
-    assert out_of_order(read(path)) == []
+    assert out_of_order(read(path)) == [], saved(path)
 
 
 @each(NOTEBOOKS)
@@ -71,16 +80,14 @@ def test_no_local_path(path):
 
 @each(NOTEBOOKS)
 def test_stored_outputs_can_be_the_same_elsewhere(path):
-    assert volatile(read(path)) == []
+    assert volatile(read(path)) == [], saved(path)
 
 
 @each(NOTEBOOKS)
 def test_stored_as_the_tool_stores_it(path, tmp_path):
     """No volatile metadata, no random cell ids: a difference in version control is a change of the course."""
     store_outputs.write(strip(read(path)), tmp_path / path.name)
-    assert (tmp_path / path.name).read_text(encoding="utf-8") == path.read_text(encoding="utf-8"), (
-        f"run: python tests/store_outputs.py {path.relative_to(ROOT)}"
-    )
+    assert (tmp_path / path.name).read_text(encoding="utf-8") == path.read_text(encoding="utf-8"), saved(path)
 
 
 @each(NOTEBOOKS)

@@ -164,6 +164,14 @@ CAUSES = [
     ),
     Cause(
         (RuntimeError,),
+        "Sizes of tensors must match except in dimension 0",
+        "joined along the wrong dimension",
+        "You joined along dimension 0, one below the other, which is what joining does unless told otherwise. Then all "
+        "other sizes have to agree, and here they don't. Side by side, column after column, is dimension 1.",
+        line=r"(?<!v)(cat|concat|concatenate)\((?!.*(dim|axis) ?= ?0)",
+    ),
+    Cause(
+        (RuntimeError,),
         "Sizes of tensors must match.*got size 1 for",
         "batch axis lost",
         "One of the tensors to be joined has a single row where the batch has several. Print the shapes: did a sum "

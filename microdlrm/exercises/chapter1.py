@@ -2,7 +2,7 @@
 
 import torch
 
-from microdlrm.exercises.task import Case, Mistake, Task
+from microdlrm.exercises.task import Case, Mistake, Task, some_rows
 
 
 def _smoothed_mean(sums, counts, prior, k):
@@ -76,13 +76,19 @@ SMOOTHED_MEAN = Task(
             (torch.tensor([1.0, 2]), torch.tensor([1.0, 7]), 0.25, 2.0),
             "prior or k hard-coded",
             "Right for one prior and one k only: take both from the arguments.",
+            {
+                "prior 0.75, k = 5": (torch.tensor([1.0, 2]), torch.tensor([1.0, 7]), 0.75, 5.0),
+                "prior 0.5, k = 3": (torch.tensor([1.0, 2]), torch.tensor([1.0, 7]), 0.5, 3.0),
+            },
         ),
         Case("one movie", "one movie", (torch.tensor([2.0]), torch.tensor([3.0]), 0.5, 5.0)),
     ],
     _SMOOTHED_MEAN_MISTAKES,
     "Right. With no ratings you get the prior; with many, all but the plain mean.",
     shape="(n,), one mean a movie",
-    other="Take the second movie: no ratings at all. What should come out? Then one with k ratings.",
+    rows=some_rows(0, 1),
+    per="row",
+    other="Work out by hand what one movie should get: k ratings at the prior join its own.",
 )
 
 
@@ -184,6 +190,7 @@ LEAVE_ONE_OUT_MEAN = Task(
             (torch.tensor([0, 1, 1]), torch.tensor([1.0, 2, 6]), 4.0),
             "prior hard-coded",
             "Right for one prior only: take it from the argument.",
+            {"prior 2": (torch.tensor([0, 1, 1]), torch.tensor([1.0, 2, 6]), 2.0)},
         ),
         Case(
             "group ids with gaps",
@@ -192,10 +199,20 @@ LEAVE_ONE_OUT_MEAN = Task(
             "group ids taken for positions",
             "The groups' ids needn't be 0, 1, 2, …: 7 and 40 are ids as well.",
         ),
+        Case(
+            "equal values",
+            "groups 1, 1, 1, 0, 0 and values 4, 4, 1, 2, 2",
+            (torch.tensor([1, 1, 1, 0, 0]), torch.tensor([4.0, 4, 1, 2, 2]), 0.5),
+            "rows told apart by value",
+            "Right as long as all values differ. A row leaves out itself, and not the rows that happen to have its "
+            "value: tell rows apart by position.",
+        ),
         Case("one row", "one row", (torch.tensor([3]), torch.tensor([2.0]), 0.5)),
     ],
     _LEAVE_ONE_OUT_MISTAKES,
     "Right. No row sees its own value, and a row alone gets the prior.",
     shape="(N,), one mean a row",
-    other="Take the rows of group 0: values 4, 2 and 7. The first should get the mean of 2 and 7.",
+    rows=some_rows(0, 1),
+    per="order",
+    other="Write down the group of one row, leave the row itself out, and take the mean of the others.",
 )

@@ -101,6 +101,29 @@ _EMBEDDING_BAG_MISTAKES = [
         "You took the largest number of each column. The sum is due.",
         _bags(lambda r: r.amax(0) if len(r) else r.sum(0)),
     ),
+    Mistake(
+        "product instead of sum",
+        "You multiplied the rows of a bag. They are added up.",
+        _bags(lambda r: r.prod(0) if len(r) else r.sum(0)),
+    ),
+    Mistake(
+        "product instead of sum", "You multiplied the rows of a bag. They are added up.", _bags(lambda r: r.prod(0))
+    ),
+    Mistake(
+        "ids off by one",
+        "You took 1 off the ids. They count from 0, as the rows do.",
+        lambda w, i, o: _embedding_bag(w, i - 1, o),
+    ),
+    Mistake(
+        "bags one id too long",
+        "Each of your bags also takes the first id of the next one. A bag ends *before* the next offset.",
+        _bags(_total, lambda i, o: ((a, b + 1) for a, b in _spans(i, o))),
+    ),
+    Mistake(
+        "last id of each bag left out",
+        "The last id of each bag is missing. A slice already ends *before* its second number.",
+        _bags(_total, lambda i, o: ((a, max(a, b - 1)) for a, b in _spans(i, o))),
+    ),
     Mistake("last bag missing", _LAST_BAG, _bags(_total, lambda i, o: pairwise(o.tolist()))),
     Mistake("last bag empty", _LAST_BAG, _bags(_total, lambda i, o: pairwise([*o.tolist(), int(o[-1])]))),
     Mistake(
@@ -145,6 +168,16 @@ _EMBEDDING_BAG_MISTAKES = [
     ),
 ]
 
+
+def _some_bags(args, which):
+    """The arguments with some of their bags."""
+    weight, indices, offsets = args
+    spans = list(_spans(indices, offsets))
+    parts = [indices[slice(*spans[k])] for k in which]
+    lengths = torch.tensor([len(part) for part in parts])
+    return weight, torch.cat(parts), lengths.cumsum(0) - lengths
+
+
 _WEIGHT = small_whole_numbers(7, 3, seed=3)
 EMBEDDING_BAG = Task(
     "embedding_bag(weight, indices, offsets)",
@@ -169,11 +202,17 @@ EMBEDDING_BAG = Task(
             (small_whole_numbers(9, 5, seed=4), torch.tensor([8, 0, 3, 3]), torch.tensor([0, 1, 3])),
             "sizes hard-coded",
             "Right for one size only: take rows, width and number of bags from the arguments.",
+            {"d = 2": (small_whole_numbers(9, 2, seed=5), torch.tensor([8, 0, 3, 3]), torch.tensor([0, 1, 3]))},
+        ),
+        Case(
+            "numbers with decimals", "numbers that aren't whole", (_WEIGHT / 3, torch.tensor([5, 1]), torch.tensor([0]))
         ),
     ],
     _EMBEDDING_BAG_MISTAKES,
     "Right. This is what `EmbeddingBag` computes, without ever making the rows one by one.",
     shape="(B, d), one row a bag",
     gradients=True,
-    other="Take bag 0: the ids from position 0 up to, not including, position 2. Add up their rows.",
+    rows=_some_bags,
+    per="row",
+    other="Take a bag that is marked: the ids from its offset up to, not including, the next. Add up their rows.",
 )

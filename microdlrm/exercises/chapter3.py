@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 import torch
 import torch.nn.functional as F
 
-from microdlrm.exercises.task import Case, Mistake, Task
+from microdlrm.exercises.task import Case, Mistake, Task, some_rows
 
 
 def _mlp_cost(widths):
@@ -54,6 +54,11 @@ _MLP_COST_MISTAKES = [
         _cost(lambda n, m: n * m + n, _flops),
     ),
     Mistake(
+        "a bias for every width",
+        "You counted a bias for every width, the input's too. The input has none: each layer has one for each output.",
+        lambda w: (_mlp_cost(w)[0] + w[0], _mlp_cost(w)[1]),
+    ),
+    Mistake(
         "one bias a layer",
         "A layer has one bias for each output, not one in all.",
         _cost(lambda n, m: n * m + 1, _flops),
@@ -84,6 +89,7 @@ MLP_COST = Task(
             ((16, 8),),
             "number of layers hard-coded",
             "Right for one depth only: go through the widths, however many there are.",
+            {"widths (16, 8, 4)": ((16, 8, 4),), "widths (9, 7, 5, 3, 1)": ((9, 7, 5, 3, 1),)},
         ),
         Case("other depths", "widths (4, 4, 4, 4, 1)", ((4, 4, 4, 4, 1),)),
     ],
@@ -189,8 +195,12 @@ STABLE_LOGLOSS = Task(
     [
         Case(
             "",
-            "logits 2, -1, 0.5, -3, 1.5 and y 1, 0, 0, 1, 1",
-            (torch.tensor([[2.0], [-1], [0.5], [-3], [1.5]]), torch.tensor([[1.0], [0], [0], [1], [1]])),
+            # No sum of them is 0, nor is that of the clicks: a wrong sign would hide behind one.
+            "logits 2, -1.25, 0.5, -3, 1.5, 0.75 and y 1, 0, 0, 1, 1, 0",
+            (
+                torch.tensor([[2.0], [-1.25], [0.5], [-3], [1.5], [0.75]]),
+                torch.tensor([[1.0], [0], [0], [1], [1], [0]]),
+            ),
         ),
         Case(
             "large logits",
@@ -212,6 +222,9 @@ STABLE_LOGLOSS = Task(
     "Right, at any logit. This is why a loss should be given logits, not probabilities.",
     shape="(), a single number",
     gradients=True,
+    data=("y",),
+    rows=some_rows(0, 1),
+    per="mean",
     columns=lambda *args: ["loss"],
-    other="Take one sample with logit 0: whatever y is, it should cost log 2.",
+    other="Work out what each sample costs, -log of the probability that its label got, then their mean.",
 )

@@ -32,6 +32,11 @@ _MISTAKES = [
         "dot: you count each vector's product with itself. A pair has two different vectors.",
         _dot(lambda t, m, d: d + (t + 1) * (t + 2) // 2),
     ),
+    Mistake(
+        "dense width halved",
+        "dot: you halve d along with the pairs. `//` reaches as far as its brackets: only n(n-1) is halved.",
+        _dot(lambda t, m, d: (d + (t + 1) * t) // 2),
+    ),
     Mistake("both triangles", "dot: you count every pair twice.", _dot(lambda t, m, d: d + (t + 1) * t)),
     Mistake(
         "the whole matrix",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from microdlrm.exercises.chapter5_mistakes import DEVIATIONS, DEVIATIONS_ITSELF, ON_THE_MATRIX, dot, pairs
-from microdlrm.exercises.task import Case, Mistake, Task, small_whole_numbers
+from microdlrm.exercises.task import Case, Growth, Mistake, Task, small_whole_numbers, some_rows
 from microdlrm.exercises.traffic import largest_result
 
 
@@ -67,37 +67,65 @@ def _vectors(batch: int, d: int, tables: int) -> tuple[Tensor, list[Tensor]]:
     return v[0], list(v[1:])
 
 
-def _dot_case(step: str, batch: int, d: int, tables: int, mistake: str = "", hint: str = "") -> Case:
-    sizes = f"B = {batch}, d = {d} and {tables} table" + "s" * (tables > 1)
-    return Case(step, sizes, _vectors(batch, d, tables), mistake, hint)
+def _sizes(batch: int, d: int, tables: int) -> str:
+    return f"B = {batch}, d = {d} and {tables} table" + "s" * (tables > 1)
+
+
+def _dot_case(step: str, batch: int, d: int, tables: int, mistake: str = "", hint: str = "", more=()) -> Case:
+    others = {_sizes(*sizes): _vectors(*sizes) for sizes in more}
+    return Case(step, _sizes(batch, d, tables), _vectors(batch, d, tables), mistake, hint, others)
+
+
+def _with_decimals(args: tuple) -> tuple:
+    """The same sizes, numbers that half precision can't hold: whole ones would hide a rounding."""
+    return tuple([t / 3 for t in arg] if isinstance(arg, list) else arg / 3 for arg in args)
 
 
 _SIZES = "other numbers of tables and widths"
 _DOT_CASES = [
     _dot_case("", 5, 2, 3),  # sizes, with n = 4, that can't be mistaken for each other
     _dot_case(
-        "another batch size", 3, 2, 3, "batch size hard-coded", "Right for one batch size only: take it from x_dense."
+        "another batch size",
+        3, 2, 3,
+        "batch size hard-coded",
+        "Right for one batch size only: take it from x_dense.",
+        [(2, 2, 3), (4, 2, 3), (8, 2, 3)],
     ),
     _dot_case(
         "a batch of 1",
-        1,
-        2,
-        3,
+        1, 2, 3,
         "batch of 1 lost",
         "With one row in the batch, the result should still be a matrix of one row.",
     ),
-    _dot_case(_SIZES, 3, 5, 3, "width hard-coded", "Right for one width d only: take it from x_dense."),
     _dot_case(
-        _SIZES, 3, 2, 1, "number of tables hard-coded", "Right for 3 tables only: take their number from x_sparse."
+        _SIZES, 3, 5, 3, "width hard-coded", "Right for one width d only: take it from x_dense.", [(3, 3, 3), (3, 8, 3)]
     ),
     _dot_case(
-        _SIZES, 3, 2, 6, "number of tables hard-coded", "Right for few tables only: take their number from x_sparse."
+        _SIZES,
+        3, 2, 1,
+        "number of tables hard-coded",
+        "Right for 3 tables only: take their number from x_sparse.",
+        [(3, 2, 2), (3, 2, 5)],
     ),
-    _dot_case(_SIZES, 4, 4, 3, "wrong where sizes are equal", "It goes wrong where two sizes happen to be equal."),
+    _dot_case(
+        _SIZES,
+        3, 2, 6,
+        "number of tables hard-coded",
+        "Right for few tables only: take their number from x_sparse.",
+        [(3, 2, 5), (3, 2, 8)],
+    ),
+    _dot_case(
+        _SIZES,
+        4, 4, 3,
+        "wrong where sizes are equal",
+        "It goes wrong where two sizes happen to be equal.",
+        [(3, 3, 2), (2, 2, 1), (5, 5, 4)],
+    ),
     _dot_case(
         _SIZES, 3, 1, 2, "wrong for width 1", "With vectors of one number each, a dot product is still one number."
     ),
-]
+    Case("numbers with decimals", "numbers that aren't whole", _with_decimals(_vectors(3, 4, 2))),
+]  # fmt: skip
 
 
 def _dot_columns(x_dense, x_sparse, first=1):
@@ -113,8 +141,10 @@ DOT_INTERACTION = Task(
     "Right: the dense vector, then every pair once and in order, for any number of tables, with gradients.",
     shape="B rows of d + n(n-1)/2 numbers, n = 1 + the number of tables",
     gradients=True,
+    rows=some_rows(0, 1),
+    per="row",
     columns=_dot_columns,
-    other="Take row 0 and the first marked pair, and work its dot product out by hand.",
+    other="Take the first number that is marked, and work it out by hand.",
 )
 DOT_INTERACTION_ITSELF = Task(
     "dot_interaction_itself(x_dense, x_sparse)",
@@ -124,12 +154,25 @@ DOT_INTERACTION_ITSELF = Task(
     "Right: each vector's own product is kept, n(n+1)/2 products in all.",
     shape="B rows of d + n(n+1)/2 numbers, n = 1 + the number of tables",
     gradients=True,
+    rows=some_rows(0, 1),
+    per="row",
     columns=partial(_dot_columns, first=0),
-    other="Take row 0 and the first marked product, and work it out by hand.",
+    other="Take the first number that is marked, and work it out by hand.",
 )
 
-# Inputs for which a loop calls ever more operators.
-GROWING = {"4 vectors": _vectors(5, 2, 3), "8 vectors": _vectors(5, 2, 7)}
+# Task 1 may go through the pairs, and not through the rows; task 2 through neither.
+ROWS = Growth(
+    "grows with the rows",
+    {"4 rows": _vectors(4, 2, 3), "8 rows": _vectors(8, 2, 3)},
+    "Something still goes through the rows of the batch one by one, and a comprehension is a loop, too. All rows go "
+    "through each operation together: leave their axis alone.",
+)
+VECTORS = Growth(
+    "grows with the vectors",
+    {"4 vectors": _vectors(5, 2, 3), "8 vectors": _vectors(5, 2, 7)},
+    "Something still goes through the vectors or the pairs one by one, and a comprehension is a loop, too. Take all "
+    "products in one call.",
+)
 
 
 def _low_rank_cross(x0, x, U, V, b):
@@ -166,6 +209,7 @@ _LOW_RANK_CROSS_MISTAKES = [
         "missing: for rows it is x times (U Vᵀ)ᵀ.)",
         lambda x0, x, U, V, b: x0 * (_inner(x, V, U) + b) + x,
     ),
+    Mistake("bias twice", "The bias b is in it twice.", lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + 2 * b) + x),
     Mistake("bias missing", "The bias b is missing.", lambda x0, x, U, V, b: x0 * _inner(x, U, V) + x),
     Mistake(
         "bias outside",
@@ -195,17 +239,22 @@ _LOW_RANK_CROSS_MISTAKES = [
 ]
 
 
-def _cross_case(step, batch, w, r, mistake="", hint=""):
-    args = [
-        small_whole_numbers(*shape, seed=k + w)
-        for k, shape in enumerate([(batch, w), (batch, w), (w, r), (w, r), (w,)])
-    ]
-    return Case(step, f"B = {batch}, w = {w}, r = {r}", tuple(args), mistake, hint)
+def _cross_args(batch, w, r):
+    shapes = [(batch, w), (batch, w), (w, r), (w, r), (w,)]
+    return tuple(small_whole_numbers(*shape, seed=k + w) for k, shape in enumerate(shapes))
+
+
+def _cross_case(step, batch, w, r, mistake="", hint="", more=()):
+    others = {f"B = {b}, w = {v}, r = {s}": _cross_args(b, v, s) for b, v, s in more}
+    return Case(step, f"B = {batch}, w = {w}, r = {r}", _cross_args(batch, w, r), mistake, hint, others)
+
+
+_WIDTHS = "other widths and ranks"
 
 
 def _full_matrix(fn) -> str:
     w = 16
-    if largest_result(fn, *_cross_case("", 3, w, 2).args) < w * w:
+    if largest_result(fn, *_cross_args(3, w, 2)) < w * w:
         return ""
     return (
         "Right numbers. You form the w × w matrix first, and that costs more than a layer of full rank. From left to "
@@ -218,16 +267,39 @@ LOW_RANK_CROSS = Task(
     _low_rank_cross,
     [
         _cross_case("", 3, 4, 2),
-        _cross_case("another batch size", 5, 4, 2, "batch size hard-coded", "Right for one batch size only."),
+        _cross_case(
+            "another batch size",
+            5,
+            4,
+            2,
+            "batch size hard-coded",
+            "Right for one batch size only: take it from x0.",
+            [(2, 4, 2), (7, 4, 2)],
+        ),
         _cross_case("a batch of 1", 1, 4, 2, "batch of 1 lost", "With one row in the batch, one row should come back."),
-        _cross_case("other widths and ranks", 3, 16, 2, "width hard-coded", "Right for one width only."),
-        _cross_case("other widths and ranks", 2, 6, 1, "rank hard-coded", "Right for one width or rank only."),
-        _cross_case("other widths and ranks", 5, 3, 3, "wrong where sizes are equal", "It goes wrong where w = r."),
+        _cross_case(
+            _WIDTHS, 3, 16, 2, "width hard-coded", "Right for one width only: take it from x0.", [(3, 5, 2), (3, 8, 2)]
+        ),
+        _cross_case(
+            _WIDTHS, 2, 6, 1, "rank hard-coded", "Right for one rank only: take it from U.", [(2, 6, 3), (3, 4, 3)]
+        ),
+        _cross_case(
+            _WIDTHS,
+            5,
+            3,
+            3,
+            "wrong where sizes are equal",
+            "It goes wrong where w = r.",
+            [(5, 2, 2), (4, 4, 4)],
+        ),
+        Case("numbers with decimals", "numbers that aren't whole", _with_decimals(_cross_args(3, 4, 2))),
     ],
     _LOW_RANK_CROSS_MISTAKES,
     "Right. It costs 4wr FLOPs a row where a full w × w matrix costs 2w².",
     shape="(B, w)",
     gradients=True,
+    rows=some_rows(0, 1),
+    per="row",
     detour=_full_matrix,
     other="Take one row and go from the inside out: down to r numbers, up to w, plus b, times x0, plus x.",
 )

@@ -2,7 +2,7 @@
 
 import torch
 
-from microdlrm.exercises.task import Case, Mistake, Task, small_whole_numbers
+from microdlrm.exercises.task import Case, Mistake, Task, small_whole_numbers, some_rows
 
 
 def _auc(tie, compare=torch.gt):
@@ -75,8 +75,15 @@ AUC_FROM_RANKS = Task(
     [
         Case(
             "",
+            "seven scores, no two of them equal",
+            (torch.tensor([0.9, 0.4, 0.7, 0.2, 0.6, 0.1, 0.3]), torch.tensor([1.0, 1, 0, 0, 1, 1, 0])),
+        ),
+        Case(
+            "ties",
             "nine scores, three ties",
             (torch.tensor([0.9, 0.4, 0.4, 0.7, 0.2, 0.6, 0.6, 0.2, 0.1]), torch.tensor([1.0, 1, 0, 0, 0, 1, 0, 1, 1])),
+            "wrong where scores are tied",
+            "Right as long as no two scores are equal. A click and a non-click of equal score count half.",
         ),
         Case("all tied", "four equal scores", (torch.full((4,), 0.3), torch.tensor([1.0, 0, 0, 1]))),
         Case("scores below 0", "scores -3, -1, 2", (torch.tensor([-3.0, -1, 2]), torch.tensor([0.0, 1, 0]))),
@@ -89,6 +96,8 @@ AUC_FROM_RANKS = Task(
     _AUC_MISTAKES,
     "Right, ties included.",
     returns="one number",
+    rows=some_rows(0, 1),
+    per="all",
     columns=lambda *args: ["AUC"],
     other="Write down every (click, non-click) pair, 1 if the click is higher, ½ if tied, and average.",
 )
@@ -109,7 +118,7 @@ def _feature_of_training(y, train):
 
 def _feature_leaks_sideways(y, train):
     """Held-out rows move with their neighbour in front, if that is held out as well; training rows never do."""
-    held_out = y * ~train
+    held_out = 12 * y * ~train  # so that how far a row moves isn't how many do
     return (held_out.roll(1) + y) * ~train + (y * train).sum()
 
 
@@ -125,6 +134,10 @@ def _moved(flip, rows=lambda train: slice(None)):
 
 def _flip_held_out(y, train):
     return torch.where(train, y, 1 - y)
+
+
+def _flip_one(y, k):
+    return y.index_fill(0, k, float(1 - y[k]))
 
 
 _ROWS_THAT_LEAK_MISTAKES = [
@@ -149,6 +162,17 @@ _ROWS_THAT_LEAK_MISTAKES = [
         _moved(_flip_held_out, lambda train: train),
     ),
     Mistake("yes or no", "You say whether any row moves. How many do?", lambda *args: min(_rows_that_leak(*args), 1)),
+    Mistake(
+        "sizes added up",
+        "You added up how far the rows move. How many do?",
+        lambda f, y, train: int((f(y, train) - f(_flip_held_out(y, train), train)).abs().sum()),
+    ),
+    Mistake(
+        "flipped one at a time",
+        "You flipped one held-out label at a time, and counted a row once for each flip that moves it. Flip all of "
+        "them at once; each row counts once.",
+        lambda f, y, train: sum(int((f(y, train) != f(_flip_one(y, k), train)).sum()) for k in (~train).nonzero()),
+    ),
     Mistake(
         "rows that stay counted",
         "You counted the rows whose feature stays.",
@@ -189,5 +213,5 @@ ROWS_THAT_LEAK = Task(
     "Right. Now let it look at the three features.",
     returns="one whole number",
     columns=lambda *args: ["rows"],
-    other="Take a feature that returns y itself: every held-out row should count, and no other.",
+    other="Write the feature down before and after the flip, row by row: how many rows differ?",
 )

@@ -22,6 +22,14 @@ def equal(a: Tensor, b: Tensor, rtol: float = RTOL) -> bool:
     return torch.allclose(a.detach().double(), b.detach().double(), rtol=rtol, atol=ATOL, equal_nan=True)
 
 
+def close(a: Tensor, b: Tensor, rtol: float) -> bool:
+    """Whether two results differ by rounding only, each number by its own size, unless it is tiny."""
+    a, b = a.detach().double(), b.detach().double()
+    if a.shape != b.shape or not b.any() or not a.isfinite().all():
+        return False
+    return bool(((a - b).abs() <= rtol * b.abs().clamp(min=0.01 * float(b.abs().max()))).all())
+
+
 def same(a, b) -> bool:
     """Whether two arguments are equal to the last bit, lists item by item."""
     if isinstance(a, list | tuple):

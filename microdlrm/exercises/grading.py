@@ -4,9 +4,13 @@ Only the statements that the exercise functions need are run, so that training, 
 a cell that fails elsewhere does no harm. The limits catch accidents. They are no defence against malice.
 """
 
+import __future__
+
 import argparse
 import ast
 import csv
+import inspect
+import io
 import json
 import linecache
 import os
@@ -19,9 +23,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from microdlrm.exercises import check, guard
+from microdlrm.exercises import check, guard, reading
+from microdlrm.exercises.verdict import Verdict
 
 SUFFIXES = (".ipynb", ".py")
+SUBMISSION = "submission"  # the module that a submission's own functions say they are from
 MEMORY_LIMITED = sys.platform == "linux"
 
 
@@ -34,122 +40,103 @@ class Row(NamedTuple):
     mistake: str
 
 
-# --- reading a submission ---
-
-
-def cells(path: Path) -> list[str]:
-    """The code of a .py file, or of each code cell of a notebook, in order. Raises ValueError if it is neither."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".py":
-        return [text]
-    try:
-        found = json.loads(text)["cells"]
-        return ["".join(cell["source"]) for cell in found if cell["cell_type"] == "code"]
-    except (KeyError, TypeError) as error:
-        raise ValueError("this is not a notebook") from error
-
-
-def parse(cell: str) -> list[ast.stmt]:
-    """The statements of a cell without its magics; none if it is no Python even then."""
-    for code in (cell, re.sub(r"^(\s*)([%!?].*|.*\?)$", r"\1pass", cell, flags=re.MULTILINE)):
-        try:
-            return ast.parse(code).body
-        except (SyntaxError, ValueError):
-            continue
-    return []
-
-
-def binds(statement: ast.stmt) -> set[str]:
-    """The names that a statement defines or changes, at whatever depth."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {statement.name}
-    names = set()
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.alias):
-            names.add((node.asname or node.name).split(".")[0])
-        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
-            names |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
-    return names
-
-
-def uses(statement: ast.stmt) -> set[str]:
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-
-
-def needed(statements: list[ast.stmt], names: Iterable[str]) -> list[ast.stmt]:
-    """The statements that define `names`, and whatever those need in turn, in their order."""
-    wanted, kept = {"*", *names}, set()
-    imported = {name for s in statements if isinstance(s, ast.Import | ast.ImportFrom) for name in binds(s)}
-    while True:
-        more = {
-            k
-            for k, s in enumerate(statements)
-            if k not in kept and (binds(s) & wanted or _changes(s) in wanted - imported)
-        }
-        if not more:
-            return [statements[k] for k in sorted(kept)]
-        kept |= more
-        wanted |= set().union(*(uses(statements[k]) for k in more))
-
-
-def _changes(statement: ast.stmt) -> str | None:
-    """`pairs` of a statement such as pairs.append(…)."""
-    call = statement.value if isinstance(statement, ast.Expr) else None
-    target = call.func.value if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) else None
-    return target.id if isinstance(target, ast.Name) else None
-
-
-def _defines(code: str) -> set[str]:
-    return set(re.findall(r"^\s*def\s+(\w+)", code, flags=re.MULTILINE))
-
-
-def tasks_in(path: Path, known: Iterable[str]) -> list[str]:
-    """The exercise functions that a file defines, even in a cell that doesn't parse."""
-    code = cells(path)
-    defined = set().union(*(binds(s) for cell in code for s in parse(cell)))
-    defined |= _defines("\n".join(code))
-    return [name for name in known if name in defined]
+class Limits(NamedTuple):
+    timeout: float = 60.0  # seconds a file may take
+    seconds: float = check.SECONDS  # of them, each check
+    memory: int = 2**31  # bytes a file may take
 
 
 # --- judging it, in a process of its own ---
 
 
 def judge_file(path: Path, names: list[str], memory: int) -> Iterator[tuple[str, bool | None, str]]:
-    """Run what `names` need of the file; yield (task, passed, mistake) for each, before its check with None."""
+    """Run what `names` need of the file; yield (task, passed, mistake) for each, before its check with None.
+
+    Only what the submission defines is judged. An import takes no answer's place: not even a later one.
+    """
     parsed = []
-    for number, cell in enumerate(cells(path), start=1):
-        filename = f"{path.name}, cell {number}" if path.suffix == ".ipynb" else path.name
+    for number, cell in enumerate(reading.cells(path), start=1):
+        filename = f"{path.name}, cell {number}" if reading.is_notebook(path) else path.name
         linecache.cache[filename] = len(cell), None, cell.splitlines(keepends=True), filename
-        parsed.append((filename, cell, parse(cell)))
-    wanted = set(needed([statement for *_, statements in parsed for statement in statements], names))
-    namespace, problems = {"__name__": "submission"}, {}
+        parsed.append((filename, cell, reading.parse(cell, reading.is_notebook(path))))
+    statements = [statement for *_, found in parsed for statement in found]
+    kept = set(reading.needed(statements, names))
+    namespace, answers, problems, flags = _namespace(), {}, {}, 0
     with guard.memory_limit(memory):
-        for filename, cell, statements in parsed:
-            if not statements:
-                problems |= dict.fromkeys(_defines(cell), "not valid Python")
-            for statement in (s for s in statements if s in wanted):
+        for filename, cell, found in parsed:
+            if not found:
+                problems |= dict.fromkeys(reading.defines(cell), "not valid Python")
+            for statement in (s for s in found if s in kept):
+                flags |= _future(statement)
                 try:
-                    exec(compile(ast.Module([statement], []), filename, "exec"), namespace)
+                    code = compile(ast.Module([statement], []), filename, "exec", flags, dont_inherit=True)
+                    exec(code, namespace)
                 except BaseException as error:
-                    problems |= dict.fromkeys(binds(statement), f"{type(error).__name__} where it is defined")
+                    problems |= dict.fromkeys(reading.binds(statement), f"{type(error).__name__}: {error}"[:200])
+                answers |= {name: namespace[name] for name in names if _is_own(namespace.get(name), statement)}
+                namespace |= answers
         for name in names:
             yield name, None, ""
-            if name in namespace:
-                verdict = check.TASKS[name](namespace[name])
-                yield name, verdict.passed, verdict.mistake or ""
+            needs = reading.needed(statements, [name])
+            if name not in answers:
+                yield name, False, _missing(name, problems, needs)
+            elif reading.borrowed(name, needs, check.TASKS):
+                yield name, False, "uses the course's own answer"
             else:
-                yield name, False, problems.get(name, "not defined")
+                verdict = check.TASKS[name](answers[name])
+                yield name, verdict.passed, _mistake(verdict, problems, reading.passed_over(statements, kept))
 
 
-def run_file(path: Path, names: list[str], timeout: float, memory: int) -> dict[str, tuple[bool, str]]:
+def _namespace() -> dict:
+    """What every notebook has without defining it; whatever it shows, and asks of Jupyter, comes to nothing."""
+
+    class Jupyter:
+        def __getattr__(self, name):
+            return lambda *args, **kwargs: [] if name == "getoutput" else None
+
+    return {"__name__": SUBMISSION, "display": lambda *args, **kwargs: None, "get_ipython": Jupyter}
+
+
+def _future(statement: ast.stmt) -> int:
+    """The compiler flags of a `from __future__ import …`, which hold for all that follows."""
+    match statement:
+        case ast.ImportFrom("__future__", names):
+            return sum(getattr(__future__, alias.name).compiler_flag for alias in names)
+    return 0
+
+
+def _is_own(value, statement: ast.stmt) -> bool:
+    """Whether the statement made `value` out of the submission's own code, rather than imported it."""
+    if value is None or isinstance(statement, reading.IMPORTS):
+        return False
+    inner = inspect.unwrap(getattr(value, "func", value)) if callable(value) else value
+    owner = getattr(inner, "__module__", None) or ""
+    return owner == SUBMISSION or (isinstance(statement, ast.Assign) and not owner.startswith("microdlrm"))
+
+
+def _missing(name: str, problems: dict[str, str], needs: list[ast.stmt]) -> str:
+    if name in problems:
+        kind, colon, _ = problems[name].partition(":")
+        return f"{kind} where it is defined" if colon else kind
+    return "imported, not defined" if any(name in reading.imported(s) for s in needs) else "not defined"
+
+
+def _mistake(verdict: Verdict, problems: dict[str, str], passed_over: list[str]) -> str:
+    """The mistake's name; of an unknown name what kept it from being defined."""
+    unknown = re.search(r"NameError: (?:free variable|name) '(\w+)'", verdict.where)
+    if verdict.mistake == "unknown name" and unknown:
+        if problem := problems.get(unknown[1]):
+            return f"{verdict.mistake}: {unknown[1]} ({problem})"
+        if passed_over:
+            return f"{verdict.mistake}: {unknown[1]} (not run: {'; '.join(passed_over)[:100]})"
+    return verdict.mistake or ""
+
+
+def run_file(path: Path, names: list[str], limits: Limits) -> dict[str, tuple[bool, str]]:
     """Judge one file, in a process of its own; again without a function that takes the process down."""
     left, found = list(names), {}
     while left:
-        log, reason = _run_process(path, left, timeout, memory)
+        log, reason = _run_process(path, left, limits)
         found |= {task: (passed, mistake) for task, passed, mistake in log if passed is not None}
         left = [name for name in left if name not in found]
         # The one that was begun is to blame; if none was, what the first of them needs ended or outlasted the process.
@@ -159,14 +146,14 @@ def run_file(path: Path, names: list[str], timeout: float, memory: int) -> dict[
     return {name: found[name] for name in names}
 
 
-def _run_process(path: Path, names: list[str], timeout: float, memory: int) -> tuple[list, str]:
+def _run_process(path: Path, names: list[str], limits: Limits) -> tuple[list, str]:
     """What the process wrote of each task, (task, passed, mistake), and how the process came to its end."""
     with tempfile.TemporaryDirectory() as folder:
         answers = Path(folder, "answers")
         # -P: the submission's folder may hold a torch.py, and must not come first among the places to import from.
         command = [sys.executable, "-P", "-m", "microdlrm.exercises.grading"]
         process = subprocess.Popen(
-            [*command, str(path.resolve()), str(answers), str(memory), *names],
+            [*command, str(path.resolve()), str(answers), str(limits.memory), str(limits.seconds), *names],
             cwd=path.resolve().parent,
             env=os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"},
             stdin=subprocess.DEVNULL,
@@ -175,14 +162,30 @@ def _run_process(path: Path, names: list[str], timeout: float, memory: int) -> t
             start_new_session=os.name == "posix",
         )
         try:
-            code = process.wait(timeout)
-            reason = f"crashed ({signal.Signals(-code).name})" if code < 0 else f"ended the process (exit code {code})"
+            code = process.wait(limits.timeout)
+            reason = f"crashed ({_signal(-code)})" if code < 0 else f"ended the process (exit code {code})"
         except subprocess.TimeoutExpired:
-            reason = f"stopped after {timeout:g} s"
+            reason = f"stopped after {limits.timeout:g} s"
         finally:
             _end(process)
-        lines = answers.read_text(encoding="utf-8").splitlines() if answers.exists() else []
-        return [json.loads(line) for line in lines], reason
+        lines = answers.read_text(encoding="utf-8", errors="replace").splitlines() if answers.exists() else []
+        return [answer for line in lines if (answer := _answer(line, names))], reason
+
+
+def _answer(line: str, names: list[str]) -> list | None:
+    """A line that the process wrote; None for one that it was killed in the middle of."""
+    try:
+        task, passed, mistake = json.loads(line)
+    except (TypeError, ValueError):
+        return None
+    return [task, passed, str(mistake)] if task in names else None
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {number}"
 
 
 def _end(process: subprocess.Popen) -> None:
@@ -197,8 +200,9 @@ def _end(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def _child(path: str, answers: str, memory: str, *names: str) -> None:
+def _child(path: str, answers: str, memory: str, seconds: str, *names: str) -> None:
     sys.path.append(str(Path(path).parent))  # its own helper modules
+    check.SECONDS = float(seconds)
     with open(answers, "a", encoding="utf-8") as file:
         for answer in judge_file(Path(path), list(names), int(memory)):
             file.write(json.dumps(answer) + "\n")
@@ -210,29 +214,44 @@ def _child(path: str, answers: str, memory: str, *names: str) -> None:
 # --- the command ---
 
 
-def find(paths: Iterable[Path]) -> list[Path]:
-    """The submissions among files and folders. Raises FileNotFoundError for a path that isn't there."""
-    files = []
+def find(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """The submissions among files and folders, and what was left aside. Raises FileNotFoundError for a missing path."""
+    files, aside = {}, []
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"there is no {path}")
-        inside = (p for p in sorted(path.rglob("*")) if p.suffix in SUFFIXES and ".ipynb_checkpoints" not in p.parts)
-        files += inside if path.is_dir() else [path]
-    return files
+        if not path.is_dir():
+            files[path] = None
+            continue
+        for folder, inside, names in os.walk(path, onerror=lambda error: aside.append(f"{error.filename} (no access)")):
+            # What systems and editors put beside the files.
+            inside[:] = sorted(name for name in inside if not name.startswith((".", "__")))
+            for name in sorted(name for name in names if not name.startswith(".")):
+                if name.lower().endswith(SUFFIXES):
+                    files[Path(folder, name)] = None
+                else:
+                    aside.append(str(Path(folder, name)))
+    return list(files), aside
 
 
-def grade(files: Iterable[Path], timeout: float, memory: int, tasks: list[str] | None = None) -> Iterator[Row]:
-    """Check each file's exercise functions, or those named by `tasks`."""
+def grade(files: Iterable[Path], limits: Limits, tasks: list[str] | None = None) -> Iterator[Row]:
+    """Check each file's exercise functions, or those named by `tasks`. What one file does costs no other its row."""
     for path in files:
         try:
-            names = tasks or tasks_in(path, check.TASKS)
-        except (OSError, ValueError) as error:
-            yield Row(str(path), "", False, f"can't be read: {error}")
-            continue
+            names = reading.tasks_in(path, check.TASKS)
+        except Exception as error:  # whatever a file can do to a reader: not only OSError and ValueError
+            says = "it is nested too deep" if isinstance(error, RecursionError | MemoryError) else error
+            names, mistake = [], f"can't be read: {says}"
+        else:
+            names, mistake = tasks or names, "no exercise in it"
         if not names:
-            yield Row(str(path), "", False, "no exercise in it")
+            yield from (Row(str(path), task, False, mistake) for task in tasks or [""])
             continue
-        for name, (passed, mistake) in run_file(path, names, timeout, memory).items():
+        try:
+            found = run_file(path, names, limits)
+        except OSError as error:  # its folder may not be entered, for one
+            found = dict.fromkeys(names, (False, f"can't be run: {error}"))
+        for name, (passed, mistake) in found.items():
             yield Row(str(path), name, passed, mistake)
 
 
@@ -244,6 +263,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
     form.add_argument("--json", action="store_true", help="print a JSON list instead of a table")
     form.add_argument("--csv", action="store_true", help="print CSV instead of a table")
     command.add_argument("--timeout", type=float, default=60, metavar="S", help="seconds a file may take (60)")
+    command.add_argument(
+        "--seconds",
+        type=float,
+        default=check.SECONDS,
+        metavar="S",
+        help=f"seconds each check may take ({check.SECONDS:g}); more where a function has to be compiled first",
+    )
     command.add_argument(
         "--memory",
         type=int,
@@ -258,21 +284,36 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a line for each task of each file; return 2 if a path isn't there, or else 0."""
+    """Print a line for each task of each file; return 2 if a path isn't there or holds nothing, or else 0."""
+    for stream in (sys.stdout, sys.stderr):  # a name that its encoding lacks shows its number, and stops nothing
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        files = find(options.paths)
+        files, aside = find(options.paths)
     except FileNotFoundError as error:
         print(f"check: {error}", file=sys.stderr)
         return 2
+    if aside:
+        more = f", and {len(aside) - 10} more" if len(aside) > 10 else ""
+        print(f"check: {len(aside)} left aside as neither: {', '.join(aside[:10])}{more}", file=sys.stderr)
+    if not files:
+        print(f"check: no submissions in {', '.join(map(str, options.paths))}", file=sys.stderr)
+        return 2
     if not MEMORY_LIMITED:
         print("check: this system can't limit a process's memory, so --memory has no effect", file=sys.stderr)
+    limits = Limits(options.timeout, options.seconds, options.memory * 2**20)
     rows = []
-    for row in grade(files, options.timeout, options.memory * 2**20, options.task):
+    for row in grade(files, limits, options.task):
         rows.append(row)
         if sys.stderr.isatty():
             print(f"\r{len({r.file for r in rows})} of {len(files)} files", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():
         print(file=sys.stderr)
+    show(rows, options)
+    return 0
+
+
+def show(rows: list[Row], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps([row._asdict() | {"mistake": row.mistake or None} for row in rows], indent=1))
     elif options.csv:
@@ -280,10 +321,10 @@ def run(options: argparse.Namespace) -> int:
         writer.writerows([Row._fields, *rows])
     else:
         table = [Row._fields, *((r.file, r.task, "yes" if r.passed else "no", r.mistake) for r in rows)]
+        table = [[" ".join(text.split()) for text in line] for line in table]  # a line is a line
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         for line in table:
             print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
-    return 0
 
 
 if __name__ == "__main__":

@@ -32,7 +32,11 @@ def assignment(exercise: dict, solutions: dict, points: int) -> dict:
             cells[-1] = cell | {"source": answers.pop(source), "metadata": _metadata(name, solution=True)}
         checked = re.search(r"check\.\w+\((\w+)(, loop=False)?\)", source) if cell["cell_type"] == "code" else None
         if checked:
-            test = f"verdict = {checked[0]}\nassert verdict.passed, verdict.hint"
+            # An import in place of an answer would earn its points: what is graded is what the notebook defines.
+            test = (
+                f'assert getattr({checked[1]}, "__module__", "") == "__main__", "define {checked[1]} in this notebook: '
+                f'an import is no answer"\nverdict = {checked[0]}\nassert verdict.passed, verdict.hint'
+            )
             metadata = _metadata(f"test_{checked[1]}", grade=True, locked=True, points=points)
             cells.append(
                 {

@@ -7,18 +7,20 @@ agrees is the mistake that was made.
 import copy
 import dis
 import inspect
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from microdlrm.exercises import guard
-from microdlrm.exercises.compare import as_tensor, draw, equal, same
+from microdlrm.exercises import guard, probes, returned
+from microdlrm.exercises.compare import as_tensor, close, draw, equal, same
 from microdlrm.exercises.explain import Failure, explain, learners_name, not_started, too_long, where_it_was
+from microdlrm.exercises.finding import Probe, first_marked
+from microdlrm.exercises.gradients import gradients_of, is_float, tracked
 from microdlrm.exercises.task import Case, Task
 from microdlrm.exercises.traffic import traffic
 from microdlrm.exercises.verdict import Picture, Verdict
@@ -65,7 +67,10 @@ class Attempt:
             steps["gradients"] = self.gradients
         for case in others:
             steps[case.step] = lambda step=case.step: [self.again(c) for c in others if c.step == step]
-        steps |= {"same answer twice": self.deterministic, "inputs untouched": self.untouched}
+        steps |= {
+            "same answer twice": self.deterministic,
+            "inputs untouched": lambda: self.untouched(base.args, self.used),
+        }
         return steps | ({"number of operators": self.few_operators} if self.task.growing else {})
 
     def call(self, fn: Callable, args: tuple):
@@ -83,7 +88,7 @@ class Attempt:
             raise Failure(
                 "not a function",
                 f"The check calls your function itself: hand it over by its bare name, {task.name}, "
-                f"without parentheses. It was given {_kind(self.fn)}.",
+                f"without parentheses. It was given {returned.kind(self.fn)}.",
             )
         try:
             inspect.signature(self.fn).bind(*args)
@@ -102,31 +107,7 @@ class Attempt:
 
     def convert(self, value) -> Tensor:
         """Return the value as a tensor to compare, or raise a Failure if it is not what is due."""
-        kind, due = _kind(value), self.task.returns
-        if value is None:
-            hint = "Your function gave back None. Does its last line say `return`?"
-            raise Failure("nothing returned", hint)
-        if due == "one tensor":
-            if isinstance(value, Tensor):
-                return value
-            raise Failure(f"returns {kind}", f"One tensor is due, and yours is {kind}. {_TENSOR_DUE.get(kind, '')}")
-        pair = due == "two whole numbers"
-        parts = list(value) if pair and isinstance(value, tuple | list) else [value]
-        if pair and len(parts) != 2:
-            raise Failure(f"returns {kind}", f"Two whole numbers are due, as in `return a, b`. Yours is {kind}.")
-        for part in parts:
-            if due == "one number" and isinstance(part, Tensor | np.ndarray) and part.ndim == 0:
-                continue
-            if not isinstance(part, Real):
-                each = "Each of the two is" if pair else f"{due.capitalize()} is"
-                raise Failure(f"returns {_kind(part)}", f"{each} due as a number, and yours is {_kind(part)}.")
-            if due != "one number" and not isinstance(part, Integral):
-                raise Failure(
-                    "a float where a whole number is due",
-                    f"You returned {part!r}. This is a count, so a whole number, and `/` gives a float even where "
-                    "nothing remains: divide with `//`.",
-                )
-        return torch.tensor([float(part) for part in parts], dtype=torch.float64)
+        return returned.convert(value, self.task.returns)
 
     def expected(self, case: Case) -> Tensor:
         return self.apply(self.task.answer, case)
@@ -153,11 +134,13 @@ class Attempt:
         want = self.expected(case)
         if got.shape == want.shape:
             return
-        self.steady(case)
+        self.sound(case)
         shapes = f"Its shape is {tuple(got.shape)}, expected is {tuple(want.shape)}"
         shapes += f": {self.task.shape}." if self.task.shape else "."
         picture = draw(self.task.columns(*case.args), case.sizes, got, want)
         self.recognise(case, got, f" {shapes}", picture)
+        if found := probes.find(self.probe(case, got)):
+            raise Failure(found.mistake, f"{found.hint} {shapes}", picture=picture, inputs=case.args)
         mistake, hint = "wrong shape", "What your function returns has the wrong shape."
         if got.ndim == want.ndim == 2 and equal(got.T, want):
             mistake, hint = "transposed", "The numbers are right, with rows and columns exchanged."
@@ -169,18 +152,31 @@ class Attempt:
         want = self.expected(case)
         if equal(got, want):
             return
-        self.steady(case)
+        self.sound(case)
         picture = draw(self.task.columns(*case.args), case.sizes, got, want)
         self.recognise(case, got, picture=picture)
-        mistake, hint = "wrong values", self.task.other
+        probe = self.probe(case, got)
         if not got.isfinite().all():
-            mistake, hint = "not a number", "Some of your numbers are nan or infinite: a 0/0, or an overflow."
-        elif got.numel() > 1 and equal(got.sort(dim=-1).values, want.sort(dim=-1).values):
-            mistake, hint = "right numbers, wrong order", "You have the right numbers, in another order."
-        elif got.ndim > 1 and equal(got.flatten().sort().values, want.flatten().sort().values):
-            mistake = "right numbers, wrong rows"
-            hint = "You have the right numbers, in the wrong rows. Reshaping exchanges no axes."
-        raise Failure(mistake, hint, picture=picture, inputs=case.args)
+            hint = "Some of your numbers are nan or infinite: a 0/0, or an overflow." + first_marked(probe)
+            raise Failure("not a number", hint, picture=picture, inputs=case.args)
+        if found := probes.find(probe):
+            raise Failure(found.mistake, found.hint, picture=picture, inputs=found.args or case.args)
+        hint = self.task.other + first_marked(probe)
+        raise Failure("wrong values", hint, picture=picture, inputs=case.args)
+
+    def probe(self, case: Case, got: Tensor) -> Probe:
+        """What the general tests need: the result, and a way to ask for others."""
+
+        def call(args):
+            try:
+                return self.convert(self.call(self.fn, copy.deepcopy(args)))
+            except Failure:
+                return None
+
+        def answer(args):
+            return as_tensor(self.task.answer(*copy.deepcopy(args)))
+
+        return Probe(self.task, case, got, self.expected(case), call, answer)
 
     def recognise(self, case: Case, got: Tensor, more: str = "", picture: Picture | None = None) -> None:
         """Raise the mistake whose formulation gives what the learner's function gave, if one does."""
@@ -195,25 +191,35 @@ class Attempt:
             if agrees:
                 raise Failure(mistake.code, mistake.hint + more, "", picture, case.args, known=True)
 
-    def steady(self, case: Case) -> None:
-        """Before a wrong result is explained: is it at least the same each time?"""
-        first, second = (self.convert(self.call(self.fn, copy.deepcopy(case.args))) for _ in range(2))
-        if first.shape == second.shape and not equal(first, second):
-            raise _unsteady()
+    def sound(self, case: Case) -> None:
+        """Before a wrong result is explained: is it the same each time, and are the inputs left as they were?"""
+        first, tries = None, 3
+        for _ in range(20):
+            args, before = copy.deepcopy(case.args), _random_state()
+            result = self.convert(self.call(self.fn, args))
+            self.untouched(case.args, args, "Whatever else is wrong, your")
+            if _random_state() != before:
+                tries = 20  # what is drawn may come out equal a few times
+            first = result if first is None else first
+            if not equal(first, result):
+                raise _unsteady()
+            tries -= 1
+            if tries <= 0:
+                return
 
     def gradients(self) -> None:
         args = self.task.cases[0].args
         try:
-            got = self.call(_gradients_of(self.fn), copy.deepcopy(args))
+            got = self.call(gradients_of(self.fn, self.data()), copy.deepcopy(args))
         except Failure as f:
-            f.inputs = f.inputs and tuple(_tracked(args))  # without gradients it wouldn't fail
+            f.inputs = f.inputs and tuple(tracked(args, self.data()))  # without gradients it wouldn't fail
             raise
-        want = self.call(_gradients_of(self.task.answer), copy.deepcopy(args))
+        want = self.call(gradients_of(self.task.answer, self.data()), copy.deepcopy(args))
         for name, mine, right in zip(self.leaves(args), got or [None] * len(want), want, strict=True):
             if mine is not None and equal(mine, right, rtol=1e-3):
                 continue
             self.deterministic()  # a function that remembers, or changes its inputs, has strange gradients too
-            self.untouched()
+            self.untouched(args, self.used)
             if not any(g is not None and g.any() for g in got or []):
                 raise Failure(
                     "gradient cut",
@@ -227,18 +233,31 @@ class Attempt:
             if not mine.isfinite().all():
                 hint = f"The numbers are right, but the gradient that reaches {name} has nan or infinity in it."
                 raise Failure("gradient not finite", hint)
+            if close(mine, right, rtol=1e-2):
+                raise Failure(
+                    "rounded on the way",
+                    f"The numbers are right, and the gradient that reaches {name} is nearly so: off by "
+                    f"{(mine - right).abs().max():.1g} at most. Something on the way is rounded, as in half precision: "
+                    "`.half()`, `.bfloat16()`, `autocast`.",
+                )
             raise Failure(
                 "gradient cut in part",
                 f"The numbers are right, but the gradient that reaches {name} is not. On part of the way it is "
                 "cut: is something detached, or made anew from plain numbers?",
             )
 
+    def data(self) -> set[int]:
+        """The places of the arguments that need no gradient."""
+        return {k for k, name in enumerate(self.task.arguments) if name in self.task.data}
+
     def leaves(self, args: tuple) -> list[str]:
-        """The names of the float tensors among the arguments: "x_dense", "x_sparse[0]", …"""
+        """The names of the float tensors among the arguments that need a gradient: "x_dense", "x_sparse[0]", …"""
         names = []
-        for name, arg in zip(self.task.arguments, args, strict=True):
+        for k, (name, arg) in enumerate(zip(self.task.arguments, args, strict=True)):
+            if k in self.data():
+                continue
             tensors = {f"{name}[{k}]": t for k, t in enumerate(arg)} if isinstance(arg, list) else {name: arg}
-            names += [name for name, t in tensors.items() if _is_float(t)]
+            names += [name for name, t in tensors.items() if is_float(t)]
         return names
 
     def again(self, case: Case) -> None:
@@ -251,51 +270,51 @@ class Attempt:
             if f.known or not case.hint:
                 raise
             shapes = f.hint[f.hint.find("Its shape") :] if "Its shape" in f.hint else ""
-            hint = f"{case.hint} It went wrong with {case.sizes}. {shapes}".strip()
-            raise Failure(case.mistake, hint, f.where, f.picture, case.args) from None
+            right = [sizes for sizes, args in case.more.items() if self.probe(case, self.got).right(args)]
+            if not right:
+                hint = f"{case.hint} It went wrong with {case.sizes}. {shapes}".strip()
+                raise Failure(case.mistake, hint, f.where, f.picture, case.args) from None
+            if f.mistake not in ("wrong values", "wrong shape", "exception"):
+                raise
+            hint = f"It comes out right with {' and with '.join(right)}, and wrong with {case.sizes}. {shapes}".strip()
+            raise Failure("wrong for some sizes", hint, f.where, f.picture, case.args) from None
 
     def deterministic(self) -> None:
         if not equal(self.convert(self.call(self.fn, copy.deepcopy(self.task.cases[0].args))), self.got):
             raise _unsteady()
 
-    def untouched(self) -> None:
-        for name, before, after in zip(self.task.arguments, self.task.cases[0].args, self.used, strict=True):
+    def untouched(self, given: tuple, used: tuple, says: str = "The result is right, but your") -> None:
+        for name, before, after in zip(self.task.arguments, given, used, strict=True):
             if not same(before, after):
                 raise Failure(
                     "inputs changed",
-                    f"The result is right, but your function changed {name}, which belongs to whoever called it. "
+                    f"{says} function changed {name}, which belongs to whoever called it. "
                     "Make a new object, and leave the given one as it was: a list changes by `.insert`, `.append` "
-                    "or `+=`, a tensor by `x[…] = …`, `+=` or a method whose name ends in `_`.",
+                    "or `+=`, a tensor by `x[…] = …`, `+=` or a method whose name ends in `_`. A second name for it "
+                    "is no copy; `.clone()` makes one.",
+                    known=True,
                 )
 
     def few_operators(self) -> None:
         """A loop calls more operators where there is more to go through."""
-        counts = {}
-        for sizes, args in self.task.growing.items():
-            self.call(self.fn, copy.deepcopy(args))  # what is made once and kept costs nothing from here on
-            counts[sizes] = self.call(traffic, (self.fn, *copy.deepcopy(args))).operators
-        (small, few), (large, many) = counts.items()
-        if many > few:
-            raise Failure(
-                "grows with the vectors",
-                f"The numbers are right, but your function calls {few} operators for {small} and {many} for {large}. "
-                "Something still goes through the vectors or the pairs one by one, and a comprehension is a loop, "
-                "too. Take all products in one call.",
-            )
+        for growth in self.task.growing:
+            counts = {}
+            for sizes, args in growth.inputs.items():
+                self.call(self.fn, copy.deepcopy(args))  # what is made once and kept costs nothing from here on
+                counts[sizes] = self.call(traffic, (self.fn, *copy.deepcopy(args))).operators
+            (small, few), (large, many) = counts.items()
+            if many > few:
+                raise Failure(
+                    growth.mistake,
+                    f"The numbers are right, but your function calls {few} operators for {small} and {many} for "
+                    f"{large}. {growth.hint}",
+                )
 
     def praise(self) -> str:
         try:
             return self.call(self.task.detour, (self.fn,)) or self.task.praise
         except Failure:  # it can't be watched, and is right all the same
             return self.task.praise
-
-
-_TENSOR_DUE = {
-    "a list": "Its parts are still to be joined.",
-    "a tuple": "Are there several values after `return`, or a comma at its end?",
-    "a NumPy array": "No gradient flows through NumPy: stay in PyTorch.",
-    "a number": "`.item()` leads there, and so does `float()`.",
-}
 
 
 def _unsteady() -> Failure:
@@ -314,39 +333,10 @@ def _is_stub(fn: Callable) -> bool:
     return code is not None and all(step.opname in idle for step in dis.get_instructions(code))
 
 
-def _kind(value) -> str:
-    names = {"NoneType": "None", "ndarray": "a NumPy array", "int": "a number", "float": "a number"}
-    name = type(value).__name__
-    return names.get(name, f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name[0].lower()}{name[1:]}")
-
-
 def _short(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _is_float(value) -> bool:
-    return isinstance(value, Tensor) and value.is_floating_point()
-
-
-def _tracked(args) -> list:
-    """Copies of the arguments whose float tensors require gradients."""
-
-    def track(value):
-        return value.detach().clone().requires_grad_() if _is_float(value) else value
-
-    return [[track(v) for v in arg] if isinstance(arg, list) else track(arg) for arg in args]
-
-
-def _gradients_of(fn: Callable) -> Callable:
-    """Make a function that gives the gradients of fn's result, unevenly weighted, in its float inputs."""
-
-    def gradients(*args):
-        args = _tracked(args)
-        tensors = [v for arg in args for v in (arg if isinstance(arg, list) else [arg]) if _is_float(v)]
-        out = fn(*args)
-        if not out.requires_grad:
-            return None
-        weights = torch.linspace(-1.0, 2.0, out.numel()).to(out).reshape(out.shape)
-        return torch.autograd.grad((out * weights).sum(), tensors, allow_unused=True)
-
-    return gradients
+def _random_state() -> tuple:
+    """Where the three generators stand that a learner may draw from."""
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), str(np.random.get_state())  # noqa: NPY002

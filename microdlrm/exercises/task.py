@@ -4,7 +4,8 @@ wrong formulations that a check recognises.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,6 +29,27 @@ class Case:
     args: tuple
     mistake: str = ""
     hint: str = ""
+    more: dict[str, tuple] = field(default_factory=dict)  # by sizes: more of the kind, before "for one only" is said
+
+
+class Growth(NamedTuple):
+    """Inputs of two sizes, for which a loop calls ever more operators."""
+
+    mistake: str
+    inputs: dict[str, tuple]  # by their sizes in words
+    hint: str
+
+
+def some_rows(*batched: int):
+    """The choice of rows of a task's arguments, of which those numbered `batched` have a row for each."""
+
+    def rows(args: tuple, which: list[int]) -> tuple:
+        def chosen(arg):
+            return [t[which] for t in arg] if isinstance(arg, list) else arg[which]
+
+        return tuple(chosen(arg) if k in batched else arg for k, arg in enumerate(args))
+
+    return rows
 
 
 @dataclass(frozen=True)
@@ -45,7 +67,12 @@ class Task:
     columns: Callable[..., list[str]] = lambda *args: []  # headings of the result's columns
     other: str = "Compare the marked numbers with what you get by hand."  # nobody knows this mistake
     detour: Callable[[Callable], str] = lambda fn: ""  # said for praise where the way to the numbers is a long one
-    growing: dict[str, tuple] | None = None  # inputs, by their sizes in words, for which a loop calls ever more
+    growing: tuple[Growth, ...] = ()
+    rows: Callable[[tuple, list[int]], tuple] | None = None  # the arguments with some of their rows
+    # What a row is to the result: "row", it has one of its own whatever the others are; "order", one that depends on
+    # the others; "mean", the result is the mean over rows; "all", it depends on all; "", there are no rows.
+    per: str = ""
+    data: tuple[str, ...] = ()  # arguments that need no gradient: labels
 
     @property
     def name(self) -> str:

@@ -58,21 +58,20 @@ def parameter_shares(models):
     return show(fig, "Each part's share of the model's parameters.", f"Stacked bars. {'; '.join(said)}.")
 
 
-def neighbours(table):
-    """How much genre neighbours share, over what chance would give; index: ratings of the movie, one column a way."""
-    fig, ax = canvas(height=3.0)
-    said = []
-    for (name, values), (line, fill) in zip(table.items(), (("o--", "none"), ("o-", SPARSE)), strict=True):
-        ax.plot(range(len(values)), values, line, color=SPARSE, mfc=fill, label=name)
-        said.append(f"{name}: " + ", ".join(f"{v:.2f} at {at}" for at, v in values.items()))
-    ax.axhline(1, color=NEUTRAL, ls=":")
-    ax.text(len(table) - 1, 1, "chance", ha="right", va="bottom")
-    ax.set(xlabel="training ratings of the movie", ylabel="genres shared, ÷ chance")
-    ax.set_xticks(range(len(table)), table.index)
-    ax.legend(loc="upper left")
+def neighbours(lifts):
+    """How often neighbours are clicked by the same people; `lifts` maps a way to find them to a multiple of chance."""
+    fig, ax = canvas(height=0.45 * len(lifts) + 1.0)
+    ax.barh(range(len(lifts)), lifts, color=SPARSE, alpha=0.6, height=0.6)
+    for y, value in enumerate(lifts):
+        ax.text(value, y, f" {value:.2f}", va="center")
+    ax.axvline(1, color=NEUTRAL, ls=":")
+    ax.set(xlabel="clicks in common on held-out rows, ÷ films drawn by lot (dotted)", xlim=(0, 1.15 * max(lifts)))
+    ax.set_yticks(range(len(lifts)), lifts.index)
+    ax.invert_yaxis()
+    said = ", ".join(f"{way} {value:.2f}" for way, value in lifts.items())
     return show(
         fig,
-        "How much of their genres a movie and its ten nearest neighbours share, as a multiple of what movies drawn "
-        "at random share with it.",
-        f"A line chart over the number of ratings. {'; '.join(said)}.",
+        "How often a well-known movie and its ten nearest neighbours are clicked by the same people on held-out rows, "
+        "as a multiple of movies drawn by lot, as popular.",
+        f"Bars, one for each way to find neighbours, in multiples of chance: {said}.",
     )

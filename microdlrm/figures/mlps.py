@@ -37,18 +37,18 @@ def shares(parts):
 def losses(z, loss, gradient):
     """Two ways to one loss: `loss` and `gradient` map a way's name to its values at the logits z."""
     fig, axes = canvas(columns=2, height=3.0)
-    looks = ((NEUTRAL, "-", 4), (TOP, "--", 2))
+    looks, said = ((NEUTRAL, "-", 4), (TOP, "--", 2)), []
     for ax, values, name in zip(axes, (loss, gradient), ("loss", "gradient of the loss"), strict=True):
         for (way, at), (colour, line, width) in zip(values.items(), looks, strict=True):
             ax.plot(z, at, line, color=colour, lw=width, label=way)
+            at_z = [f"{at[i]:.3g} at {z[i]:.3g}" for i in range(0, len(z), max(len(z) // 6, 1))]
+            said.append(f"{name} {way}: {', '.join(at_z)}")
         ax.set(xlabel="logit of a row without a click", title=name)
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return show(
         fig,
         "A model ever surer of a click that didn't happen: its loss, and the gradient that should pull it back.",
-        "Two line charts over the logit. From logits, the loss grows as the logit does, and the gradient goes to 1 "
-        "and stays. From probabilities, both agree up to about 16; then the loss jumps to 100 and the gradient "
-        "falls to 0.",
+        f"Two line charts over the logit. {'; '.join(said)}.",
     )
 
 

@@ -8,6 +8,7 @@ import html
 import io
 import re
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 from IPython.display import HTML
 from matplotlib.figure import Figure
@@ -15,6 +16,10 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 from microdlrm.machine.hardware import machine
+
+# A matplotlibrc of the reader's own (LaTeX for all text, another font) is for other figures than the book's. Labels are
+# made outside `canvas`, so its style alone would not keep it out.
+mpl.rcdefaults()
 
 DENSE = "#0072B2"  # blue: dense features, the bottom MLP
 SPARSE = "#D55E00"  # vermillion: ids, bags, embedding tables

@@ -92,3 +92,23 @@ def time_to_quality(runs, targets):
         f"Accuracy on the validation rows against the time spent, a mark an epoch; targets dotted. {measured_on()}",
         f"A line chart, time on a logarithmic axis. {'; '.join(said)}.",
     )
+
+
+def by_epoch(logloss):
+    """Logloss by epoch, for known and for cold users; a Series with the index levels who, model, epoch."""
+    looks = {"dot": ("s--", NEUTRAL), "dot, histories": ("o-", TOP)}
+    fig, axes = canvas(columns=2, height=3.0)
+    said = []
+    for ax, who in zip(axes, ("known", "cold"), strict=True):
+        for model, (line, colour) in looks.items():
+            values = logloss[who][model]
+            ax.plot(values.index, values, line, color=colour, mfc=None if line == "o-" else "none", label=model)
+            said.append(f"{who} users, {model}: {', '.join(f'{v:.3f}' for v in values)}")
+        ax.set(title=f"{who} users", xlabel="epoch", ylabel="logloss, nats", xticks=values.index)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return show(
+        fig,
+        "Logloss of the test rows of the time split after each epoch, for users with and without a past. The two "
+        "axes differ.",
+        f"Two line charts. {'; '.join(said)}.",
+    )

@@ -6,10 +6,11 @@ Read without root, on Linux, macOS and Windows; what can't be read is said to be
 import html
 import os
 import platform
+import re
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import torch
@@ -118,9 +119,7 @@ def available_memory() -> int | None:
         limits.append(free)
     elif (total := _total_memory()) is not None:
         limits.append(total // 2)
-    limit, used = _read("/sys/fs/cgroup/memory.max").strip(), _read("/sys/fs/cgroup/memory.current").strip()
-    if limit.isdigit() and used.isdigit():
-        limits.append(int(limit) - int(used))
+    limits += _left_to_groups()
     try:
         import resource
 
@@ -131,6 +130,40 @@ def available_memory() -> int | None:
     except ImportError:  # Windows has no such limits
         pass
     return max(0, min(limits)) if limits else None
+
+
+def _left_to_groups() -> list[int]:
+    """Bytes that each control group has left which this process is in, its ancestors too: a container's limits."""
+    left = []
+    for folder in _groups():
+        for limit, used, reclaimable in (
+            ("memory.max", "memory.current", "inactive_file"),  # version 2
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # version 1
+        ):
+            bound, now = _read(folder / limit).strip(), _read(folder / used).strip()
+            if bound.isdigit() and now.isdigit() and int(bound) < 2**60:  # version 1 says 2**63 for "none"
+                # A cache of files counts as used, and gives way as soon as something else wants its place.
+                cache = re.search(rf"^{reclaimable} (\d+)$", _read(folder / "memory.stat"), re.MULTILINE)
+                left.append(int(bound) - int(now) + (int(cache[1]) if cache else 0))
+    return left
+
+
+def _groups() -> list[Path]:
+    """The folders of the control groups that may limit this process's memory, from its own up to the root."""
+    found = []
+    for line in _read("/proc/self/cgroup").splitlines() or ["0::/"]:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root = Path("/sys/fs/cgroup") / ("memory" if controllers else "")
+        # Inside a container the path may be the host's, which isn't there: what is there is then its own root.
+        own = PurePosixPath(path.lstrip("/"))
+        parts = [] if ".." in own.parts else own.parts
+        found += [root.joinpath(*parts[:k]) for k in range(len(parts), -1, -1)]
+        if not controllers:
+            found += [Path("/sys/fs/cgroup/unified").joinpath(*parts[:k]) for k in range(len(parts), -1, -1)]
+    return found
 
 
 def _meminfo(key: str) -> int | None:

@@ -3,14 +3,16 @@
 import csv
 import io
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from microdlrm.__main__ import main
-from microdlrm.exercises import check
+from microdlrm.exercises import check, grading
 from microdlrm.exercises.handout import EXERCISE, SOLUTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,3 +127,119 @@ def test_a_demanded_task_that_is_missing(tmp_path, command):
 
 def test_a_path_that_is_not_there(tmp_path, command):
     assert command(tmp_path / "nowhere.py") == (2, "")
+
+
+# --- one file, or one name, ends the run for nobody ---
+
+NAMES = ["Łukasz.py", "J\udcf6rg.py", "a\nb.py", "\x1b[31mred.py"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other names")
+@pytest.mark.parametrize(
+    ("encoding", "form"), [("utf-8:strict", "--memory=999"), ("cp1252", "--csv"), ("ascii", "--json")]
+)
+def test_names_that_the_output_cannot_show(tmp_path, encoding, form):
+    for name in NAMES:
+        (tmp_path / name).write_text("x = 1\n")
+    (tmp_path / "J\udcf6rg.zip").touch()
+    command = [sys.executable, "-m", "microdlrm", "check", form, str(tmp_path)]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    if form != "--json":
+        assert b"J\\udcf6rg.py" in done.stdout
+    assert b"1 left aside" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        b"",
+        b"[1]",
+        b'{"cells": [1]}',
+        b'{"cells": [{"cell_type": "code", "source": 5}]}',
+        b'{"cells": null}',
+        b'{"nbformat": "x", "cells": []}',
+        b'{"nbformat": 99}',
+        b'{"nbformat": 3, "worksheets": 1}',
+        b"[" * 100_000,
+        b"\xff\xfe\x00",
+        b"\x80\x81",
+        b"PK\x03\x04",
+    ],
+)
+@pytest.mark.parametrize("tasks", [None, ["mlp_cost"]])
+def test_what_cannot_be_read_says_so(tmp_path, blob, tasks):
+    (tmp_path / "ann.ipynb").write_bytes(blob)
+    (row,) = grading.grade([tmp_path / "ann.ipynb"], grading.Limits(), tasks)
+    assert row.mistake.startswith("can't be read: ")
+    assert row.task == (tasks or [""])[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "mistake"),
+    [
+        ("x = " + "(" * 5000 + ")" * 5000, "no exercise in it"),
+        ("x = " + "-" * 50_000 + "1", None),
+        ("\0", "no exercise in it"),
+        ("def \ud800(): ...", None),
+    ],
+)
+def test_code_that_parses_badly(tmp_path, code, mistake):
+    path = tmp_path / "ann.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": code}]}))
+    (row,) = grading.grade([path], grading.Limits())
+    assert not row.passed
+    assert row.mistake == mistake or (mistake is None and row.mistake)
+
+
+def test_a_pipe_and_a_loop_of_links_hang_nobody(tmp_path):
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    (tmp_path / "folder.py").mkdir()
+    rows = list(grading.grade(grading.find([tmp_path])[0], grading.Limits()))
+    assert [(Path(r.file).name, r.mistake) for r in rows] == [
+        ("loop.py", "can't be read: this is not a file"),
+        ("pipe.py", "can't be read: this is not a file"),
+    ]
+
+
+def test_an_answer_cut_short_counts_for_none():
+    assert grading._answer('["mlp_cost", true, ""]', ["mlp_cost"]) == ["mlp_cost", True, ""]
+    for line in ('["mlp_cost", tr', "5", '["other", true, ""]', "[1, 2]", "\ufffd"):
+        assert grading._answer(line, ["mlp_cost"]) is None
+
+
+# --- files that drop out of sight ---
+
+
+def test_every_file_is_judged_or_named(tmp_path, capsys):
+    names = "ann.ipynb BOB.IPYNB Cy.Py carol.ipynb.txt dave.zip __MACOSX/._ann.ipynb ._ann.ipynb"
+    for name in names.split():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('{"cells": []}' if name.lower().endswith("ipynb") else "")
+    for name in (".ipynb_checkpoints", "__pycache__", ".git"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ann.py").touch()
+    files, aside = grading.find([tmp_path, tmp_path / "ann.ipynb"])
+    assert [path.name for path in files] == ["BOB.IPYNB", "Cy.Py", "ann.ipynb"]
+    assert [Path(path).name for path in aside] == ["carol.ipynb.txt", "dave.zip"]
+    assert main(["check", str(tmp_path)]) == 0
+    captured = capsys.readouterr()
+    assert [line.split()[0].rpartition("/")[2] for line in captured.out.splitlines()[1:]] == [p.name for p in files]
+    assert re.search(r"2 left aside as neither: \S+carol\.ipynb\.txt, \S+dave\.zip$", captured.err, re.M)
+
+
+def test_a_folder_without_submissions(tmp_path, capsys):
+    assert main(["check", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"no submissions in {tmp_path}" in captured.err
+
+
+def test_a_check_may_take_longer(tmp_path, command):
+    (tmp_path / "ann.py").write_text("import time\ndef mlp_cost(widths): time.sleep(0.4)\n")
+    for seconds, mistake in (("0.2", "runs without end"), ("9", "nothing returned")):
+        _, out = command(tmp_path, "--json", "--seconds", seconds)
+        assert json.loads(out)[0]["mistake"] == mistake

@@ -34,11 +34,16 @@ def test_the_handout_for_nbgrader(tmp_path):
     assert [mark["points"] for mark in marks if mark and mark["grade"]] == [3] * 4
     ungraded = [cell for cell, mark in zip(cells, marks, strict=True) if not (mark and mark["grade"])]
     assert [handout.stub("".join(c["source"])) for c in ungraded if c["cell_type"] == "code"] == code(EXERCISE)
-    namespace = {"check": check, "torch": torch}
+    namespace = {"check": check, "torch": torch, "__name__": "__main__"}
     exec("\n\n".join([*solved, *tests]), namespace)
     exec(handout.stub(solved[0]), namespace)
     with pytest.raises(AssertionError, match="Replace the"):
         exec(tests[0], namespace)
+    name = re.search(r"check\.\w+\((\w+)", tests[0])[1]
+    for imported in ("microdlrm.exercises.check import plain_loop", "microdlrm.model import dot_interaction"):
+        exec(f"from {imported} as {name}", namespace)
+        with pytest.raises(AssertionError, match="an import is no answer"):
+            exec(tests[0], namespace)
 
 
 def test_a_half_done_exercise_stops_nothing():

@@ -34,7 +34,7 @@ def test_an_unknown_mistake_is_judged_in_time():
 def test_nothing_is_broadcast():
     """Shape before value: one row that equals every row is not the batch."""
     answer = check.plain_loop
-    assert check.dot_interaction(lambda x, xs: answer(x, xs)[:1]).mistake == "wrong shape"
+    assert check.dot_interaction(lambda x, xs: answer(x, xs)[:1]).mistake == "rows missing"
     assert check.dot_interaction(lambda x, xs: answer(x, xs)[None]).mistake == "right numbers, wrong shape"
     assert not compare.equal(torch.ones(3, 2), torch.ones(1, 2))
 

@@ -61,3 +61,50 @@ def test_a_claim_about_memory_needs_more_of_it_than_the_caches_hold(monkeypatch)
     monkeypatch.setattr(hardware, "machine", lambda: fake_machine(l3=1024 * hardware.MIB))
     assert hardware.fits_cache(512 * hardware.MIB) == "512 MiB fit into this machine's last cache, 1 GiB"
     assert hardware.fits_cache(2048 * hardware.MIB) == ""
+
+
+# --- what a container may use ---
+
+MB = 2**20
+FREE = {"/proc/meminfo": f"MemTotal: {64 * 2**20} kB\nMemAvailable: {32 * 2**20} kB\n"}
+V1, V2 = "/sys/fs/cgroup/memory", "/sys/fs/cgroup"
+
+
+def v2(folder, limit, used, cache=0):
+    stat = f"anon 5\ninactive_file {cache}\nactive_file 7\n"
+    return {f"{V2}{folder}/memory.{k}": str(v) for k, v in dict(max=limit, current=used, stat=stat).items()}
+
+
+def v1(folder, limit, used, cache=0):
+    stat = f"inactive_file 1\ntotal_inactive_file {cache}\n"
+    values = {"limit_in_bytes": limit, "usage_in_bytes": used, "stat": stat}
+    return {f"{V1}{folder}/memory.{k}": str(v) for k, v in values.items()}
+
+
+@pytest.mark.parametrize(
+    ("group", "files", "left"),
+    [
+        ("0::/", v2("", 512 * MB, 100 * MB), 412 * MB),
+        ("0::/", v2("", "max", 100 * MB), 32 * 2**30),
+        ("0::/", v2("", 512 * MB, 500 * MB, cache=300 * MB), 312 * MB),
+        ("0::/a.slice/b.scope", v2("/a.slice/b.scope", 300 * MB, 0) | v2("/a.slice", "max", 0), 300 * MB),
+        ("0::/a.slice/b.scope", v2("/a.slice/b.scope", "max", 0) | v2("/a.slice", 200 * MB, 50 * MB), 150 * MB),
+        ("0::/a/b/c", v2("/a/b/c", 400 * MB, 0) | v2("/a/b", 900 * MB, 700 * MB) | v2("/a", "max", 0), 200 * MB),
+        ("0::/docker/4f2a", v2("", 512 * MB, 12 * MB), 500 * MB),
+        ("0::/../other", v2("", 512 * MB, 12 * MB), 500 * MB),
+        ("5:memory:/t\n3:cpu,cpuacct:/t", v1("/t", 512 * MB, 100 * MB), 412 * MB),
+        ("5:memory:/t", v1("/t", 512 * MB, 500 * MB, cache=400 * MB) | v1("", 2**63 - 4096, 0), 412 * MB),
+        ("5:hugetlb,memory:/a/b", v1("/a/b", 2**63 - 4096, 0) | v1("/a", 100 * MB, 40 * MB), 60 * MB),
+        ("5:memory:/docker/4f2a\n0::/", v1("", 512 * MB, 0), 512 * MB),
+        ("5:cpu:/t", v1("/t", 1, 1), 32 * 2**30),
+        ("0::/\n1:name=systemd:/x", v2("", 512 * MB, 600 * MB), 0),
+        ("", v2("", 512 * MB, 0), 512 * MB),
+        ("nonsense", {}, 32 * 2**30),
+    ],
+)
+def test_memory_that_a_container_leaves(monkeypatch, group, files, left):
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    texts = FREE | files | {"/proc/self/cgroup": group}
+    monkeypatch.setattr(hardware, "_read", lambda path: texts.get(str(path), ""))
+    assert hardware.available_memory() == left

@@ -107,7 +107,7 @@ def view_for_transpose(x_dense, x_sparse):
     return torch.cat([x_dense, Z[:, i, j]], dim=1)
 
 
-@wrong("wrong values", "by hand")
+@wrong("some columns wrong", "0·2, 1·2, 2·3")
 def a_typo(x_dense, x_sparse):
     v = [x_dense, *x_sparse]
     v[2] = v[2] + 1

@@ -43,18 +43,6 @@ def loops(x_dense, x_sparse):
 
 
 @right()
-def rows_of_numbers(x_dense, x_sparse):
-    v = [x_dense, *x_sparse]
-    rows = []
-    for b in range(x_dense.shape[0]):
-        row = [*x_dense[b]]
-        for p, q in combinations(v, 2):
-            row.append(torch.dot(p[b], q[b]))
-        rows.append(torch.stack(row))
-    return torch.stack(rows)
-
-
-@right()
 def filled_in(x_dense, x_sparse):
     v = [x_dense, *x_sparse]
     d, n = x_dense.shape[1], len(v)

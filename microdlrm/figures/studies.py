@@ -1,0 +1,37 @@
+"""Figures of what the studies came to, for the chapters that share them."""
+
+from microdlrm.figures.style import NEUTRAL, TOP, canvas, show
+
+SAYS = {"logloss": "logloss saved, nats", "auc": "AUC gained", "auc within users": "AUC within users gained"}
+
+
+def leads(splits, pairs, metrics=("logloss", "auc within users")):
+    """Who leads whom, split by split, with 95% intervals over users; `splits` is `studies.load("splits")`.
+
+    pairs  (model, over) names
+    """
+    seeds = sorted(splits["split"].unique())
+    fig, axes = canvas(columns=len(metrics), height=0.16 * len(seeds) * len(pairs) + 1.3, sharey=True)
+    said = []
+    for ax, metric in zip(axes, metrics, strict=True):
+        sign = -1 if metric == "logloss" else 1
+        for k, (model, over) in enumerate(pairs):
+            lines = splits[(splits["model"] == model) & (splits["over"] == over) & (splits["metric"] == metric)]
+            for j, (_, line) in enumerate(lines.sort_values("split").iterrows()):
+                y = k + (j - (len(seeds) - 1) / 2) * 0.7 / len(seeds)
+                ax.plot([sign * line["low"], sign * line["high"]], [y, y], color=TOP, lw=1.5)
+                ax.plot(sign * line["difference"], y, "o", color=TOP, ms=4)
+            values = sign * lines["difference"]
+            said.append(f"{model} over {over}, {SAYS[metric]}: {values.min():+.4f} to {values.max():+.4f}")
+        ax.axvline(0, color=NEUTRAL, ls=":")
+        ax.set(xlabel=SAYS[metric])
+        ax.locator_params(axis="x", nbins=5)
+        ax.grid(axis="y", visible=False)
+    axes[0].set(yticks=range(len(pairs)), yticklabels=[f"{model}\nover {over}" for model, over in pairs])
+    axes[0].invert_yaxis()
+    return show(
+        fig,
+        f"Who leads whom on {len(seeds)} splits, a line a split, with 95% intervals that draw users. Right of the "
+        "dotted line the first-named is better.",
+        f"{len(metrics)} plots of intervals. {'; '.join(said)}.",
+    )

@@ -1,0 +1,79 @@
+"""The stored studies: one cell of each is measured anew, and comes to the same."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from microdlrm import __main__, studies
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A cheap part of each, and what it measures: trained on another processor, the last digits differ.
+CHEAP = {
+    "splits": lambda: studies._one_split(1, rivals=("item-kNN", "matrix factorisation"), ours=("dot",)),
+    "recipes": lambda: studies._one_recipe("concat", False, 1, decay=6.0),
+    "rivals": lambda: studies._one_knn(20, 100) + studies._one_mf(1.0, 8),
+    "parts": lambda: studies._one_part("no decay, DLRM's own start", 2),
+    "dent": lambda: studies._one_dent("out of fold", 0),
+    "tomorrow": lambda: studies._one_tomorrow("time", 0),
+}
+TOLERANCE = dict(logloss=0.003, auc=0.004, accuracy=0.006)
+MEASURED = {"value", "low", "high", "difference", "logloss", "auc", "epoch"}
+MEASURED |= {"validation", "test", "test_auc", "training_rows"}  # columns of "dent"
+
+
+def test_each_study_has_its_result_and_its_cheap_part():
+    assert set(CHEAP) == set(studies.STUDIES) == {path.stem for path in studies.FOLDER.glob("*.json")}
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_a_part_measured_anew_comes_to_the_same(name):
+    stored = json.loads((studies.FOLDER / f"{name}.json").read_text(encoding="utf-8"))["records"]
+
+    def key(record):
+        return json.dumps({k: v for k, v in record.items() if k not in MEASURED}, sort_keys=True)
+
+    by_key = {key(record): record for record in stored}
+    anew = CHEAP[name]()
+    assert anew
+    for record in anew:
+        was = by_key[key(record)]
+        for column in (MEASURED - {"epoch"}) & set(record):
+            limit = TOLERANCE.get(record.get("metric", column), 0.006)
+            assert record[column] == pytest.approx(was[column], abs=limit), (key(record), column)
+
+
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_what_is_stored_are_aggregates_and_says_with_what(name):
+    content = json.loads((studies.FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    assert content["study"] == name
+    assert content["versions"]["torch"]
+    assert not {"user", "movie", "item_id", "user_id", "rating"} & set(studies.load(name))
+    assert len(content["records"]) < 5000
+
+
+def test_chapters_show_studies_that_exist():
+    shown = set()
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        shown |= set(re.findall(r'studies\.load\(\\"(\w+)\\"\)', path.read_text(encoding="utf-8")))
+    assert shown <= set(studies.STUDIES)
+
+
+def test_a_study_that_was_not_measured_says_how(monkeypatch, tmp_path):
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    with pytest.raises(FileNotFoundError, match="python -m microdlrm study splits"):
+        studies.load("splits")
+
+
+def test_the_command_writes_a_study_and_lists_them(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
+    cells = {"one": lambda: [dict(model="x", auc=0.123456)]}
+    monkeypatch.setitem(studies.STUDIES, "rivals", ("A search", lambda: cells))
+    __main__.main(["study", "rivals"])
+    assert studies.load("rivals").to_dict("records") == [dict(model="x", auc=0.12346)]
+    __main__.main(["study"])
+    listed = capsys.readouterr().out
+    assert "splits" in listed
+    assert "not measured yet" in listed

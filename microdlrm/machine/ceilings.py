@@ -189,7 +189,10 @@ def _in_cache(here: Machine) -> int:
 
 def _gathers(numbers: Tensor, options: dict) -> dict[int, Spread]:
     """GB/s of rows at random from `numbers`, by width."""
-    times = compare({str(w): gather_from(numbers.view(-1, w)) for w in GATHER_WIDTHS}, **options)
+    # So many lines that the last cache can't keep them from one round of batches to the next, whatever its size.
+    a_batch = 512 * 32 * LINE
+    batches = min(max(32, 2 * (machine().last_cache or 0) // a_batch), 512)
+    times = compare({str(w): gather_from(numbers.view(-1, w), batches=batches) for w in GATHER_WIDTHS}, **options)
     n_bytes = 512 * 32 * 4  # a column of the rows that gather_from reads
     return {w: times[str(w)].into(lambda s, w=w: n_bytes * w / s / 1e9) for w in GATHER_WIDTHS}
 

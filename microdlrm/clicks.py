@@ -214,7 +214,7 @@ def one_id(name: str, ids: Tensor, rows: int) -> SparseFeature:
     """Bags of one id each, `ids` (N,) int64, that read a table of their own with so many rows."""
 
     def take(which: Tensor) -> tuple[Tensor, Tensor, None]:
-        return ids[which], _one_id_a_bag(len(which)), None
+        return ids.index_select(0, which), _one_id_a_bag(len(which)), None
 
     return SparseFeature(name, name, rows, take)
 
@@ -274,9 +274,11 @@ def batches(
     order = row_numbers(rows, len(clicks.y))
     if generator is not None:
         order = order[torch.randperm(len(order), generator=generator)]
-    for part in order.split(batch_size):  # (B,)
+    # Dense rows and labels are gathered once for the whole pass; a batch is a slice of them.
+    dense, y = (column.index_select(0, order).split(batch_size) for column in (clicks.dense, clicks.y))
+    for part, dense_x, label in zip(order.split(batch_size), dense, y, strict=True):  # (B,), (B, 16), (B, 1)
         bags = [feature.take(part) for feature in clicks.sparse]
-        yield Batch(clicks.dense[part], *map(list, zip(*bags, strict=True)), clicks.y[part])
+        yield Batch(dense_x, *map(list, zip(*bags, strict=True)), label)
 
 
 def row_numbers(rows: np.ndarray | Tensor, n: int) -> Tensor:

@@ -24,10 +24,9 @@ export OMP_NUM_THREADS := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport JUPYTER_PATH PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTEST_ADDOPTS MATPLOTLIBRC MPLBACKEND
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# pip installs into the environment, whatever your pip.conf says of other folders.
+# pip installs into the environment, whatever `user` in your pip.conf says.
 export PIP_USER := 0
-export PIP_TARGET :=
-export PIP_PREFIX :=
+unexport PIP_TARGET PIP_PREFIX
 # Notebooks run as they are stored: your own IPython start-up and Jupyter settings are for your own sessions.
 book test untimed timed test-nbgrader: export IPYTHONDIR := $(CURDIR)/_build/ipython
 book test untimed timed test-nbgrader: export JUPYTER_NO_CONFIG := 1

@@ -188,8 +188,22 @@ class Attempt:
                 agrees = agrees and all(equal(self.apply(mistake.formula, c), self.expected(c)) for c in passed)
             except (RuntimeError, ValueError, IndexError, ArithmeticError):
                 continue  # this formulation doesn't apply to these inputs
-            if agrees:
+            if agrees and self.agrees_elsewhere(mistake.formula, case):
                 raise Failure(mistake.code, mistake.hint + more, "", picture, case.args, known=True)
+
+    def agrees_elsewhere(self, formula: Callable, case: Case) -> bool:
+        """Of few numbers, two may be equal by chance: does the formulation give the learner's on other inputs, too?"""
+        if self.expected(case).numel() > 2:
+            return True
+        probe = self.probe(case, self.got)
+        for other in self.task.cases:
+            got = None if other is case else probe.call(other.args)
+            try:
+                if got is not None and not equal(got, self.apply(formula, other)):
+                    return False
+            except (RuntimeError, ValueError, IndexError, ArithmeticError):
+                continue
+        return True
 
     def sound(self, case: Case) -> None:
         """Before a wrong result is explained: is it the same each time, and are the inputs left as they were?"""

@@ -80,6 +80,14 @@ def _scaled(got: Tensor, want: Tensor) -> Finding | None:
         return Finding("off by a factor", f"Every number of yours is {ratio[0]:.4g} times what is due.")
     if distinct and equal(difference, difference.flatten()[0].expand_as(difference)):
         return Finding("off by a constant", f"Every number of yours is off by {difference.flatten()[0]:.4g}.")
+    low, high = want.flatten().argmin(), want.flatten().argmax()
+    if len(want.unique()) > 2 and got.isfinite().all():
+        slope = (got.flatten()[high] - got.flatten()[low]) / (want.flatten()[high] - want.flatten()[low])
+        base = got.flatten()[low] - slope * want.flatten()[low]
+        if slope != 0 and equal(got, slope * want + base):
+            off = f"{'plus' if base > 0 else 'less'} {abs(base):.4g}"
+            says = f"Every number of yours is {slope:.4g} times what is due, {off}."
+            return Finding("off by a factor and a constant", says)
     return None
 
 
@@ -221,7 +229,10 @@ def places(probe: Probe) -> Finding | None:
         bad, bad_columns = (wrong.any(dim).nonzero()[:, 0].tolist() for dim in (1, 0))
         name = "row"
     if bad_columns and len(bad_columns) < got.shape[1] and (len(bad) == len(got) or len(bad_columns) == 1):
-        return Finding("some columns wrong", f"All is right but {columns(probe, bad_columns)}.{first_marked(probe)}")
+        scaled = _scaled(got[:, bad_columns], want[:, bad_columns])
+        how = f" There, {scaled.hint[0].lower()}{scaled.hint[1:]}" if scaled else ""
+        mistake = scaled.mistake if scaled else "some columns wrong"
+        return Finding(mistake, f"All is right but {columns(probe, bad_columns)}.{how}{first_marked(probe)}")
     if len(bad) <= len(got) // 2:
         which = f"{name} {bad[0]}" if len(bad) == 1 else f"the {name}s {', '.join(map(str, bad))}"
         special = "What sets it apart?" if len(bad) == 1 else "What do they have in common?"
@@ -290,5 +301,5 @@ def permuted(probe: Probe) -> Finding | None:
     return None
 
 
-WITH_A_SHAPE = (afterwards, one_for_all, permuted, company, rounded, order, unused, places, blamed)
+WITH_A_SHAPE = (afterwards, one_for_all, permuted, rounded, company, order, unused, places, blamed)
 OF_THE_SHAPE = (rows_and_columns,)

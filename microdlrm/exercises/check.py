@@ -101,7 +101,7 @@ def dot_interaction_itself(fn: Callable) -> Verdict:
 
 
 def low_rank_cross(fn: Callable) -> Verdict:
-    """Check `low_rank_cross(x0, x, U, V, b)`: one low-rank cross layer of DCN-v2 (Wang et al. 2021, section 3.2).
+    """Check `low_rank_cross(x0, x, U, V, b)`: one low-rank cross layer of DCN-v2 (Wang et al. 2021, section 3.5).
 
     x0 and x (B, w), U and V (w, r), b (w,) -> (B, w): for each row, x0 * (U Vᵀ x + b) + x, with * by element.
     """

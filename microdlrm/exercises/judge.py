@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -45,6 +46,15 @@ def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
             )
         tried[step] = "passed"
     return Verdict(True, None, attempt.praise(), name, tried)
+
+
+@cache
+def _result(formula: Callable, case: Case) -> Tensor | None:
+    """What a formulation gives on a case, None where it doesn't apply. Both are the course's: it never changes."""
+    try:
+        return as_tensor(formula(*copy.deepcopy(case.args)))
+    except (RuntimeError, ValueError, IndexError, ArithmeticError):
+        return None
 
 
 @dataclass
@@ -110,10 +120,7 @@ class Attempt:
         return returned.convert(value, self.task.returns)
 
     def expected(self, case: Case) -> Tensor:
-        return self.apply(self.task.answer, case)
-
-    def apply(self, formula: Callable, case: Case) -> Tensor:
-        return as_tensor(formula(*copy.deepcopy(case.args)))
+        return _result(self.task.answer, case)
 
     def dtype(self) -> None:
         got, want = self.got, self.expected(self.task.cases[0])
@@ -181,13 +188,13 @@ class Attempt:
     def recognise(self, case: Case, got: Tensor, more: str = "", picture: Picture | None = None) -> None:
         """Raise the mistake whose formulation gives what the learner's function gave, if one does."""
         passed = self.task.cases[: self.task.cases.index(case)]  # where the learner's function was right
+        if equal(got, self.expected(case)):
+            return
         for mistake in self.task.mistakes:
-            try:
-                agrees = equal(got, self.apply(mistake.formula, case))
-                agrees = agrees and not equal(got, self.expected(case))
-                agrees = agrees and all(equal(self.apply(mistake.formula, c), self.expected(c)) for c in passed)
-            except (RuntimeError, ValueError, IndexError, ArithmeticError):
+            results = [_result(mistake.formula, c) for c in (case, *passed)]
+            if any(result is None for result in results):
                 continue  # this formulation doesn't apply to these inputs
+            agrees = equal(got, results[0]) and all(map(equal, results[1:], map(self.expected, passed)))
             if agrees and self.agrees_elsewhere(mistake.formula, case):
                 raise Failure(mistake.code, mistake.hint + more, "", picture, case.args, known=True)
 
@@ -197,12 +204,9 @@ class Attempt:
             return True
         probe = self.probe(case, self.got)
         for other in self.task.cases:
-            got = None if other is case else probe.call(other.args)
-            try:
-                if got is not None and not equal(got, self.apply(formula, other)):
-                    return False
-            except (RuntimeError, ValueError, IndexError, ArithmeticError):
-                continue
+            got, result = None if other is case else probe.call(other.args), _result(formula, other)
+            if got is not None and result is not None and not equal(got, result):
+                return False
         return True
 
     def sound(self, case: Case) -> None:
@@ -311,6 +315,7 @@ class Attempt:
 
     def few_operators(self) -> None:
         """A loop calls more operators where there is more to go through."""
+        traffic(torch.zeros, 1)  # what PyTorch loads for the first count is no part of the learner's time
         for growth in self.task.growing:
             counts = {}
             for sizes, args in growth.inputs.items():

@@ -191,7 +191,7 @@ def test_an_exported_notebook(tmp_path):
 
 IMPORTED = "imported, not defined"
 BORROWED = "uses the course's own answer"
-OF_THEIR_OWN = "wrong shape"
+OF_THEIR_OWN = "columns missing"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 
 
 @dataclass(frozen=True)
@@ -90,4 +91,6 @@ def expect(
 
 
 def _number(value: float) -> str:
+    if isinstance(value, Integral):
+        return str(value)
     return f"{value:.2f}" if abs(value) >= 0.1 or not value else f"{value:.2g}"

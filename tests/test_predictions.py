@@ -60,6 +60,7 @@ def test_a_band_needs_a_number_and_ascending_bounds():
 
 def test_expect():
     assert predictions.expect("a / b", 5.0, at_least=4) == "a / b: 5.00, expected at least 4 ✓"
+    assert predictions.expect("splits", 6, at_least=5) == "splits: 6, expected at least 5 ✓"
     assert "✓" in predictions.expect("a / b", Spread.of([1.0, 1.5, 9.0]), at_most=1.6)
     with pytest.raises(AssertionError, match="at least 4, measured 3 here"):
         predictions.expect("a / b", 3.0, at_least=4)

@@ -2,6 +2,11 @@
 
 from microdlrm.figures.style import NEUTRAL, TOP, canvas, show
 
+SHORT = {
+    "logistic regression, 16 features and the neighbours": "the stack",
+    "gradient boosting, 16 features": "boosting",
+    "matrix factorisation": "factorisation",
+}
 SAYS = {"logloss": "logloss saved, nats", "auc": "AUC gained", "auc within users": "AUC within users gained"}
 
 
@@ -24,10 +29,10 @@ def leads(splits, pairs, metrics=("logloss", "auc within users")):
             values = sign * lines["difference"]
             said.append(f"{model} over {over}, {SAYS[metric]}: {values.min():+.4f} to {values.max():+.4f}")
         ax.axvline(0, color=NEUTRAL, ls=":")
-        ax.set(xlabel=SAYS[metric])
-        ax.locator_params(axis="x", nbins=5)
+        ax.set(xlabel=SAYS[metric].replace(" gained", "\ngained").replace(" saved", "\nsaved"))
+        ax.locator_params(axis="x", nbins=4)
         ax.grid(axis="y", visible=False)
-    axes[0].set(yticks=range(len(pairs)), yticklabels=[f"{model}\nover {over}" for model, over in pairs])
+    axes[0].set(yticks=range(len(pairs)), yticklabels=[f"{SHORT.get(a, a)}\nover {SHORT.get(b, b)}" for a, b in pairs])
     axes[0].invert_yaxis()
     return show(
         fig,

@@ -13,10 +13,14 @@ ROOT = Path(__file__).resolve().parent.parent
 NO_MAKE = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
 
 
+# Without what the make that runs these tests hands down to makes of its own.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+
+
 def made(target, *more, **environment):
     """What a line prints that make runs for `target` with these settings in the environment."""
     command = ["make", "--no-print-directory", "--eval", f"{target}: ; @{' '.join(more)}", target]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT | environment, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
 
@@ -48,7 +52,7 @@ def test_lab_starts_as_root(tmp_path, user, option):
     (tmp_path / "id").chmod(0o755)
     done = subprocess.run(
         ["make", "-n", "lab", "-o", ".venv/ready"], cwd=ROOT, capture_output=True, text=True, check=False,
-        env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        env=ENVIRONMENT | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
     )  # fmt: skip
     assert "jupyterlab" in done.stdout
     assert ("--allow-root" in done.stdout) == option

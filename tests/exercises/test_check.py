@@ -41,10 +41,10 @@ def test_names_the_mistake(wrong, monkeypatch):
 @pytest.mark.timing
 def test_names_every_mistake_in_time(monkeypatch):
     for wrong in WRONG:
-        started = time.perf_counter()
+        started = time.process_time()  # whatever else the machine is doing
         verdict_of(wrong, monkeypatch)
-        seconds = time.perf_counter() - started
-        assert seconds < (10 if wrong.mistake in ("runs without end", "too much memory") else 2), wrong.id
+        seconds = time.process_time() - started
+        assert seconds < (10 if wrong.mistake in ("runs without end", "too much memory") else 4), wrong.id
 
 
 def test_there_are_enough_mistakes():
@@ -121,9 +121,9 @@ def test_an_ordinary_function_is_judged_in_no_time():
     for task, fn in RIGHT:
         if inspect.isfunction(fn) and fn.__module__ == "mistakes.solved":
             getattr(check, task)(fn)
-            started = time.perf_counter()
+            started = time.process_time()
             getattr(check, task)(fn)
-            assert time.perf_counter() - started < 2
+            assert time.process_time() - started < 4
 
 
 def test_a_check_leaves_no_trace():

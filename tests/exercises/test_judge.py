@@ -25,10 +25,10 @@ def test_every_formulation_is_told_from_the_others(task):
 @pytest.mark.timing
 def test_an_unknown_mistake_is_judged_in_time():
     """Nothing in the family agrees, so all of it is tried."""
-    started = time.perf_counter()
+    started = time.process_time()
     verdict = check.dot_interaction(lambda x_dense, x_sparse: check.plain_loop(x_dense, x_sparse).cos())
     assert verdict.mistake == "wrong values"
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 4
 
 
 def test_nothing_is_broadcast():

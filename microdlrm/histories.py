@@ -14,14 +14,14 @@ from torch import Tensor
 from microdlrm.clicks import Bags, SparseFeature, positions
 from microdlrm.movielens import MovieLens
 
-NEUTRAL = 2.0  # stars: each entry weighs its own less these; from 0 to 2 it makes little difference
+NEUTRAL = 0.0  # stars less these are an entry's weight; the study `recipes` shows what others do
 
 
 class History(NamedTuple):
     """One bag an owner, oldest entry first, and what each of the N ratings may see of it."""
 
     bags: Bags
-    weights: Tensor  # of each entry, in the order of `bags.values`: its stars less the neutral ones
+    weights: Tensor  # of each entry, in the order of `bags.values`: its stars, less the neutral ones if there are any
     owner: Tensor  # (N,) whose bag a rating looks into
     own: Tensor  # (N,) where the rating itself stands in that bag; past the end where it doesn't
     visible: Tensor  # (N,) how many of the bag's first entries it may see, itself included if it is among them

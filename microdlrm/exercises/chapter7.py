@@ -1,12 +1,15 @@
 """Chapter 7's exercise: what three models wait for, and for how long, predicted and then measured."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from microdlrm.exercises.verdict import Verdict
 from microdlrm.machine import cost, timing
 from microdlrm.machine.ceilings import measure_ceilings
 from microdlrm.machine.regimes import forward, measured_regime, turned
 
+TASK = "predict"
+TRIES = 3  # a time that is off is measured again, with the machine's rates: noise passes, a mistake stays
 # The models: name -> (shape, batch, bag).
 UNSEEN = {
     "one visitor": (dict(m_spa=16, num_embeddings=(2000,) * 4, ln_bot=(13, 32, 16), ln_top=(64, 32, 1)), 4, 1),
@@ -28,31 +31,23 @@ def check_prediction(fn: Callable) -> Verdict:
              knob is turned: the ids in a bag, the MLPs' widths, or neither
     seconds  of a forward pass, right if it lies within a factor of two of what is measured
 
-    Takes a few seconds. The models are in `UNSEEN`.
+    Takes a few seconds, and half a minute where a time is off: then it is measured again. The models are in `UNSEEN`.
     """
-    task, tried = "predict", dict.fromkeys(UNSEEN, "not reached")
+    tried = dict.fromkeys(UNSEEN, "not reached")
     said, mistake = [], None
-    for name, (shape, batch, bag) in UNSEEN.items():
-        on_paper = cost.parts(batch, bag, **shape).loc["forward"].drop(index="loss")
-        rates = measure_ceilings().rates(shape["m_spa"])
-        try:
-            answer = fn(on_paper.copy(), rates)
-        except Exception as error:
-            return Verdict(
-                False, "raises an error", f"On “{name}” it raises {type(error).__name__}: {error}", task, tried
-            )
-        if answer is None or answer is ...:
-            return Verdict(False, "not started", "Replace the ... by your prediction: a regime and seconds.", task)
-        try:
-            guess, seconds = answer
-            seconds = float(seconds)
-        except (TypeError, ValueError):
-            hint = f'It should return a regime and seconds, as in return "memory", 0.001; it returned {answer!r}.'
-            return Verdict(False, "not a regime and a number", hint, task, tried)
-        measured = timing.measure(forward(shape, batch, bag), rounds=5).median
-        turns = turned(shape, batch, bag)
+    for name, model in UNSEEN.items():
+        turns = turned(*model)
         truth = measured_regime(turns)
-        within = 0.5 <= seconds / measured <= 2
+        for attempt in range(TRIES):
+            if attempt:
+                measure_ceilings.cache_clear()
+            asked = _ask(fn, name, *model)
+            if isinstance(asked, Verdict):
+                return replace(asked, tried=tried)
+            guess, seconds, measured = asked
+            within = 0.5 <= seconds / measured <= 2
+            if within or guess != truth:
+                break
         tried[name] = "passed" if within and guess == truth else "failed"
         said.append(
             f"{name}: you say {guess}, {timing.duration(max(seconds, 0))}; measured {timing.duration(measured)}."
@@ -60,10 +55,29 @@ def check_prediction(fn: Callable) -> Verdict:
         if tried[name] == "failed" and mistake is None:
             mistake, hint = _misjudged(name, guess, truth, seconds / measured, turns)
     if mistake:
-        return Verdict(False, mistake, f"{hint} {' '.join(said)}", task, tried)
+        return Verdict(False, mistake, f"{hint} {' '.join(said)}", TASK, tried)
     return Verdict(
-        True, None, f"All three regimes, and all three times within a factor of two. {' '.join(said)}", task, tried
+        True, None, f"All three regimes, and all three times within a factor of two. {' '.join(said)}", TASK, tried
     )
+
+
+def _ask(fn: Callable, name: str, shape: dict, batch: int, bag: int) -> Verdict | tuple[object, float, float]:
+    """The regime and the seconds that `fn` predicts, and those measured just then; or what is wrong with it."""
+    on_paper = cost.parts(batch, bag, **shape).loc["forward"].drop(index="loss")
+    rates = measure_ceilings().rates(shape["m_spa"])
+    try:
+        answer = fn(on_paper.copy(), rates)
+    except Exception as error:
+        return Verdict(False, "raises an error", f"On “{name}” it raises {type(error).__name__}: {error}", TASK)
+    if answer is None or answer is ...:
+        return Verdict(False, "not started", "Replace the ... by your prediction: a regime and seconds.", TASK)
+    try:
+        guess, seconds = answer
+        seconds = float(seconds)
+    except (TypeError, ValueError):
+        hint = f'It should return a regime and seconds, as in return "memory", 0.001; it returned {answer!r}.'
+        return Verdict(False, "not a regime and a number", hint, TASK)
+    return guess, seconds, timing.measure(forward(shape, batch, bag), rounds=5).median
 
 
 def _misjudged(name: str, guess: object, truth: str, ratio: float, turns: dict) -> tuple[str, str]:

@@ -13,7 +13,7 @@ TRIES = 3  # a time that is off is measured again, with the machine's rates: noi
 # The models: name -> (shape, batch, bag).
 UNSEEN = {
     "one visitor": (dict(m_spa=16, num_embeddings=(2000,) * 4, ln_bot=(13, 32, 16), ln_top=(64, 32, 1)), 4, 1),
-    "long histories": (dict(m_spa=32, num_embeddings=(2**19,) * 3, ln_bot=(13, 32), ln_top=(16, 1)), 256, 40),
+    "long histories": (dict(m_spa=32, num_embeddings=(2**19,) * 3, ln_bot=(13, 32), ln_top=(16, 1)), 256, 200),
     "deep and wide": (
         dict(m_spa=32, num_embeddings=(5000,) * 6, ln_bot=(32, 512, 512, 32), ln_top=(1536, 1024, 512, 1)),
         256,

@@ -15,13 +15,13 @@ def bags_of(history, rows):
 
 
 @pytest.mark.parametrize("past", [False, True])
-@pytest.mark.parametrize("cap", [5, None])
-def test_histories_equal_a_search_through_the_ratings(data, split, past, cap):
+@pytest.mark.parametrize(("cap", "neutral"), [(5, dict(neutral=2.0)), (None, {})])
+def test_histories_equal_a_search_through_the_ratings(data, split, past, cap, neutral):
     movies, users = "item_id", "user_id"
     rows = [*split.train[:60], *split.validation[:20], *split.test[:20]]
     train = data.ratings.iloc[split.train].sort_values("timestamp", kind="stable")
     for history, owner, entry in zip(
-        histories(data, split.train, past, cap), (movies, users), (users, movies), strict=True
+        histories(data, split.train, past, cap, **neutral), (movies, users), (users, movies), strict=True
     ):
         for row, (ids, weights) in zip(rows, bags_of(history, rows), strict=True):
             this = data.ratings.loc[row]
@@ -35,7 +35,8 @@ def test_histories_equal_a_search_through_the_ratings(data, split, past, cap):
             times = {e - 1: t for e, t in zip(seen[entry], seen["timestamp"], strict=True)}
             dropped = [t for e, t in times.items() if e not in ids]
             assert not dropped or max(dropped) <= min(times[i] for i in ids)  # the latest are kept
-            assert weights == pytest.approx([(expected[i] - 2) / max(n, 1) ** 0.5 for i in ids])
+            worth = [expected[i] - neutral.get("neutral", 0) for i in ids]
+            assert weights == pytest.approx([w / max(n, 1) ** 0.5 for w in worth])
 
 
 def holds_itself(data, history) -> torch.Tensor:

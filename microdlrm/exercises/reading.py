@@ -48,8 +48,9 @@ def _cells_of_notebook(blob: bytes) -> list[str]:
         raise ValueError(f"it isn't UTF-8: {error}") from error
     try:
         # Before format 4, cells lay in worksheets, and their source was called input.
-        parts, source = ([notebook], "source") if notebook.get("nbformat", 4) >= 4 else (notebook["worksheets"], "input")
-        return ["".join(cell[source]) for part in parts for cell in part["cells"] if cell["cell_type"] == "code"]
+        now = notebook.get("nbformat", 4) >= 4
+        cells = notebook["cells"] if now else [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
+        return ["".join(cell["source" if now else "input"]) for cell in cells if cell["cell_type"] == "code"]
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("this is not a notebook") from error
 

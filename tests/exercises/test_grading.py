@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,21 @@ def test_one_process_loads_torch_and_forks_for_each_file(tmp_path):
     (parent, mapped), (again, _) = ((tmp_path / name).read_text().split("\n", 1) for name in "ab")
     assert parent == again != str(os.getpid())
     assert "libtorch" in mapped
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_what_a_submission_started_ends_with_it(tmp_path):
+    (tmp_path / "a.py").write_text(
+        "import subprocess, time\ndef mlp_cost(widths):\n"
+        "    open('pid', 'w').write(str(subprocess.Popen(['sleep', '99']).pid))\n    time.sleep(99)\n"
+    )
+    (row,) = grading.grade([tmp_path / "a.py"], grading.Limits(timeout=1))
+    assert row.mistake == "stopped after 1 s"
+    state = Path("/proc", (tmp_path / "pid").read_text(), "stat")
+    until = time.monotonic() + 5
+    while state.exists() and ") Z" not in state.read_text():  # killed, if perhaps not yet taken note of
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_the_exercise_is_not_started_and_its_solution_passes(command):

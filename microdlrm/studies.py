@@ -205,15 +205,17 @@ def _parts() -> Cells:
     return {f"{part}, split {s}": partial(_one_part, part, s) for part in PARTS for s in (1, 2, 3, 4, 5)}
 
 
-def _one_part(part: str, split_seed: int) -> list[dict]:
+def _one_part(part: str, split_seed: int, interactions=("dot", "concat")) -> list[dict]:
     split, prepared = _prepared("random", split_seed)
     y, user = prepared.y[split.test, 0].numpy(), clicks.positions(_data())[0][split.test]
     answers = {}
-    for interaction in ("dot", "concat"):
+    for interaction in interactions:
         model, _ = _train(prepared, split, interaction, **PARTS[part])
         answers[interaction] = _answer(model, prepared, split.test)
     key = dict(part=part, split=split_seed)
-    records = _lines(intervals.lead(answers["dot"], answers["concat"], y, user), model="dot", over="concat", **key)
+    records = []
+    if len(answers) == 2:
+        records += _lines(intervals.lead(answers["dot"], answers["concat"], y, user), model="dot", over="concat", **key)
     for interaction, p in answers.items():
         records += _lines(intervals.level(p, y, user), model=interaction, over="", **key)
     return records
@@ -281,7 +283,7 @@ def _tomorrow() -> Cells:
     return {f"{how}, seed {seed}": partial(_one_tomorrow, how, seed) for how in ("time", "user") for seed in (0, 1, 2)}
 
 
-def _one_tomorrow(how: str, seed: int, epochs: int = 8) -> list[dict]:
+def _one_tomorrow(how: str, seed: int, target: float | None = None) -> list[dict]:
     split, prepared = _prepared(how)
     user = clicks.positions(_data())[0]
     known = np.isin(user, user[split.train])
@@ -304,7 +306,7 @@ def _one_tomorrow(how: str, seed: int, epochs: int = 8) -> list[dict]:
                 key = dict(split=how, seed=seed, model=name, epoch=epoch, part=part, who=who, rows=len(rows), over="")
                 records.append(key | dict(chosen_by="", logloss=score.logloss, auc=score.auc))
 
-        training.fit(model, of, split, embedding_decay=decay, seed=seed, epochs=epochs, watch=watch)
+        training.fit(model, of, split, embedding_decay=decay, seed=seed, target=target, watch=watch)
     return records + _leads_of_tomorrow(
         how, seed, pd.DataFrame(records), answers, parts, prepared.y[:, 0].numpy(), user
     )

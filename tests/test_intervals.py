@@ -48,31 +48,34 @@ def test_what_is_constant_within_a_user_orders_nothing_for_them():
     assert level.loc["auc within users", ["value", "low", "high"]].tolist() == [0.5, 0.5, 0.5]
 
 
-def drawn(statistic, user, draws=400):
-    """The spread of a statistic over bootstrapped users."""
-    generator, groups = np.random.default_rng(1), [np.flatnonzero(user == u) for u in np.unique(user)]
-    values = []
-    for _ in range(draws):
-        chosen = generator.integers(0, len(groups), len(groups))
-        rows = np.concatenate([groups[u] for u in chosen])
-        anew = np.concatenate([np.full(len(groups[u]), k) for k, u in enumerate(chosen)])
-        values.append(statistic(rows, anew))
-    return np.std(values, axis=0)
+def drawn(user, draws=400):
+    """How often each row is drawn where users are: (draws, len(user))."""
+    users, whose = np.unique(user, return_inverse=True)
+    times = np.random.default_rng(1).multinomial(len(users), np.full(len(users), 1 / len(users)), draws)
+    return times[:, whose].astype(float)
+
+
+def by_draw(p, y, drawn):
+    """Accuracy, AUC (the share of pairs ranked right) and logloss of each draw: (draws, 3)."""
+    click, loss = y == 1, -np.log(np.where(y == 1, p, 1 - p))
+    accuracy, logloss = (drawn @ of_row / drawn.sum(1) for of_row in ((p >= 0.5) == click, loss))
+    right = np.greater.outer(p[click], p[~click]).astype(float)
+    auc = (drawn[:, click] @ right * drawn[:, ~click]).sum(1) / drawn[:, click].sum(1) / drawn[:, ~click].sum(1)
+    return np.stack([accuracy, auc, logloss], 1)
 
 
 def test_errors_are_those_of_a_bootstrap_of_users():
     p, q, y, user = made_up()
     half = (intervals.level(p, y, user)["high"] - intervals.level(p, y, user)["value"]) / 1.96
-
-    def levels(rows, anew):
-        within = intervals.within_users(p[rows], y[rows], anew)
-        return [*metrics.score(p[rows], y[rows]), np.average(within["auc"], weights=within["rows"])]
-
-    assert half.to_numpy() == pytest.approx(drawn(levels, user), rel=0.15)
+    draws = drawn(user)
+    assert half.to_numpy()[:3] == pytest.approx(by_draw(p, y, draws).std(0), rel=0.15)
+    of_user = intervals.within_users(p, y, user)["auc"].reindex(user).to_numpy()
+    known = ~np.isnan(of_user)
+    within = draws[:, known] @ of_user[known] / draws[:, known].sum(1)
+    assert half["auc within users"] == pytest.approx(within.std(), rel=0.15)
     lead = intervals.lead(p, q, y, user)
     margin = (lead["high"] - lead["difference"])[:3] / 1.96
-    differences = drawn(lambda r, _: np.subtract(metrics.score(p[r], y[r]), metrics.score(q[r], y[r])), user)
-    assert margin.to_numpy() == pytest.approx(differences, rel=0.15)
+    assert margin.to_numpy() == pytest.approx((by_draw(p, y, draws) - by_draw(q, y, draws)).std(0), rel=0.15)
     by_rows = intervals.level(p, y, np.arange(len(y)))
     assert (by_rows.loc["logloss", "high"] - by_rows.loc["logloss", "value"]) / 1.96 < 0.95 * half["logloss"]
 

@@ -552,7 +552,11 @@ def test_archive_with_a_path_out_of_its_folder_writes_nothing(place, small, tmp_
 
 
 def in_another_process(url):
+    package = str(pathlib.Path(movielens.__file__).parent)
     code = (
+        "import sys, types\n"
+        "sys.modules['microdlrm'] = types.ModuleType('microdlrm')\n"  # without its front door, which imports torch
+        f"sys.modules['microdlrm'].__path__ = [{package!r}]\n"
         "from microdlrm import movielens\n"
         f"movielens.URL = {url!r}\n"
         f"movielens.SHA256.update({movielens.SHA256!r})\n"

@@ -1,6 +1,9 @@
 """Settings of one's own (pip, matplotlib, IPython, pytest) and folders as people have them: the course works alike."""
 
+import contextlib
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,28 +61,34 @@ def test_lab_starts_as_root(tmp_path, user, option):
     assert ("--allow-root" in done.stdout) == option
 
 
-@pytest.mark.parametrize("line", ["text.usetex: True", "font.family: Nowhere", "savefig.dpi: 5", "lines.linewidth: 30"])
-def test_figures_look_alike_whatever_the_matplotlibrc(tmp_path, line):
-    code = (
-        "from microdlrm.figures import style\n"
-        "fig, ax = style.canvas()\n"
-        "ax.plot([1, 2]); ax.set_xlabel('a_b %'); ax.set_title('x')\n"
-        "import re; print(re.sub('[0-9a-f]{10}', '', style.show(fig, 'c', 'a').data))\n"
-    )
-
-    def figure(text):
-        (tmp_path / "rc").write_text(text)
-        command = [sys.executable, "-c", code]
-        environment = os.environ | {"MATPLOTLIBRC": str(tmp_path / "rc"), "MPLBACKEND": "Agg"}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-
-    assert figure(line + "\n") == figure("")
+FIGURE = """
+from microdlrm.figures import style
+fig, ax = style.canvas()
+ax.plot([1, 2]); ax.set_xlabel("a_b %"); ax.set_title("x")
+print(style.show(fig, "caption", "alt").data)
+"""
 
 
-def test_a_tests_folder_that_is_not_yours_to_write():
-    command = [sys.executable, "-m", "pytest", "-q", "-o", "cache_dir=/proc/nowhere", "tests/test_metrics.py"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def test_figures_look_alike_whatever_the_matplotlibrc(tmp_path):
+    """Another process with settings of its own draws what this one does."""
+    (tmp_path / "rc").write_text("text.usetex: True\nfont.family: Nowhere\nsavefig.dpi: 5\nlines.linewidth: 30\n")
+    environment = os.environ | {"MATPLOTLIBRC": str(tmp_path / "rc"), "MPLBACKEND": "Agg"}
+    command = [sys.executable, "-c", FIGURE]
+    theirs = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    with contextlib.redirect_stdout(io.StringIO()) as ours:
+        exec(FIGURE, {})
+    theirs, ours = (re.sub("[0-9a-f]{10}", "", svg) for svg in (theirs, ours.getvalue()))  # random names of clip paths
+    assert "<svg" in ours
+    assert theirs == ours
+
+
+def test_a_tests_folder_that_is_not_yours_to_write(tmp_path):
+    (tmp_path / "test_one.py").write_text("def test_one(): pass\n")
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-o", "cache_dir=/proc/nowhere"]
+    done = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "PytestCacheWarning" in done.stdout
+    assert "1 passed" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 

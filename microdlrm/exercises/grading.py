@@ -8,27 +8,35 @@ import __future__
 
 import argparse
 import ast
+import contextlib
 import csv
 import inspect
 import io
 import json
 import linecache
+import multiprocessing
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from microdlrm.exercises import check, guard, reading
 from microdlrm.exercises.verdict import Verdict
 
 SUFFIXES = (".ipynb", ".py")
 SUBMISSION = "submission"  # the module that a submission's own functions say they are from
-MEMORY_LIMITED = sys.platform == "linux"
+ON_LINUX = sys.platform == "linux"  # the one system that limits memory, and forks without risk
+# To import torch takes longer than to judge. On Linux one process imports it, with what it loads at its first use of
+# a dispatch mode, and forks for each file: none sees what another did. Elsewhere a fork isn't safe: each imports anew.
+PROCESSES = multiprocessing.get_context("forkserver" if ON_LINUX else "spawn")
+if ON_LINUX:
+    PROCESSES.set_forkserver_preload([__name__, "torch._dynamo"])
 
 
 class Row(NamedTuple):
@@ -150,24 +158,17 @@ def _run_process(path: Path, names: list[str], limits: Limits) -> tuple[list, st
     """What the process wrote of each task, (task, passed, mistake), and how the process came to its end."""
     with tempfile.TemporaryDirectory() as folder:
         answers = Path(folder, "answers")
-        # -P: the submission's folder may hold a torch.py, and must not come first among the places to import from.
-        command = [sys.executable, "-P", "-m", "microdlrm.exercises.grading"]
-        process = subprocess.Popen(
-            [*command, str(path.resolve()), str(answers), str(limits.memory), str(limits.seconds), *names],
-            cwd=path.resolve().parent,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=os.name == "posix",
-        )
+        process = PROCESSES.Process(target=_child, args=(path.resolve(), answers, names, limits))
+        process.start()
         try:
-            code = process.wait(limits.timeout)
-            reason = f"crashed ({_signal(-code)})" if code < 0 else f"ended the process (exit code {code})"
-        except subprocess.TimeoutExpired:
-            reason = f"stopped after {limits.timeout:g} s"
+            process.join(limits.timeout)
+            code = process.exitcode
         finally:
             _end(process)
+        if code is None:
+            reason = f"stopped after {limits.timeout:g} s"
+        else:
+            reason = f"crashed ({_signal(-code)})" if code < 0 else f"ended the process (exit code {code})"
         lines = answers.read_text(encoding="utf-8", errors="replace").splitlines() if answers.exists() else []
         return [answer for line in lines if (answer := _answer(line, names))], reason
 
@@ -188,23 +189,28 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def _end(process: subprocess.Popen) -> None:
+def _end(process: multiprocessing.Process) -> None:
     """End a process, and on POSIX those that it started."""
-    try:
-        if os.name == "posix":
+    if os.name == "posix":
+        with contextlib.suppress(ProcessLookupError):  # there is none left, or it has just begun
             os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    except ProcessLookupError:
-        pass
-    process.wait()
+    process.kill()
+    process.join()
 
 
-def _child(path: str, answers: str, memory: str, seconds: str, *names: str) -> None:
-    sys.path.append(str(Path(path).parent))  # its own helper modules
-    check.SECONDS = float(seconds)
+def _child(path: Path, answers: Path, names: list[str], limits: Limits) -> None:
+    if os.name == "posix":
+        os.setsid()
+    for stream in range(3):
+        os.dup2(os.open(os.devnull, os.O_RDWR), stream)
+    os.chdir(path.parent)
+    # Its own helper modules; last, for the folder may hold a torch.py.
+    sys.path[:] = [*(entry for entry in sys.path if entry and Path(entry).resolve() != path.parent), str(path.parent)]
+    os.environ["MPLBACKEND"] = "Agg"
+    torch.set_num_threads(1)
+    check.SECONDS = limits.seconds
     with open(answers, "a", encoding="utf-8") as file:
-        for answer in judge_file(Path(path), list(names), int(memory)):
+        for answer in judge_file(path, names, limits.memory):
             file.write(json.dumps(answer) + "\n")
             file.flush()
     # A submission may have left threads that never end.
@@ -249,7 +255,7 @@ def grade(files: Iterable[Path], limits: Limits, tasks: list[str] | None = None)
             continue
         try:
             found = run_file(path, names, limits)
-        except OSError as error:  # its folder may not be entered, for one
+        except OSError as error:  # no room for a temporary file, for one
             found = dict.fromkeys(names, (False, f"can't be run: {error}"))
         for name, (passed, mistake) in found.items():
             yield Row(str(path), name, passed, mistake)
@@ -299,7 +305,7 @@ def run(options: argparse.Namespace) -> int:
     if not files:
         print(f"check: no submissions in {', '.join(map(str, options.paths))}", file=sys.stderr)
         return 2
-    if not MEMORY_LIMITED:
+    if not ON_LINUX:
         print("check: this system can't limit a process's memory, so --memory has no effect", file=sys.stderr)
     limits = Limits(options.timeout, options.seconds, options.memory * 2**20)
     rows = []
@@ -325,7 +331,3 @@ def show(rows: list[Row], options: argparse.Namespace) -> None:
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         for line in table:
             print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
-
-
-if __name__ == "__main__":
-    _child(*sys.argv[1:])

@@ -5,8 +5,8 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ print(undefined)
 """
 
 SUBMISSIONS = {
+    "breaks_torch.py": "import torch\ntorch.stack = None\ndef dot_interaction(x, xs): return torch.stack(xs)\n",
     "crash.py": "import ctypes\ndef dot_interaction(x, xs): ctypes.string_at(0)\ndef low_rank_cross(*_): ...\n",
     "empty.py": "print(1)\n",
     "exit.py": "import os\ndef dot_interaction(x, xs): os._exit(0)\n",
@@ -59,6 +60,7 @@ SUBMISSIONS = {
 }
 
 EXPECTED = [
+    ("breaks_torch.py", "dot_interaction", False, "exception"),
     ("crash.py", "dot_interaction", False, "crashed (SIGSEGV)"),
     ("crash.py", "low_rank_cross", False, "not started"),
     ("empty.py", "", False, "no exercise in it"),
@@ -99,8 +101,37 @@ def test_one_submission_stops_no_other(tmp_path, command):
 def test_a_submission_that_hangs(tmp_path, command):
     (tmp_path / "a.py").write_text("k = 0\nwhile True:\n    k += 1\ndef dot_interaction(x, xs): return k\n")
     (tmp_path / "b.py").write_text("x = 1\n")
-    _, out = command(tmp_path, "--timeout", "3")
-    assert re.search(r"a\.py +dot_interaction +no +stopped after 3 s\n.*b\.py +no +no exercise in it", out)
+    _, out = command(tmp_path, "--timeout", "0.5")
+    assert re.search(r"a\.py +dot_interaction +no +stopped after 0\.5 s\n.*b\.py +no +no exercise in it", out)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems start each process from nothing")
+def test_one_process_loads_torch_and_forks_for_each_file(tmp_path):
+    spies = [tmp_path / name for name in ("a.py", "b.py")]
+    for spy in spies:
+        spy.write_text(
+            "import os\ndef mlp_cost(widths):\n    parent = os.getppid()\n"
+            f"    open('{spy.stem}', 'w').write(f'{{parent}}\\n' + open(f'/proc/{{parent}}/maps').read())\n"
+        )
+    assert {row.mistake for row in grading.grade(spies, grading.Limits())} == {"nothing returned"}
+    (parent, mapped), (again, _) = ((tmp_path / name).read_text().split("\n", 1) for name in "ab")
+    assert parent == again != str(os.getpid())
+    assert "libtorch" in mapped
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_what_a_submission_started_ends_with_it(tmp_path):
+    (tmp_path / "a.py").write_text(
+        "import subprocess, time\ndef mlp_cost(widths):\n"
+        "    open('pid', 'w').write(str(subprocess.Popen(['sleep', '99']).pid))\n    time.sleep(99)\n"
+    )
+    (row,) = grading.grade([tmp_path / "a.py"], grading.Limits(timeout=1))
+    assert row.mistake == "stopped after 1 s"
+    state = Path("/proc", (tmp_path / "pid").read_text(), "stat")
+    until = time.monotonic() + 5
+    while state.exists() and ") Z" not in state.read_text():  # killed, if perhaps not yet taken note of
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_the_exercise_is_not_started_and_its_solution_passes(command):
@@ -135,21 +166,18 @@ NAMES = ["Łukasz.py", "J\udcf6rg.py", "a\nb.py", "\x1b[31mred.py"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other names")
-@pytest.mark.parametrize(
-    ("encoding", "form"), [("utf-8:strict", "--memory=999"), ("cp1252", "--csv"), ("ascii", "--json")]
-)
-def test_names_that_the_output_cannot_show(tmp_path, encoding, form):
+@pytest.mark.parametrize(("encoding", "form"), [("utf-8", "--memory=999"), ("cp1252", "--csv"), ("ascii", "--json")])
+def test_names_that_the_output_cannot_show(tmp_path, monkeypatch, encoding, form):
     for name in NAMES:
         (tmp_path / name).write_text("x = 1\n")
     (tmp_path / "J\udcf6rg.zip").touch()
-    command = [sys.executable, "-m", "microdlrm", "check", form, str(tmp_path)]
-    environment = os.environ | {"PYTHONIOENCODING": encoding}
-    done = subprocess.run(command, capture_output=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
-    assert b"Traceback" not in done.stderr
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, io.TextIOWrapper(io.BytesIO(), encoding, errors="strict"))
+    assert main(["check", form, str(tmp_path)]) == 0
+    out, err = (stream.seek(0) or stream.buffer.read() for stream in (sys.stdout, sys.stderr))
     if form != "--json":
-        assert b"J\\udcf6rg.py" in done.stdout
-    assert b"1 left aside" in done.stderr
+        assert b"J\\udcf6rg.py" in out
+    assert b"1 left aside" in err
 
 
 @pytest.mark.parametrize(

@@ -41,17 +41,28 @@ def cells(path: Path) -> list[str]:
 
 
 def _cells_of_notebook(blob: bytes) -> list[str]:
-    """Of a notebook in any format since IPython 0.12, and any encoding that json does: a BOM, UTF-16."""
+    """Of a notebook in any format that nbformat knows, and any encoding that json does: a BOM, UTF-16."""
     try:
         notebook = json.loads(blob)
     except UnicodeDecodeError as error:
         raise ValueError(f"it isn't UTF-8: {error}") from error
     try:
-        # Before format 4, cells lay in worksheets, and their source was called input.
-        now = notebook.get("nbformat", 4) >= 4
-        cells = notebook["cells"] if now else [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
-        return ["".join(cell["source" if now else "input"]) for cell in cells if cell["cell_type"] == "code"]
+        if notebook.get("nbformat", 4) < 4:
+            notebook = _upgraded(notebook)
+        return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("this is not a notebook") from error
+
+
+def _upgraded(notebook: dict) -> dict:
+    import nbformat  # here, because it takes long to import and only a file of years ago needs it
+
+    notebook.setdefault("metadata", {})
+    for cell in (cell for sheet in notebook.get("worksheets", []) for cell in sheet["cells"]):
+        cell.setdefault("outputs", [])
+    try:
+        return nbformat.convert(nbformat.reader.reads(json.dumps(notebook)), 4)
+    except nbformat.ValidationError as error:
         raise ValueError("this is not a notebook") from error
 
 

@@ -154,11 +154,10 @@ $(NBGRADER)/ready: constraints.txt $(READY)
 
 # --- reading and writing --------------------------------------------------------------------------------
 
-# Without JupyterLab's news and its search for updates: nothing here asks the network.
-# Jupyter refuses to run as root unless told to; in a container and in WSL one often is.
+# book/jupyterlab turns off JupyterLab's news, the question whether you want them, and its search for updates: nothing
+# here asks the network. Jupyter refuses to run as root unless told to; in a container and in WSL one often is.
 lab: data
-	$(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.news_url=None \
-	  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate \
+	$(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.app_settings_dir="$(CURDIR)/book/jupyterlab" \
 	  --ServerApp.root_dir="$(CURDIR)" notebooks/01_clicks.ipynb
 
 slides: book

@@ -77,9 +77,12 @@ def wait_until_up(address, server, log):
 
 def run_all(page, saved):
     """Run All Cells; then save whenever the kernel rests, until the file has a count in each cell, or an error."""
-    page.locator('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+    panel = page.locator(".jp-NotebookPanel:not(.lp-mod-hidden)")
+    panel.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=120_000)
+    panel.locator(".jp-Cell").first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    panel.locator(".jp-InputPrompt").filter(has_text=re.compile(r"[\d*]")).first.wait_for(timeout=60_000)
     ends = time.monotonic() + LONGEST
     while time.monotonic() < ends:
         page.wait_for_timeout(1000)
@@ -125,10 +128,10 @@ def test_run_all_cells_runs_all_cells(browser, lab, name):
         cells = run_all(page, root / name)
         assert errors(cells) == []
         assert [cell.execution_count for cell in cells] == [*range(1, len(cells) + 1)]
-        prompts = page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+        prompts = page.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
         assert prompts
         assert [prompt for prompt in prompts if not re.fullmatch(r"\[\d+\]:", prompt.strip())] == []
-        assert page.locator(".Toastify__toast, .jp-Dialog").all_inner_texts() == []
+        assert page.locator(".Toastify__toast, .jp-Dialog").all_text_contents() == []
         foreign = [complaint for complaint in page.complaints if complaint.startswith(("asks", "calls", "throws"))]
         assert foreign == []
         for kernel in page.request.get("/api/kernels").json():

@@ -82,7 +82,8 @@ def run_all(page, saved):
     panel.locator(".jp-Cell").first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    panel.locator(".jp-InputPrompt").filter(has_text=re.compile(r"[\d*]")).first.wait_for(state="attached", timeout=60_000)
+    started = panel.locator(".jp-InputPrompt").filter(has_text=re.compile(r"[\d*]"))
+    started.first.wait_for(state="attached", timeout=60_000)
     ends = time.monotonic() + LONGEST
     while time.monotonic() < ends:
         page.wait_for_timeout(1000)

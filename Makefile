@@ -32,7 +32,7 @@ book test untimed timed test-nbgrader: export IPYTHONDIR := $(CURDIR)/_build/ipy
 book test untimed timed test-nbgrader: export JUPYTER_NO_CONFIG := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help install data book test untimed timed test-browser test-nbgrader chromium lint lab clean
+.PHONY: help install data book test untimed timed test-browser test-nbgrader chromium lint lab slides clean
 # `make -j` changes nothing: what may run side by side does anyway, and what measures must not.
 ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
@@ -41,9 +41,10 @@ endif
 help:
 	@echo "make book      execute the notebooks, render the book ($(BOOK))"
 	@echo "make test      ruff, the unit tests, and every notebook as a test"
-	@echo "make test-browser   every page of the book in Chromium, and the roofline explorer"
+	@echo "make test-browser   every page of the book in Chromium, every notebook in JupyterLab"
 	@echo "make test-nbgrader  book/grading.md as written: installs nbgrader beside the course, grades four submissions"
 	@echo "make lab       JupyterLab, on the first chapter"
+	@echo "make slides    the book's figures as slides (_build/slides/index.html)"
 	@echo "make install   only the environment, in $(VENV)"
 	@echo "make data      only the data set, in data/movielens"
 	@echo "make clean     remove what building and testing left; keeps $(VENV) and the data"
@@ -153,12 +154,14 @@ $(NBGRADER)/ready: constraints.txt $(READY)
 
 # --- reading and writing --------------------------------------------------------------------------------
 
-# Without JupyterLab's news and its search for updates: nothing here asks the network.
-# Jupyter refuses to run as root unless told to; in a container and in WSL one often is.
+# book/jupyterlab turns off JupyterLab's news, the question whether you want them, and its search for updates: nothing
+# here asks the network. Jupyter refuses to run as root unless told to; in a container and in WSL one often is.
 lab: data
-	$(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.news_url=None \
-	  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate \
+	$(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.app_settings_dir="$(CURDIR)/book/jupyterlab" \
 	  --ServerApp.root_dir="$(CURDIR)" notebooks/01_clicks.ipynb
+
+slides: book
+	$(RUN) book/slides.py _build/slides $(NOTEBOOKS)
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis

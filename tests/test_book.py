@@ -65,7 +65,7 @@ def test_what_is_imported_is_required():
                 imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 imported.add(node.module.split(".")[0])
-    ours = {"microdlrm", *(path.stem for top in ("tests", "book/extensions") for path in (ROOT / top).rglob("*"))}
+    ours = {"microdlrm", *(path.stem for top in ("tests", "book") for path in (ROOT / top).rglob("*"))}
     packages = metadata.packages_distributions()
     needed = {packages[name][0] for name in imported - set(sys.stdlib_module_names) - ours}
     assert {canonical(Requirement(name)) for name in needed} <= set(pins("requirements.txt"))

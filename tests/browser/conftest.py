@@ -1,5 +1,6 @@
 """The rendered book in a real browser: a local server, and pages that write down what they say and fetch."""
 
+import contextlib
 import functools
 import http.server
 import threading
@@ -53,10 +54,10 @@ def browser():
         browser.close()
 
 
-@pytest.fixture
-def page(browser, address):
-    """A page in light mode, 1280 wide. `page.complaints` collects errors, warnings and requests to anywhere else."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+@contextlib.contextmanager
+def visit(browser, address, **context):
+    """A page that may ask `address` and nobody else. `page.complaints` collects errors, warnings and such requests."""
+    context = browser.new_context(**context)
     page = context.new_page()
     page.complaints = []
 
@@ -71,8 +72,20 @@ def page(browser, address):
         if message.type in ("error", "warning"):
             page.complaints.append(f"says {message.text} ({message.location.get('url')})")
 
+    def called(socket):
+        if not socket.url.startswith(address.replace("http", "ws", 1)):
+            page.complaints.append(f"calls {socket.url}")
+
     context.route("**/*", only_ours)
     page.on("pageerror", lambda error: page.complaints.append(f"throws {error}"))
     page.on("console", note)
+    page.on("websocket", called)
     yield page
     context.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    """A page in light mode, 1280 wide: see `visit`."""
+    with visit(browser, address, viewport={"width": 1280, "height": 900}, color_scheme="light") as page:
+        yield page

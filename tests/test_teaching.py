@@ -1,0 +1,179 @@
+"""What the course hands to others: the teacher's schedules, the slides, the licences, how to cite it."""
+
+import json
+import re
+import tomllib
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+import slides
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TEACHERS = (ROOT / "book/teachers.md").read_text(encoding="utf-8")
+
+
+def minutes(path):
+    """What a chapter says of itself: minutes to read and run, minutes for its exercises."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"][:3]
+    said = re.search(r"\*\*Minutes\*\* (\d+)\D+(\d+)", "\n".join("".join(cell["source"]) for cell in cells))
+    return tuple(map(int, said.groups()))
+
+
+# --- the teacher's guide ---
+
+
+def schedules():
+    """Each schedule: its title, and its rows, cell by cell."""
+    for title, text in re.findall(r"^### (A .+)\n([^#]+)", TEACHERS, re.MULTILINE):
+        lines = re.findall(r"^\|(.*)\|$", text, re.MULTILINE)
+        yield title, [[cell.strip(" *") for cell in line.split("|")] for line in lines[2:]]
+
+
+def test_there_is_a_lab_a_workshop_and_a_module():
+    titles = [title for title, _ in schedules()]
+    assert len(titles) == 4
+    for word in ("two hours", "half a day", "three weeks"):
+        assert any(word in title for title in titles), word
+
+
+@pytest.mark.parametrize(("title", "rows"), list(schedules()), ids=lambda each: each if isinstance(each, str) else "")
+def test_a_schedule_takes_the_minutes_that_its_chapters_say(title, rows):
+    *parts, total = rows
+    assert total[0] == "Sum"
+    columns = [index for index, cell in enumerate(total) if cell.isdigit()]
+    for index in columns:
+        assert sum(int(row[index]) for row in parts) == int(total[index])
+    met = []
+    for row in parts:
+        if chapter := re.search(r"\(\.\./(notebooks/\w+\.ipynb)\)(.*)", " ".join(row)):
+            read, exercises = minutes(ROOT / chapter[1])
+            wanted = [read, exercises] if len(columns) == 2 else [exercises if "exercises" in chapter[2] else read]
+            assert [int(row[index]) for index in columns] == wanted, row
+            met.append(chapter[1])
+    assert met == sorted(met), "a chapter before one that it needs"
+    hours = re.search(r"two hours|half a day", title)
+    assert hours is None or int(total[columns[0]]) == {"two hours": 120, "half a day": 240}[hours[0]]
+
+
+def test_every_question_has_an_answer_in_the_course():
+    questions = TEACHERS.split("## Questions that classes ask")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (?!\"|-)(.+) \| (.+) \|$", questions, re.MULTILINE)
+    rows = [row for row in rows if not set(row[0]) <= set("-| ")]
+    assert len(rows) >= 10
+    for question, answer in rows:
+        assert re.search(r"\]\((\.\./notebooks/\w+\.ipynb#[\w-]+|\w+\.md(#[\w-]+)?)\)", answer), question
+
+
+# --- the slides ---
+
+
+def figure(alt="Two bars", caption="Bars &amp; more", size='width="100%" style="max-width: 46rem" '):
+    svg = f'<svg {size}viewBox="0 0 9 4" xmlns="http://www.w3.org/2000/svg"><path fill="currentColor" d="M 0 0"/></svg>'
+    return (
+        f'<figure class="microdlrm"><div role="img" aria-label="{alt}">{svg}</div>'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def executed(*outputs):
+    """A notebook of one chapter and two sections, the second of which shows `outputs`."""
+    new = nbformat.v4
+    shown = [new.new_output("display_data", {"text/html": text, "text/plain": "<HTML>"}) for text in outputs]
+    return new.new_notebook(cells=[
+        new.new_markdown_cell("# 1. Clicks\n\n## What for?"),
+        new.new_code_cell("1", outputs=[new.new_output("stream", text="no figure")]),
+        new.new_markdown_cell("## Who <rates>?"),
+        new.new_code_cell("2", outputs=shown),
+    ])  # fmt: skip
+
+
+class Deck(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.pictures, self.words = [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "img":
+            self.pictures.append(dict(attributes))
+
+    def handle_data(self, data):
+        self.words += data
+
+
+def test_each_figure_is_a_slide_and_a_file(tmp_path):
+    notebook = executed("<p>a table</p>", figure(alt="Two bars &lt; three"), figure(caption="The second"))
+    assert slides.write(tmp_path / "deck", {"01_clicks": notebook}) == 2
+    deck = Deck((tmp_path / "deck/index.html").read_text(encoding="utf-8"))
+    assert [(p["src"], p["alt"]) for p in deck.pictures] == [
+        ("01_clicks-01.svg", "Two bars < three"), ("01_clicks-02.svg", "Two bars")
+    ]  # fmt: skip
+    for words in ("1. Clicks", "Who <rates>?", "Bars & more", "The second"):
+        assert words in deck.words
+    assert "What for?" not in deck.words
+    for picture in deck.pictures:
+        root = ElementTree.parse(tmp_path / "deck" / picture["src"]).getroot()  # well-formed, on its own
+        assert root.find("{http://www.w3.org/2000/svg}title").text == picture["alt"]
+        assert "width" not in root.attrib
+        assert root.attrib["color"]
+
+
+def test_a_figure_without_its_words_is_refused():
+    with pytest.raises(ValueError, match="Who <rates>"):
+        slides.figures(executed(figure().replace("aria-label", "data-label")))
+
+
+def test_slides_of_a_book_that_was_not_built(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(slides, "CACHE", tmp_path / "cache")
+    assert slides.main([str(tmp_path / "deck"), str(CHAPTERS[0])]) == 1
+    assert "make book" in capsys.readouterr().err
+
+
+# --- licences, citation ---
+
+
+def test_two_licences_each_for_its_part():
+    code, text = ((ROOT / name).read_text(encoding="utf-8") for name in ("LICENSE", "LICENSE-text"))
+    assert code.startswith("MIT License")
+    assert "https://creativecommons.org/licenses/by/4.0/" in text
+    assert "LICENSE-text" in code
+    for words in ("covers", "doesn't cover", "MovieLens"):
+        assert words in text
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in ("LICENSE", "LICENSE-text", "CITATION.cff", "CONTRIBUTING.md"):
+        assert f"]({name})" in readme
+    for page in ("book/intro.md", "_config.yml"):
+        assert "https://creativecommons.org/licenses/by/4.0/" in (ROOT / page).read_text(encoding="utf-8"), page
+
+
+def test_how_to_cite_it():
+    """What the Citation File Format 1.2.0 requires, and what must not drift from the package."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["type"] in ("software", "dataset")
+    for author in citation["authors"]:
+        assert set(author) & {"name", "family-names"}
+    for reference in citation["references"]:
+        assert {"type", "title", "authors"} <= set(reference)
+    assert citation["license"] == ["MIT", "CC-BY-4.0"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert str(citation["version"]) == project["version"]
+    book = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    assert citation["authors"] == [{"name": book["author"]}]
+
+
+def test_what_contributing_names_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:book|tests|microdlrm)/[a-z_/.-]*)`", text) + re.findall(r"\]\(([^)]+)\)", text)
+    assert len(named) > 5
+    for name in named:
+        assert (ROOT / name).exists(), name
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make ([\w-]+)", text, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -44,6 +44,12 @@ _MLP_COST_MISTAKES = [
         _cost(_parameters, lambda n, m: 2 * n * m + m),
     ),
     Mistake(
+        "multiplications and additions apart",
+        "You counted n multiplications and n - 1 additions. By the convention of this exercise each of the n "
+        "multiply-adds is two operations.",
+        _cost(_parameters, lambda n, m: (2 * n - 1) * m),
+    ),
+    Mistake(
         "twice the parameters",
         "You doubled the parameters. A bias is one of them, and costs no FLOPs by this convention.",
         _cost(_parameters, lambda n, m: 2 * (n * m + m)),
@@ -226,5 +232,12 @@ STABLE_LOGLOSS = Task(
     rows=some_rows(0, 1),
     per="mean",
     columns=lambda *args: ["loss"],
+    divisor=lambda z, y: {
+        "the number of samples": len(y),
+        "the number of clicks": float(y.sum()),
+        "the number of non-clicks": float((1 - y).sum()),
+        "the number of samples less 1": len(y) - 1,
+        "the number of samples squared": len(y) ** 2,
+    },
     other="Work out what each sample costs, -log of the probability that its label got, then their mean.",
 )

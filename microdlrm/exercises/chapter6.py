@@ -2,6 +2,7 @@
 
 import torch
 
+from microdlrm.exercises.finding import Finding, Probe
 from microdlrm.exercises.task import Case, Mistake, Task, small_whole_numbers, some_rows
 
 
@@ -98,6 +99,15 @@ AUC_FROM_RANKS = Task(
     returns="one number",
     rows=some_rows(0, 1),
     per="all",
+    divisor=lambda s, y: {
+        "the number of (click, non-click) pairs": float(y.sum() * (1 - y).sum()),
+        "the number of all pairs of rows": len(y) * (len(y) - 1) / 2,
+        "the number of clicks": float(y.sum()),
+        "the number of non-clicks": float((1 - y).sum()),
+        "the number of rows": len(y),
+        "the number of clicks squared": float(y.sum()) ** 2,
+        "the number of non-clicks squared": float((1 - y).sum()) ** 2,
+    },
     columns=lambda *args: ["AUC"],
     other="Write down every (click, non-click) pair, 1 if the click is higher, ½ if tied, and average.",
 )
@@ -138,6 +148,52 @@ def _flip_held_out(y, train):
 
 def _flip_one(y, k):
     return y.index_fill(0, k, float(1 - y[k]))
+
+
+def _as_asked(probe: Probe) -> Finding | None:
+    """What the learner's function gives the feature: it is the check's own, and can be watched."""
+    feature, y, train = probe.case.args
+    calls = []
+
+    def watched(*args, **kwargs):
+        calls.append([*args, *kwargs.values()])
+        return feature(*args, **kwargs)
+
+    if probe.call((watched, y, train)) is None or any(len(call) != 2 for call in calls):
+        return None
+    if any(not torch.equal(torch.as_tensor(call[1]), train) for call in calls):
+        return Finding(
+            "the mask changed",
+            "You give the feature another mask. Which rows train stays as it is; the held-out *labels* are flipped.",
+        )
+    given = [torch.as_tensor(call[0]) for call in calls]
+    if any(labels.shape != y.shape for labels in given):
+        return Finding("labels of another shape", "You give the feature labels of another shape than y's.")
+    others = [labels for labels in given if not torch.equal(labels.to(y.dtype), y)]
+    if len(given) < 2 or not others:
+        says = f"{len(given)} time" + "s" * (len(given) != 1)
+        return Finding(
+            "no second look",
+            f"You call the feature {says}, and never with other labels than y. It takes two: once with y, once with "
+            "the held-out labels flipped.",
+        )
+    return _flipped_how(others[0].to(y.dtype), y, train) if len(others) == 1 else None
+
+
+def _flipped_how(labels, y, train) -> Finding | None:
+    changed, held = labels != y, labels[~train]
+    if (changed == train).all():
+        return None  # the list knows
+    if changed[train].any() and not changed[train].all():
+        return Finding("training labels changed", "Your second labels differ in training rows too, which stay as they are.")
+    if not changed[train].any() and not torch.equal(held, 1 - y[~train]) and len(held.unique()) > 1:
+        k = int((~train & (labels != 1 - y)).nonzero()[0])
+        return Finding(
+            "held-out labels not flipped",
+            f"Your second labels aren't the flipped ones. In row {k}, held out, the label is {y[k]:g}, so "
+            f"{1 - y[k]:g} is due, and yours is {labels[k]:g}.",
+        )
+    return None
 
 
 _ROWS_THAT_LEAK_MISTAKES = [
@@ -213,5 +269,6 @@ ROWS_THAT_LEAK = Task(
     "Right. Now let it look at the three features.",
     returns="one whole number",
     columns=lambda *args: ["rows"],
+    looks=(_as_asked,),
     other="Write the feature down before and after the flip, row by row: how many rows differ?",
 )

@@ -12,6 +12,7 @@ from torch import Tensor
 from microdlrm.exercises.arguments import blamed, unused
 from microdlrm.exercises.compare import ATOL, RTOL, close, equal
 from microdlrm.exercises.finding import Finding, Probe, columns, first_marked
+from microdlrm.exercises.responses import bent, influence, unmoved, weight
 
 
 def find(probe: Probe) -> Finding | None:
@@ -62,15 +63,40 @@ def afterwards(probe: Probe) -> Finding | None:
     got, want = _enough(probe)
     if got.numel() < 2:
         return None
-    for mistake, says, done in AFTERWARDS:
-        if equal(got, done(want)) and not equal(got, want):
-            return Finding(mistake, f"You have what is due, but {says}.")
+    if found := _done(got, want):
+        return found
     axes = {0: "along the rows", 1: "along the columns"} if got.ndim == 2 else {0: "from the first to the last"}
     for dim, axis in axes.items() if got.shape == probe.got.shape else ():
         for mistake, says, done in ALONG:
             if equal(got, done(want, dim)):
                 return Finding(mistake, f"You have the numbers that are due, {says} {axis}.")
-    return _scaled(got, want)
+    return None
+
+
+def _done(got: Tensor, want: Tensor) -> Finding | None:
+    for mistake, says, done in AFTERWARDS:
+        if equal(got, done(want)) and not equal(got, want):
+            return Finding(mistake, f"You have what is due, but {says}.")
+    return None
+
+
+def scaled(probe: Probe) -> Finding | None:
+    """Is every number the same number of times, or the same amount, off?"""
+    got, want = _enough(probe)
+    return divided(probe) or (_scaled(got, want) if got.numel() > 1 else None)
+
+
+def divided(probe: Probe) -> Finding | None:
+    """Is a sum divided by another count than is due?"""
+    tried = [(c, probe.got if c is probe.case else probe.call(c.args)) for c in probe.task.cases]
+    tried = [(probe.task.divisor(*c.args), got, probe.answer(c.args)) for c, got in tried if got is not None]
+    if not tried or not tried[0][0] or equal(probe.got, probe.want):
+        return None
+    due, *others = tried[0][0]
+    for other in others:
+        if all(counts[other] and equal(got * counts[other], want * counts[due]) for counts, got, want in tried):
+            return Finding("divided by another count", f"Your sum is divided by {other}. It has to be {due}.")
+    return None
 
 
 def _scaled(got: Tensor, want: Tensor) -> Finding | None:
@@ -190,6 +216,36 @@ def _smallest(probe: Probe, choices: list[list[int]]) -> Finding | None:
     return None
 
 
+# (in words, whether it holds of a row's number)
+KINDS = [
+    ("is 1", lambda t: t == 1),
+    ("is 0", lambda t: t == 0),
+    ("is above 0", lambda t: t > 0),
+    ("is below 0", lambda t: t < 0),
+    ("isn't 0", lambda t: t != 0),
+]
+
+
+def condition(probe: Probe) -> Finding | None:
+    """Of a mean over rows: on which kind of row, each alone, it is right."""
+    task, args = probe.task, probe.case.args
+    if task.per != "mean":
+        return None
+    alone = [task.rows(args, [k]) for k in range(probe.rows)]
+    right = [probe.right(row) for row in alone]
+    if None in right or len(set(right)) == 1:
+        return None
+    for k, name in enumerate(task.arguments):
+        for says, holds in KINDS:
+            if right == [bool(holds(row[k]).all()) for row in alone]:
+                wrong = _smallest(probe, [[i] for i, fine in enumerate(right) if not fine])
+                return wrong._replace(
+                    mistake=f"right only where {name} {says}",
+                    hint=f"A row alone comes out right where {name} {says}, and wrong elsewhere. {wrong.hint}",
+                )
+    return None
+
+
 def _short(arg) -> str:
     return f"{arg.item():.4g}" if isinstance(arg, Tensor) and arg.numel() == 1 else str(arg)
 
@@ -229,9 +285,9 @@ def places(probe: Probe) -> Finding | None:
         bad, bad_columns = (wrong.any(dim).nonzero()[:, 0].tolist() for dim in (1, 0))
         name = "row"
     if bad_columns and len(bad_columns) < got.shape[1] and (len(bad) == len(got) or len(bad_columns) == 1):
-        scaled = _scaled(got[:, bad_columns], want[:, bad_columns])
-        how = f" There, {scaled.hint[0].lower()}{scaled.hint[1:]}" if scaled else ""
-        mistake = scaled.mistake if scaled else "some columns wrong"
+        done = _done(got[:, bad_columns], want[:, bad_columns]) or _scaled(got[:, bad_columns], want[:, bad_columns])
+        how = f" There, {done.hint[0].lower()}{done.hint[1:]}" if done else ""
+        mistake = done.mistake if done else "some columns wrong"
         return Finding(mistake, f"All is right but {columns(probe, bad_columns)}.{how}{first_marked(probe)}")
     if len(bad) <= len(got) // 2:
         which = f"{name} {bad[0]}" if len(bad) == 1 else f"the {name}s {', '.join(map(str, bad))}"
@@ -289,6 +345,21 @@ def _without(long: list, short: list) -> list[int] | None:
     return None if rest else left
 
 
+def behind(probe: Probe) -> Finding | None:
+    """Are the rows those that are due, one place on, with something else at the end?"""
+    got, want = probe.got, probe.want
+    if got.shape != want.shape or got.ndim == 0 or len(want) < 3:
+        return None
+    for mine, due, says in (
+        (got[1:], want[:-1], "one place late: your row 1 is what is due as row 0"),
+        (got[:-1], want[1:], "one place early: your row 0 is what is due as row 1"),
+    ):
+        if equal(mine, due) and len({tuple(row.reshape(-1).tolist()) for row in due}) > 1:
+            what = says if got.ndim > 1 else says.replace("row", "number")
+            return Finding("shifted by one", f"You have what is due, {what}, and so on. What stands at the end is odd.")
+    return None
+
+
 def permuted(probe: Probe) -> Finding | None:
     got, want = probe.got, probe.want
     if got.numel() > 1 and equal(got.sort(dim=-1).values, want.sort(dim=-1).values):
@@ -301,5 +372,8 @@ def permuted(probe: Probe) -> Finding | None:
     return None
 
 
-WITH_A_SHAPE = (afterwards, one_for_all, permuted, rounded, company, order, unused, places, blamed)
+WITH_A_SHAPE = (
+    afterwards, one_for_all, permuted, behind, rounded, divided, condition, bent, influence, company, order, scaled,
+    unused, places, weight, unmoved, blamed,
+)  # fmt: skip
 OF_THE_SHAPE = (rows_and_columns,)

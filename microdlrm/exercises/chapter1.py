@@ -2,6 +2,8 @@
 
 import torch
 
+from microdlrm.exercises.compare import equal
+from microdlrm.exercises.finding import Finding, Probe
 from microdlrm.exercises.task import Case, Mistake, Task, some_rows
 
 
@@ -53,6 +55,17 @@ _SMOOTHED_MEAN_MISTAKES = [
         "mean where the sum is due",
         "You divided twice: the mean stands where the sum should.",
         lambda s, c, p, k: (s / c.clamp(min=1) + k * p) / (c + k),
+    ),
+    Mistake(
+        "prior not weighted with k",
+        "You weighted the prior with the counts. It is worth k ratings, whatever the count.",
+        lambda s, c, p, k: (s + c * p) / (c + k),
+    ),
+    Mistake(
+        "prior only where little is known",
+        f"{_PLAIN_MEAN} as soon as there are k ratings. The prior should pull on every mean, the more the smaller the "
+        "count.",
+        lambda s, c, p, k: torch.where(c >= k, s / c, p),
     ),
     Mistake(
         "brackets missing",
@@ -201,6 +214,21 @@ _LEAVE_ONE_OUT_MISTAKES = [
     ),
 ]
 
+def _sorted_by_group(probe: Probe) -> Finding | None:
+    """Is it right where the rows of a group stand together?"""
+    groups, values, prior = probe.case.args
+    together = groups.argsort(stable=True)
+    if equal(groups[together], groups) or equal(probe.got.sort().values, probe.want.sort().values):
+        return None
+    if not probe.right((groups[together], values[together], prior)):
+        return None
+    return Finding(
+        "rows of a group apart",
+        "Yours comes out right if the rows are sorted by their group, and wrong as they are. The rows of a group needn't "
+        "stand together.",
+    )
+
+
 LEAVE_ONE_OUT_MEAN = Task(
     "leave_one_out_mean(groups, values, prior)",
     _leave_one_out_mean,
@@ -227,11 +255,11 @@ LEAVE_ONE_OUT_MEAN = Task(
         ),
         Case(
             "equal values",
-            "groups 1, 1, 1, 0, 0 and values 4, 4, 1, 2, 2",
-            (torch.tensor([1, 1, 1, 0, 0]), torch.tensor([4.0, 4, 1, 2, 2]), 0.5),
+            "groups 1, 1, 1, 0, 0, 1 and values 4, 4, 1, 2, 2, 9",
+            (torch.tensor([1, 1, 1, 0, 0, 1]), torch.tensor([4.0, 4, 1, 2, 2, 9]), 0.5),
             "rows told apart by value",
             "Right as long as all values differ. A row leaves out itself, and not the rows that happen to have its "
-            "value: tell rows apart by position.",
+            "value; and a value that two rows have counts twice. Tell rows apart by position.",
         ),
         Case("one row", "one row", (torch.tensor([3]), torch.tensor([2.0]), 0.5)),
     ],
@@ -241,5 +269,6 @@ LEAVE_ONE_OUT_MEAN = Task(
     rows=some_rows(0, 1),
     per="order",
     ids=("groups",),
+    own=(_sorted_by_group,),
     other="Write down the group of one row, leave the row itself out, and take the mean of the others.",
 )

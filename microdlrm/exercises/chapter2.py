@@ -191,8 +191,8 @@ EMBEDDING_BAG = Task(
     [
         Case(
             "",
-            "indices 6, 1, 4, 4, 0, 2, 5 and offsets 0, 2, 2, 5",
-            (_WEIGHT, torch.tensor([6, 1, 4, 4, 0, 2, 5]), torch.tensor([0, 2, 2, 5])),
+            "indices 6, 1, 4, 0, 4, 2, 5 and offsets 0, 2, 2, 5",
+            (_WEIGHT, torch.tensor([6, 1, 4, 0, 4, 2, 5]), torch.tensor([0, 2, 2, 5])),
         ),
         Case("one bag", "one bag of three ids", (_WEIGHT, torch.tensor([2, 2, 6]), torch.tensor([0]))),
         Case(

@@ -1,7 +1,7 @@
 """Chapter 3's exercises: answers, inputs, and the mistakes to recognise. Spoilers."""
 
 import math
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 import torch
 import torch.nn.functional as F
@@ -84,6 +84,56 @@ _MLP_COST_MISTAKES = [
     ),
 ]
 
+# What a cost is made of, and what else it may have been made of: (what it is called, how it is counted).
+_WEIGHTS = {
+    "": lambda w: sum(n * m for n, m in pairwise(w)),
+    "weights between all widths, and not between neighbours": lambda w: sum(n * m for n, m in combinations(w, 2)),
+    "all widths multiplied into one product": math.prod,
+    "the first width times the last": lambda w: w[0] * w[-1],
+    "squares of the widths": lambda w: sum(m * m for m in w),
+    "squares of the layers' outputs": lambda w: sum(m * m for m in w[1:]),
+    "widths added where they are multiplied": lambda w: sum(n + m for n, m in pairwise(w)),
+    "the last layer's weights alone": lambda w: w[-2] * w[-1],
+}
+_BIASES = {
+    "": lambda w: sum(w[1:]),
+    "no biases": lambda w: 0,
+    "no bias for the last layer": lambda w: sum(w[1:-1]),
+    "biases for the last layer alone": lambda w: w[-1],
+    "a bias for every width, the input's too": sum,
+    "a bias for each input of a layer": lambda w: sum(w[:-1]),
+    "one bias a layer": lambda w: len(w) - 1,
+    "one bias in all": lambda w: 1,
+}
+_EACH = {  # FLOPs a weight, and for what else
+    "": (2, 0),
+    "1 FLOP a weight: a multiply-add is 2": (1, 0),
+    "3 FLOPs a weight: 2 is the forward pass": (3, 0),
+    "4 FLOPs a weight: 2 is the forward pass": (4, 0),
+    "6 FLOPs a weight: that is a training step, and 2 is the forward pass": (6, 0),
+    "FLOPs for the biases or the activations": (2, 1),
+    "FLOPs for the biases and the activations": (2, 2),
+    "1 FLOP a weight, and FLOPs for the biases": (1, 1),
+}
+
+
+def _made_of() -> list[Mistake]:
+    """Every cost that is made of other parts than it should be."""
+    made = []
+    for choices in product(_WEIGHTS, _BIASES, _EACH):
+        weights, biases, (each, rest) = (t[c] for t, c in zip((_WEIGHTS, _BIASES, _EACH), choices, strict=True))
+
+        def cost(w, weights=weights, biases=biases, each=each, rest=rest):
+            return weights(w) + biases(w), each * weights(w) + rest * sum(w[1:])
+
+        known = (_mlp_cost, *(m.formula for m in _MLP_COST_MISTAKES))
+        if all(any(formula(w) != cost(w) for w in ((7, 5, 3, 2), (4, 4, 4, 4, 1))) for formula in known):
+            says = ", and ".join(choice for choice in choices if choice)
+            one = "Compare one layer, from 7 to 5, with what its matrix and its bias hold."
+            made.append(Mistake("counted otherwise", f"You count {says}. {one}", cost))
+    return made
+
+
 MLP_COST = Task(
     "mlp_cost(widths)",
     _mlp_cost,
@@ -99,7 +149,7 @@ MLP_COST = Task(
         ),
         Case("other depths", "widths (4, 4, 4, 4, 1)", ((4, 4, 4, 4, 1),)),
     ],
-    _MLP_COST_MISTAKES,
+    [*_MLP_COST_MISTAKES, *_made_of()],
     "Right. Twice the weights is the rule of thumb for an MLP's FLOPs a sample, forward.",
     returns="two whole numbers",
     columns=lambda widths: ["parameters", "FLOPs"],
@@ -187,6 +237,17 @@ _STABLE_LOGLOSS_MISTAKES = [
         "another base",
         "You took the logarithm to base 10. The natural one is due.",
         lambda z, y: _exact(z, y).mean() / math.log(10),
+    ),
+    Mistake(
+        "hinge",
+        "What bends the loss is missing: yours is max(z, 0) - y z, and costs nothing where the sign is right. The term "
+        "log(1 + e^-|z|) is still to be added.",
+        lambda z, y: (z.clamp(min=0) - y * z).mean(),
+    ),
+    Mistake(
+        "log of an exponential",
+        "In yours the 1 is missing in log(1 + e^…): the log of e^… alone is what stands in the exponent.",
+        lambda z, y: (z.clamp(min=0) - y * z - z.abs()).mean(),
     ),
     Mistake(
         "squared error",

@@ -1,8 +1,12 @@
 """Chapter 6's exercises: answers, inputs, and the mistakes to recognise. Spoilers."""
 
+from itertools import pairwise
+
 import torch
 
+from microdlrm.exercises.compare import equal
 from microdlrm.exercises.finding import Finding, Probe
+from microdlrm.exercises.probes import scaled
 from microdlrm.exercises.task import Case, Mistake, Task, small_whole_numbers, some_rows
 
 
@@ -30,6 +34,43 @@ def _undiminished(first):
         return float(ranks[y == 1].sum() / (y.sum() * (1 - y).sum()))
 
     return formula
+
+
+def _extremes(probe: Probe) -> Finding | None:
+    """What comes out where all clicks lie above all non-clicks, and below."""
+    scores, labels, *_ = probe.case.args
+    sorted_rows = scores.argsort(stable=True).tolist()
+    for low, high in pairwise(sorted_rows):
+        if labels[low] != labels[high] and scores[low] != scores[high]:
+            exchanged = scores.clone()
+            exchanged[low], exchanged[high] = scores[high], scores[low]
+            got = probe.call((exchanged, labels))
+            if got is not None and equal(got, probe.got):
+                return Finding(
+                    "not every pair counts",
+                    f"Let the scores of rows {low} and {high}, a click and a non-click, change places: that pair is "
+                    "then ranked the other way, and your result stays the same. Is there a threshold, or are only some "
+                    "pairs looked at?",
+                    (exchanged, labels),
+                )
+    labels = torch.tensor([0.0, 0, 0, 1, 1])
+    for scores, due, where in ((torch.arange(5.0), 1.0, "above"), (-torch.arange(5.0), 0.0, "below")):
+        got = probe.call((scores, labels))
+        if got is not None and not equal(got.double().reshape(-1), torch.tensor([due], dtype=torch.float64)):
+            return Finding(
+                f"not {due:g} where the clicks are {where}",
+                f"Where all clicks have scores {where} all non-clicks, {due:g} is due, and yours is {got.item():.4g}. "
+                "Try it by hand on scores 0, 1, 2, 3, 4: what do you take off, and what do you divide by?",
+                (scores, labels),
+            )
+    risen = probe.call((probe.case.args[0].exp(), probe.case.args[1]))
+    if risen is not None and not equal(risen, probe.got):
+        return Finding(
+            "more than the order",
+            "Put the scores through exp: their order stays, and your result changes. Only the order counts, so look for "
+            "a threshold, a mean or a difference of scores.",
+        )
+    return None
 
 
 _CLICKS_BELOW = (
@@ -99,6 +140,7 @@ AUC_FROM_RANKS = Task(
     returns="one number",
     rows=some_rows(0, 1),
     per="all",
+    own=(scaled, _extremes),
     divisor=lambda s, y: {
         "the number of (click, non-click) pairs": float(y.sum() * (1 - y).sum()),
         "the number of all pairs of rows": len(y) * (len(y) - 1) / 2,
@@ -170,13 +212,11 @@ def _as_asked(probe: Probe) -> Finding | None:
     if any(labels.shape != y.shape for labels in given):
         return Finding("labels of another shape", "You give the feature labels of another shape than y's.")
     others = [labels for labels in given if not torch.equal(labels.to(y.dtype), y)]
-    if len(given) < 2 or not others:
-        says = f"{len(given)} time" + "s" * (len(given) != 1)
-        return Finding(
-            "no second look",
-            f"You call the feature {says}, and never with other labels than y. It takes two: once with y, once with "
-            "the held-out labels flipped.",
-        )
+    two = "It takes two values to see what moves: the feature of y, and that of y with the held-out labels flipped."
+    if len(given) < 2:
+        return Finding("no second look", f"You call the feature {'once' if given else 'not at all'}. {two}")
+    if not others:
+        return Finding("no second look", f"You call the feature with the same labels each time. {two}")
     return _flipped_how(others[0].to(y.dtype), y, train) if len(others) == 1 else None
 
 
@@ -247,7 +287,7 @@ _ROWS_THAT_LEAK_MISTAKES = [
     ),
 ]
 
-_Y = torch.tensor([1.0, 0, 0, 1, 1, 0, 1, 0])
+_Y = torch.tensor([1.0, 0, 0, 1, 1, 1, 1, 0])
 _TRAIN = torch.tensor([True, True, False, True, False, False, True, True])
 ROWS_THAT_LEAK = Task(
     "rows_that_leak(feature, y, train)",

@@ -33,7 +33,7 @@ PLAIN = ("wrong values", "wrong shape", "exception")  # what a failure is called
 def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
     """Take `fn` through the steps of `task`, in at most `seconds`, and return the verdict."""
     name = learners_name(fn, task)
-    attempt = Attempt(task, fn, time.monotonic() + seconds)
+    attempt = Attempt(task, fn, time.monotonic() + seconds, seconds)
     steps = attempt.steps()
     tried = dict.fromkeys(steps, "not reached")
     for step, go in steps.items():
@@ -67,6 +67,7 @@ class Attempt:
     task: Task
     fn: Callable
     deadline: float
+    seconds: float
     used: tuple = ()  # the arguments of the first call, as the function left them
     got: object = None  # what the first call returned
     others: dict[Case, Tensor | None] = field(default_factory=dict)
@@ -89,7 +90,8 @@ class Attempt:
 
     def call(self, fn: Callable, args: tuple):
         """Call a function under guard; return its value, or raise the Failure that it amounts to."""
-        outcome = guard.run(fn, args, max(0.1, self.deadline - time.monotonic()))
+        # On a busy machine the time may be up before a call has begun: what ends at once isn't endless.
+        outcome = guard.run(fn, args, max(min(1.0, self.seconds), self.deadline - time.monotonic()))
         if outcome.stopped:
             raise Failure("runs without end", too_long(outcome), where_it_was(outcome.error), known=True)
         if outcome.error is not None:

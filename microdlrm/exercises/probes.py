@@ -17,7 +17,7 @@ from microdlrm.exercises.responses import bent, influence, unmoved, weight
 
 def find(probe: Probe) -> Finding | None:
     tests = WITH_A_SHAPE if probe.got.shape == probe.want.shape else OF_THE_SHAPE
-    return next((found for test in tests if (found := test(probe))), None)
+    return next((found for test in (*probe.task.own, *tests) if (found := test(probe))), None)
 
 
 # --- the result against the expected one: what was done to it ---
@@ -114,6 +114,42 @@ def _scaled(got: Tensor, want: Tensor) -> Finding | None:
             off = f"{'plus' if base > 0 else 'less'} {abs(base):.4g}"
             says = f"Every number of yours is {slope:.4g} times what is due, {off}."
             return Finding("off by a factor and a constant", says)
+    return None
+
+
+def row_by_row(probe: Probe) -> Finding | None:
+    """Is each row a multiple of what is due, with a factor of its own?"""
+    got, want = probe.got.double(), probe.want.double()
+    if got.ndim != 2 or got.shape[1] < 2 or got.shape != want.shape or not want.any():
+        return None
+    factors = {}
+    for k, (mine, due) in enumerate(zip(got, want, strict=True)):
+        ratio = mine[due != 0] / due[due != 0]
+        if not equal(mine, due * ratio[0] if len(ratio) else due):
+            return None
+        if len(ratio):
+            factors[k] = float(ratio[0])
+    if len(set(factors.values())) < 2:
+        return None
+    says = ", ".join(f"row {k} is {by:.4g} times what is due" for k, by in list(factors.items())[:4])
+    return Finding(
+        "rows off by factors",
+        f"Each of your rows is a multiple of what is due, and the factors differ: {says}. Something that depends on the "
+        "row, such as a count, its root or a length, divides or multiplies it.",
+    )
+
+
+def summed_up(probe: Probe) -> Finding | None:
+    """Is it what is due, with one axis added up, averaged or cut down to its largest?"""
+    got, want = probe.got.double(), probe.want.double()
+    for dim, axis in ((0, "rows"), (1, "columns")) if want.ndim == 2 else ():
+        for says, reduce in (("added up", torch.sum), ("averaged", torch.mean), ("cut to the largest", torch.amax)):
+            for keepdim in (False, True):
+                if equal(got, reduce(want, dim, keepdim=keepdim)):
+                    return Finding(
+                        f"{axis} {says}",
+                        f"You have what is due, but its {axis} are {says} into one. Which axis does your sum run along?",
+                    )
     return None
 
 
@@ -323,8 +359,9 @@ def rows_and_columns(probe: Probe) -> Finding | None:
             continue
         mine, due = ([tuple(t.select(dim, k).reshape(-1).tolist()) for k in range(t.shape[dim])] for t in (got, want))
         if len(mine) < len(due) and (lacking := _without(due, mine)) is not None:
+            verb = "is" if len(lacking) == 1 else "are"
             which = columns(probe, lacking) if name == "column" else f"{name} {', '.join(map(str, lacking))}"
-            return Finding(f"{name}s missing", f"What you have is right and in order, and {which} is missing.")
+            return Finding(f"{name}s missing", f"What you have is right and in order, and {which} {verb} missing.")
         if len(mine) > len(due) and (extra := _without(mine, due)) is not None:
             return Finding(
                 f"{name}s too many",
@@ -332,6 +369,22 @@ def rows_and_columns(probe: Probe) -> Finding | None:
                 f"(counted from 0) should not be there.",
             )
     return None
+
+
+def taken_for_rows(probe: Probe) -> Finding | None:
+    """Does the width depend on the number of rows?"""
+    task, args = probe.task, probe.case.args
+    if task.per != "row" or task.rows is None or (n := probe.rows) < 3:
+        return None
+    fewer = probe.call(task.rows(args, list(range(n - 1))))
+    if fewer is not None and (fewer.ndim < 1 or fewer.shape[1:] == probe.got.shape[1:]):
+        return None
+    comes = "it stops with an error" if fewer is None else f"its shape is {tuple(fewer.shape)}"
+    return Finding(
+        "rows taken for something else",
+        f"Take one row away, and {comes}: how many rows there are decides more than how many rows come out. Is the "
+        "batch's axis, dim 0, taken for another? Stacking puts the new axis where you say, at the front if you don't.",
+    )
 
 
 def _without(long: list, short: list) -> list[int] | None:
@@ -373,7 +426,7 @@ def permuted(probe: Probe) -> Finding | None:
 
 
 WITH_A_SHAPE = (
-    afterwards, one_for_all, permuted, behind, rounded, divided, condition, bent, influence, company, order, scaled,
-    unused, places, weight, unmoved, blamed,
+    afterwards, one_for_all, permuted, behind, rounded, divided, row_by_row, condition, bent, unmoved, influence, company, order,
+    scaled, unused, places, weight, blamed,
 )  # fmt: skip
-OF_THE_SHAPE = (rows_and_columns,)
+OF_THE_SHAPE = (rows_and_columns, summed_up, taken_for_rows)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from microdlrm.exercises.compare import equal
+from microdlrm.exercises.compare import ATOL, RTOL, equal
 from microdlrm.exercises.finding import Finding, Probe, place, places_of
 
 MOST = 64  # inputs that are changed one by one
@@ -96,18 +96,17 @@ def _numbers(name: str, arg) -> Iterator[tuple[str, tuple[int, ...], list]]:
 
 def influence(probe: Probe) -> Finding | None:
     """Numbers of the result that move with other inputs than they should."""
-    if probe.task.per == "all" or probe.got.shape != probe.want.shape:
-        return None
-    found = responses(probe)
+    found = responses(probe) if _applies(probe) else None
     if not found:
         return None
     mine = torch.stack([(r.got != 0).any(0) for r in found])  # (inputs, numbers)
     due = torch.stack([(r.want != 0).any(0) for r in found])
-    wrong = (mine != due).any(0)
+    never = _never(found, mine, due)
+    wrong = (mine != due).any(0) & _wrong(probe)
     if not wrong.any():
         return None
+    mine, due = mine & wrong, due & wrong
     lacking, extra = (_differing(found, a & ~b) for a, b in ((due, mine), (mine, due)))
-    never = _never(found, mine, due)
     if never and {r.name for r in lacking} == {never}:
         return Finding(
             f"{never} not used",
@@ -118,6 +117,16 @@ def influence(probe: Probe) -> Finding | None:
         return None  # `company` says it better
     mistake = "an input left out" if not extra else "an input too many" if not lacking else "the wrong inputs"
     return Finding(mistake, _told(probe, found, mine, due, wrong))
+
+
+def _applies(probe: Probe) -> bool:
+    """Whether the result has numbers that follow the inputs' numbers: ranks don't, nor does a count of a function's."""
+    return probe.task.per != "all" and probe.got.shape == probe.want.shape and not any(map(callable, probe.case.args))
+
+
+def _wrong(probe: Probe) -> Tensor:
+    """Which numbers of the result are wrong."""
+    return ~torch.isclose(probe.got.double(), probe.want.double(), rtol=RTOL, atol=ATOL, equal_nan=True).flatten()
 
 
 def _differing(found: list[Response], table: Tensor) -> list[Response]:
@@ -178,7 +187,7 @@ def _length(arg) -> int | None:
 
 def weight(probe: Probe) -> Finding | None:
     """An argument whose change moves the result a fixed number of times as far as it should."""
-    found = responses(probe) if probe.task.per != "all" and probe.got.shape == probe.want.shape else None
+    found = responses(probe) if _applies(probe) else None
     if not found:
         return None
     factors: dict[str, float] = {}
@@ -189,7 +198,7 @@ def weight(probe: Probe) -> Finding | None:
             factors[name] = float(ratio[0])
     off = {name: by for name, by in factors.items() if abs(by - 1) > 1e-3}
     if not off:
-        return None
+        return _weighted_apart(probe, found)
     (first, by), names = next(iter(off.items())), [n for n, b in off.items() if abs(b - next(iter(off.values()))) < 1e-3]
     names = " or ".join(names)
     how = "the other way" if abs(by + 1) < 1e-3 else f"{by:.4g} times as far as it should"
@@ -200,7 +209,38 @@ def weight(probe: Probe) -> Finding | None:
     )
 
 
+def _weighted_apart(probe: Probe, found: list[Response]) -> Finding | None:
+    for name in dict.fromkeys(r.name for r in found):
+        if each := _each_by_its_own(probe, [r for r in found if r.name == name]):
+            return Finding(
+                f"{name} counts wrongly",
+                f"Whenever {name} changes, your numbers move too far or not far enough: {each}. So look at what divides "
+                f"or multiplies what {name} gives: it should depend on other things.",
+            )
+    return None
+
+
+def _each_by_its_own(probe: Probe, found: list[Response]) -> str:
+    """Where each number of the result has a factor of its own by which an argument moves it: some, in words."""
+    got, want = (torch.cat([getattr(r, side) for r in found]) for side in ("got", "want"))
+    says = []
+    for k in range(got.shape[1]):
+        ratio = got[:, k][want[:, k] != 0] / want[:, k][want[:, k] != 0]
+        if got[:, k][want[:, k] == 0].any() or not equal(ratio, ratio[:1].expand_as(ratio), rtol=1e-3):
+            return ""
+        if len(ratio) and not ratio[0]:
+            return ""
+        if len(ratio) >= 4 and abs(ratio[0] - 1) > 1e-3:  # one input alone always has a factor
+            where = place(probe, k)
+            says.append(f"{where[0].lower()}{where[1:]} {ratio[0]:.4g} times as far as it should")
+    return ", ".join(says[:3])
+
+
 # --- what leaves the result alone, or bends it ---
+
+
+def _first_raised(t: Tensor) -> Tensor:
+    return t + torch.nn.functional.one_hot(torch.tensor(0), t.shape[-1]) * 1.5
 
 
 def _shifted(t: Tensor) -> Tensor:
@@ -216,15 +256,22 @@ SAME_UNDER = [  # (mistake, what is done to an argument, what does that, the cha
 
 def unmoved(probe: Probe) -> Finding | None:
     """What moves the answer as a whole, and not the result."""
-    wrong = ~torch.isclose(probe.got.double(), probe.want.double(), rtol=1e-4, atol=1e-5, equal_nan=True).flatten()
+    if not _applies(probe) or probe.want.ndim < 2:
+        return None
+    wrong = _wrong(probe)
     for name, change in _floats(probe):
+        bumped = probe.call(change(_first_raised))
+        if bumped is None or bumped.shape != probe.got.shape:
+            return None
+        bumped_by = _moved(bumped, probe.got)  # what doesn't count at all stays the same whatever is done to it
         for mistake, done, cause, alter in SAME_UNDER:
             args = change(alter)
             got, want = probe.call(args), probe.answer(args)
             if got is None or got.shape != probe.got.shape:
                 return None
             mine, due = _moved(got, probe.got), _moved(want, probe.want)
-            if (due[wrong] != 0).all() and not (mine[wrong] != 0).any():
+            moving = wrong & (due != 0)
+            if (bumped_by[moving] != 0).any() and not (mine[moving] != 0).any():
                 return Finding(
                     mistake, f"What is wrong in your result stays the same when {done.format(name)}: {cause}"
                 )
@@ -233,7 +280,7 @@ def unmoved(probe: Probe) -> Finding | None:
 
 def bent(probe: Probe) -> Finding | None:
     """Whether result and answer follow an argument along a straight line."""
-    for name, change in _floats(probe):
+    for name, change in _floats(probe) if _applies(probe) else ():
         lines = []
         for t in (-2.0, -1.0, 0.0, 1.0, 2.0):
             args = change(partial(_along, t=t))

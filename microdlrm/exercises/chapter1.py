@@ -214,6 +214,7 @@ _LEAVE_ONE_OUT_MISTAKES = [
     ),
 ]
 
+
 def _sorted_by_group(probe: Probe) -> Finding | None:
     """Is it right where the rows of a group stand together?"""
     groups, values, prior = probe.case.args
@@ -224,8 +225,8 @@ def _sorted_by_group(probe: Probe) -> Finding | None:
         return None
     return Finding(
         "rows of a group apart",
-        "Yours comes out right if the rows are sorted by their group, and wrong as they are. The rows of a group needn't "
-        "stand together.",
+        "Yours comes out right if the rows are sorted by their group, and wrong as they are. The rows of a group "
+        "needn't stand together.",
     )
 
 

@@ -6,6 +6,8 @@ from itertools import combinations, pairwise, product
 import torch
 import torch.nn.functional as F
 
+from microdlrm.exercises.compare import equal
+from microdlrm.exercises.finding import Finding, Probe
 from microdlrm.exercises.task import Case, Mistake, Task, some_rows
 
 
@@ -214,6 +216,19 @@ _STABLE_LOGLOSS_MISTAKES = [
         lambda z, y: (y * torch.log1p(torch.exp(-z)) + (1 - y) * torch.log1p(torch.exp(z))).mean(),
     ),
     Mistake("sum instead of mean", "You added the samples up. Their mean is due.", lambda z, y: _exact(z, y).sum()),
+    *(
+        Mistake(
+            f"{name} instead of mean",
+            f"You took the {name} of the samples' losses. Their mean is due.",
+            lambda z, y, of=of: of(_exact(z, y)),
+        )
+        for name, of in (("median", torch.median), ("largest", torch.max))
+    ),
+    Mistake(
+        "labels smoothed",
+        "You moved the labels from 0 and 1 towards the middle. They are what was clicked: take them as they are.",
+        lambda z, y: _exact(z, 0.9 * y + 0.05).mean(),
+    ),
     Mistake("not averaged", "You have one loss a sample. Their mean is due, a single number.", _exact),
     Mistake("sign", "Your loss is negative: a minus is missing.", lambda z, y: -_exact(z, y).mean()),
     Mistake(
@@ -256,6 +271,23 @@ _STABLE_LOGLOSS_MISTAKES = [
     ),
 ]
 
+
+def _other_logits(probe: Probe) -> Finding | None:
+    """Of which logits is each sample's loss the right one? log(1 + e^-z) can be solved for z."""
+    logits, y = probe.case.args
+    alone = [probe.call((logits[k : k + 1], y[k : k + 1])) for k in range(len(y))]
+    if any(a is None or a.numel() != 1 or not 1e-6 < a < 20 for a in alone):
+        return None
+    sign = 2 * y.flatten() - 1
+    meant = -sign * torch.log(torch.expm1(torch.cat([a.reshape(1) for a in alone])))  # (B,)
+    ratio, added = meant / logits.flatten(), meant - logits.flatten()
+    for off, says in ((ratio, f"multiplied by {ratio[0]:.4g}"), (added, f"moved by {added[0]:.4g}")):
+        if equal(off, off[:1].expand_as(off), rtol=1e-3) and not equal(meant, logits.flatten(), rtol=1e-3):
+            hint = f"Each sample costs what it should at another logit: yours are {says} on the way."
+            return Finding("other logits", hint)
+    return None
+
+
 STABLE_LOGLOSS = Task(
     "stable_logloss(logits, y)",
     _stable_logloss,
@@ -292,6 +324,7 @@ STABLE_LOGLOSS = Task(
     data=("y",),
     rows=some_rows(0, 1),
     per="mean",
+    own=(_other_logits,),
     columns=lambda *args: ["loss"],
     divisor=lambda z, y: {
         "the number of samples": len(y),

@@ -53,6 +53,13 @@ def _extremes(probe: Probe) -> Finding | None:
                     "pairs looked at?",
                     (exchanged, labels),
                 )
+    risen = probe.call((probe.case.args[0].exp(), probe.case.args[1]))
+    if risen is not None and not equal(risen, probe.got):
+        return Finding(
+            "more than the order",
+            "Put the scores through exp: their order stays, and your result changes. Only the order counts, so look "
+            "for a threshold, a mean or a difference of scores.",
+        )
     labels = torch.tensor([0.0, 0, 0, 1, 1])
     for scores, due, where in ((torch.arange(5.0), 1.0, "above"), (-torch.arange(5.0), 0.0, "below")):
         got = probe.call((scores, labels))
@@ -63,13 +70,6 @@ def _extremes(probe: Probe) -> Finding | None:
                 "Try it by hand on scores 0, 1, 2, 3, 4: what do you take off, and what do you divide by?",
                 (scores, labels),
             )
-    risen = probe.call((probe.case.args[0].exp(), probe.case.args[1]))
-    if risen is not None and not equal(risen, probe.got):
-        return Finding(
-            "more than the order",
-            "Put the scores through exp: their order stays, and your result changes. Only the order counts, so look for "
-            "a threshold, a mean or a difference of scores.",
-        )
     return None
 
 
@@ -225,7 +225,9 @@ def _flipped_how(labels, y, train) -> Finding | None:
     if (changed == train).all():
         return None  # the list knows
     if changed[train].any() and not changed[train].all():
-        return Finding("training labels changed", "Your second labels differ in training rows too, which stay as they are.")
+        return Finding(
+            "training labels changed", "Your second labels differ in training rows too, which stay as they are."
+        )
     if not changed[train].any() and not torch.equal(held, 1 - y[~train]) and len(held.unique()) > 1:
         k = int((~train & (labels != 1 - y)).nonzero()[0])
         return Finding(
@@ -287,8 +289,8 @@ _ROWS_THAT_LEAK_MISTAKES = [
     ),
 ]
 
-_Y = torch.tensor([1.0, 0, 0, 1, 1, 1, 1, 0])
-_TRAIN = torch.tensor([True, True, False, True, False, False, True, True])
+_Y = torch.tensor([1.0, 0, 0, 1, 1, 0, 1, 0])
+_TRAIN = torch.tensor([True, True, False, True, False, False, True, False])
 ROWS_THAT_LEAK = Task(
     "rows_that_leak(feature, y, train)",
     _rows_that_leak,

@@ -28,6 +28,7 @@ class Probe(NamedTuple):
     want: Tensor
     call: Callable[[tuple], Tensor | None]
     answer: Callable[[tuple], Tensor]
+    kept: dict  # what several tests need, worked out once
 
     @property
     def rows(self) -> int:

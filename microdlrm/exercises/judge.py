@@ -26,7 +26,6 @@ from microdlrm.exercises.task import Case, Task
 from microdlrm.exercises.traffic import traffic
 from microdlrm.exercises.verdict import Picture, Verdict
 
-
 PLAIN = ("wrong values", "wrong shape", "exception")  # what a failure is called that tells nothing more
 
 
@@ -194,7 +193,7 @@ class Attempt:
         def answer(args):
             return as_tensor(self.task.answer(*copy.deepcopy(args)))
 
-        return Probe(self.task, case, got, self.expected(case), call, answer)
+        return Probe(self.task, case, got, self.expected(case), call, answer, {})
 
     def recognise(self, case: Case, got: Tensor, more: str = "", picture: Picture | None = None) -> None:
         """Raise the mistake whose formulation gives what the learner's function gave, if one does."""

@@ -29,6 +29,12 @@ class Response(NamedTuple):
 
 def responses(probe: Probe) -> list[Response] | None:
     """What every input's change does; None if a call fails, or there are too many inputs."""
+    if "responses" not in probe.kept:
+        probe.kept["responses"] = _responses(probe)
+    return probe.kept["responses"]
+
+
+def _responses(probe: Probe) -> list[Response] | None:
     found = []
     for name, at, others in _inputs(probe):
         pairs = []
@@ -142,6 +148,14 @@ def _never(found: list[Response], mine: Tensor, due: Tensor) -> str:
     return ""
 
 
+def _never_used(probe: Probe) -> str:
+    found = responses(probe)
+    if not found:
+        return ""
+    mine, due = (torch.stack([(getattr(r, side) != 0).any(0) for r in found]) for side in ("got", "want"))
+    return _never(found, mine, due)
+
+
 def _more(probe, found, mine, due, wrong, never) -> str:
     """What else is wrong beside an argument that isn't used."""
     kept = [k for k, r in enumerate(found) if r.name != never]
@@ -156,7 +170,9 @@ def _told(probe: Probe, found: list[Response], mine: Tensor, due: Tensor, wrong:
     k = int(wrong.nonzero()[0])
     where = place(probe, k)
     lacking, extra = (
-        places_of(probe.case.args, probe.task.arguments, [(r.name, r.at) for r, some in zip(found, side, strict=True) if some])
+        places_of(
+            probe.case.args, probe.task.arguments, [(r.name, r.at) for r, some in zip(found, side, strict=True) if some]
+        )
         for side in ((due & ~mine)[:, k].tolist(), (mine & ~due)[:, k].tolist())
     )
     says = []
@@ -192,14 +208,19 @@ def weight(probe: Probe) -> Finding | None:
         return None
     factors: dict[str, float] = {}
     for name in dict.fromkeys(r.name for r in found):
-        got, want = (torch.cat([getattr(r, side).flatten() for r in found if r.name == name]) for side in ("got", "want"))
+        got, want = (
+            torch.cat([getattr(r, side).flatten() for r in found if r.name == name]) for side in ("got", "want")
+        )
         ratio = got[want != 0] / want[want != 0]
         if len(ratio) > 2 and not got[want == 0].any() and equal(ratio, ratio[:1].expand_as(ratio), rtol=1e-3):
             factors[name] = float(ratio[0])
     off = {name: by for name, by in factors.items() if abs(by - 1) > 1e-3}
     if not off:
         return _weighted_apart(probe, found)
-    (first, by), names = next(iter(off.items())), [n for n, b in off.items() if abs(b - next(iter(off.values()))) < 1e-3]
+    (first, by), names = (
+        next(iter(off.items())),
+        [n for n, b in off.items() if abs(b - next(iter(off.values()))) < 1e-3],
+    )
     names = " or ".join(names)
     how = "the other way" if abs(by + 1) < 1e-3 else f"{by:.4g} times as far as it should"
     return Finding(
@@ -214,8 +235,8 @@ def _weighted_apart(probe: Probe, found: list[Response]) -> Finding | None:
         if each := _each_by_its_own(probe, [r for r in found if r.name == name]):
             return Finding(
                 f"{name} counts wrongly",
-                f"Whenever {name} changes, your numbers move too far or not far enough: {each}. So look at what divides "
-                f"or multiplies what {name} gives: it should depend on other things.",
+                f"Whenever {name} changes, your numbers move too far or not far enough: {each}. So look at what "
+                f"divides or multiplies what {name} gives: it should depend on other things.",
             )
     return None
 
@@ -236,6 +257,27 @@ def _each_by_its_own(probe: Probe, found: list[Response]) -> str:
     return ", ".join(says[:3])
 
 
+def step(probe: Probe) -> Finding | None:
+    """Of a number that counts in proportion: how far the result moves when it grows, and how far it should."""
+    args = probe.case.args
+    plain = [n for n, arg in zip(probe.task.arguments, args, strict=True) if not isinstance(arg, Tensor | list)]
+    found = responses(probe) if _applies(probe) and (plain or probe.task.ids) else None
+    for r in found or ():
+        if r.name not in plain and not probe.task.ids:
+            continue
+        off = (r.got[0] - r.want[0]).abs() > 1e-3 * r.want[0].abs().clamp(min=1)
+        if (off & _wrong(probe)).any():
+            k = int((off & _wrong(probe)).nonzero()[0])
+            where = place(probe, k)
+            return Finding(
+                "counts otherwise",
+                f"When {places_of(args, probe.task.arguments, [(r.name, r.at)])} grows a little, "
+                f"{where[0].lower()}{where[1:]} has to move by {r.want[0, k]:.4g}, and yours moves by "
+                f"{r.got[0, k]:.4g}. How many times, and in which terms, does it count?",
+            )
+    return None
+
+
 # --- what leaves the result alone, or bends it ---
 
 
@@ -249,7 +291,12 @@ def _shifted(t: Tensor) -> Tensor:
 
 SAME_UNDER = [  # (mistake, what is done to an argument, what does that, the change)
     ("a mean taken off", "the same is added to all numbers of {}", "is a mean taken off?", _shifted),
-    ("divided by its size", "all of {} is doubled", "is it divided by its length, its sum or its largest?", lambda t: 2 * t),
+    (
+        "divided by its size",
+        "all of {} is doubled",
+        "is it divided by its length, its sum or its largest?",
+        lambda t: 2 * t,
+    ),
     ("the sign is lost", "{} is negated", "is there a square, or an absolute value?", lambda t: -t),
 ]
 
@@ -280,7 +327,9 @@ def unmoved(probe: Probe) -> Finding | None:
 
 def bent(probe: Probe) -> Finding | None:
     """Whether result and answer follow an argument along a straight line."""
-    for name, change in _floats(probe) if _applies(probe) else ():
+    if not _applies(probe) or _never_used(probe):
+        return None
+    for name, change in _floats(probe):
         lines = []
         for t in (-2.0, -1.0, 0.0, 1.0, 2.0):
             args = change(partial(_along, t=t))
@@ -327,9 +376,9 @@ def _floats(probe: Probe) -> Iterator[tuple[str, Callable]]:
             continue
         for which in range(len(parts)):
 
-            def change(alter, k=k, which=which, many=isinstance(arg, list)):
+            def change(alter, k=k, which=which):
                 args = list(copy.deepcopy(probe.case.args))
-                if many:
+                if isinstance(args[k], list):
                     args[k][which] = alter(args[k][which])
                 else:
                     args[k] = alter(args[k])

@@ -361,6 +361,6 @@ def permuted(probe: Probe) -> Finding | None:
 
 
 WITH_A_SHAPE = (
-    afterwards, one_for_all, permuted, behind, rounded, divided, row_by_row, condition, bent, unmoved, influence, company,
-    order, scaled, unused, places, weight, blamed, step,
+    afterwards, one_for_all, permuted, behind, rounded, divided, row_by_row, condition, bent, unmoved, influence,
+    company, order, scaled, unused, places, weight, blamed, step,
 )  # fmt: skip

@@ -8,6 +8,12 @@ from microdlrm.exercises import check
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+@pytest.fixture(autouse=True)
+def _time_enough(monkeypatch):
+    """On a busy machine the time may be up before all tests of a result are through, and less is told."""
+    monkeypatch.setattr(check, "SECONDS", 120.0)
+
+
 @pytest.mark.parametrize("wrong", WRONG, ids=[f"{w.task}-{w.fn.__name__}" for w in WRONG])
 def test_it_is_named(wrong):
     verdict = getattr(check, wrong.task)(wrong.fn)

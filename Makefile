@@ -27,6 +27,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # pip installs into the environment, whatever `user` in your pip.conf says.
 export PIP_USER := 0
 unexport PIP_TARGET PIP_PREFIX
+# A pip.conf may name a target, too, and only the command line outranks it; what else it says (a mirror) is needed.
+HERE := --target=
 # Notebooks run as they are stored: your own IPython start-up and Jupyter settings are for your own sessions.
 book test untimed timed test-nbgrader: export IPYTHONDIR := $(CURDIR)/_build/ipython
 book test untimed timed test-nbgrader: export JUPYTER_NO_CONFIG := 1
@@ -62,7 +64,7 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 	  echo "Name a newer one: make PYTHON=python3.12 ..."; exit 1; }
 	@$(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
 	  rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
-	$(RUN) -m pip install -r requirements.txt -c constraints.txt
+	$(RUN) -m pip install $(HERE) -r requirements.txt -c constraints.txt
 	@touch $@
 
 data: $(READY)
@@ -149,7 +151,7 @@ $(NBGRADER)/ready: constraints.txt $(READY)
 	$(RUN) -m venv $(NBGRADER)
 	$(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 	  > "`$(NBGRADER)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/course.pth"
-	$(NBGRADER)/bin/python -m pip install nbgrader -c constraints.txt
+	$(NBGRADER)/bin/python -m pip install $(HERE) nbgrader -c constraints.txt
 	@touch $@
 
 # --- reading and writing --------------------------------------------------------------------------------

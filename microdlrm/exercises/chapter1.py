@@ -2,6 +2,8 @@
 
 import torch
 
+from microdlrm.exercises.compare import equal
+from microdlrm.exercises.finding import Finding, Probe
 from microdlrm.exercises.task import Case, Mistake, Task, some_rows
 
 
@@ -55,6 +57,28 @@ _SMOOTHED_MEAN_MISTAKES = [
         lambda s, c, p, k: (s / c.clamp(min=1) + k * p) / (c + k),
     ),
     Mistake(
+        "prior not weighted with k",
+        "You weighted the prior with the counts. It is worth k ratings, whatever the count.",
+        lambda s, c, p, k: (s + c * p) / (c + k),
+    ),
+    Mistake(
+        "prior only where little is known",
+        f"{_PLAIN_MEAN} as soon as there are k ratings. The prior should pull on every mean, the more the smaller the "
+        "count.",
+        lambda s, c, p, k: torch.where(c >= k, s / c, p),
+    ),
+    Mistake(
+        "brackets missing",
+        "You divided the imagined ratings alone: `/` reaches as far as its brackets. The whole sum is divided.",
+        lambda s, c, p, k: s + k * p / (c + k),
+    ),
+    Mistake(
+        "weights exchanged",
+        "You weighted the mean by k and the prior by the count: the more ratings there are, the less yours believes "
+        "them.",
+        lambda s, c, p, k: (k * s / c.clamp(min=1) + c * p) / (c + k),
+    ),
+    Mistake(
         "half and half",
         "You took the average of mean and prior. Their weights should depend on the count.",
         lambda s, c, p, k: (s / c.clamp(min=1) + p) / 2,
@@ -68,7 +92,7 @@ SMOOTHED_MEAN = Task(
         Case(
             "",
             "four movies, prior 0.5, k = 5",
-            (torch.tensor([3.0, 0, 5, 40]), torch.tensor([4.0, 0, 5, 80]), 0.5, 5.0),
+            (torch.tensor([3.0, 0, 5, 30]), torch.tensor([4.0, 0, 7, 80]), 0.5, 5.0),
         ),
         Case(
             "other priors and k",
@@ -103,6 +127,11 @@ def _leave_one_out_mean(groups, values, prior):
 def _sums_and_counts(groups, values):
     same = (groups[:, None] == groups).float()  # (N, N)
     return same @ values, same.sum(1)
+
+
+def _others(groups, values, i):
+    """The values of the other rows in row i's group."""
+    return values[(groups == groups[i]) & (torch.arange(len(values)) != i)]
 
 
 def _alone(otherwise):
@@ -161,6 +190,16 @@ _LEAVE_ONE_OUT_MISTAKES = [
         "You have the sum of the other rows. Divide it by how many they are.",
         _of_group(lambda s, c, v, p: torch.where(c > 1, s - v, p)),
     ),
+    *(
+        Mistake(
+            f"{name} instead of mean",
+            f"You took the {name} of the other rows. Their mean is due.",
+            lambda g, v, p, of=of: torch.stack(
+                [of(rest) if len(rest := _others(g, v, i)) else torch.tensor(p) for i in range(len(v))]
+            ),
+        )
+        for name, of in (("median", torch.median), ("largest", torch.max), ("smallest", torch.min))
+    ),
     Mistake(
         "earlier rows only",
         "You average over the earlier rows of the group. All the others are due, later ones too.",
@@ -175,14 +214,30 @@ _LEAVE_ONE_OUT_MISTAKES = [
     ),
 ]
 
+
+def _sorted_by_group(probe: Probe) -> Finding | None:
+    """Is it right where the rows of a group stand together?"""
+    groups, values, prior = probe.case.args
+    together = groups.argsort(stable=True)
+    if equal(groups[together], groups) or equal(probe.got.sort().values, probe.want.sort().values):
+        return None
+    if not probe.right((groups[together], values[together], prior)):
+        return None
+    return Finding(
+        "rows of a group apart",
+        "Yours comes out right if the rows are sorted by their group, and wrong as they are. The rows of a group "
+        "needn't stand together.",
+    )
+
+
 LEAVE_ONE_OUT_MEAN = Task(
     "leave_one_out_mean(groups, values, prior)",
     _leave_one_out_mean,
     [
         Case(
             "",
-            "groups 2, 0, 2, 1, 0, 2, 0 and values 1, 4, 5, 3, 2, 9, 7",
-            (torch.tensor([2, 0, 2, 1, 0, 2, 0]), torch.tensor([1.0, 4, 5, 3, 2, 9, 7]), 0.5),
+            "groups 2, 0, 2, 1, 0, 2, 2 and values 1, 4, 5, 3, 2, 9, 7",
+            (torch.tensor([2, 0, 2, 1, 0, 2, 2]), torch.tensor([1.0, 4, 5, 3, 2, 9, 7]), 0.5),
         ),
         Case(
             "other priors",
@@ -201,11 +256,11 @@ LEAVE_ONE_OUT_MEAN = Task(
         ),
         Case(
             "equal values",
-            "groups 1, 1, 1, 0, 0 and values 4, 4, 1, 2, 2",
-            (torch.tensor([1, 1, 1, 0, 0]), torch.tensor([4.0, 4, 1, 2, 2]), 0.5),
+            "groups 1, 1, 1, 0, 0, 1 and values 4, 4, 1, 2, 2, 9",
+            (torch.tensor([1, 1, 1, 0, 0, 1]), torch.tensor([4.0, 4, 1, 2, 2, 9]), 0.5),
             "rows told apart by value",
             "Right as long as all values differ. A row leaves out itself, and not the rows that happen to have its "
-            "value: tell rows apart by position.",
+            "value; and a value that two rows have counts twice. Tell rows apart by position.",
         ),
         Case("one row", "one row", (torch.tensor([3]), torch.tensor([2.0]), 0.5)),
     ],
@@ -214,5 +269,7 @@ LEAVE_ONE_OUT_MEAN = Task(
     shape="(N,), one mean a row",
     rows=some_rows(0, 1),
     per="order",
+    ids=("groups",),
+    own=(_sorted_by_group,),
     other="Write down the group of one row, leave the row itself out, and take the mean of the others.",
 )

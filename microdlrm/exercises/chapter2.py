@@ -157,6 +157,12 @@ _EMBEDDING_BAG_MISTAKES = [
         lambda w, i, o: torch.stack([w[i[a:b].unique()].sum(0) for a, b in _spans(i, o)]),
     ),
     Mistake(
+        "rows overwritten",
+        "Of each bag, only its last row is in your result. Was each written over the one before? An assignment at an "
+        "index that comes twice keeps the last, even with `+=`; so does `=` in a loop.",
+        _bags(lambda r: r[-1] if len(r) else r.sum(0)),
+    ),
+    Mistake(
         "empty bags dropped",
         "An empty bag has a row as well, of zeros. You left it out.",
         lambda w, i, o: torch.stack([w[i[a:b]].sum(0) for a, b in _spans(i, o) if b > a]),
@@ -185,8 +191,8 @@ EMBEDDING_BAG = Task(
     [
         Case(
             "",
-            "indices 6, 1, 4, 4, 0, 2, 5 and offsets 0, 2, 2, 5",
-            (_WEIGHT, torch.tensor([6, 1, 4, 4, 0, 2, 5]), torch.tensor([0, 2, 2, 5])),
+            "indices 6, 1, 4, 0, 4, 2, 5 and offsets 0, 2, 2, 5",
+            (_WEIGHT, torch.tensor([6, 1, 4, 0, 4, 2, 5]), torch.tensor([0, 2, 2, 5])),
         ),
         Case("one bag", "one bag of three ids", (_WEIGHT, torch.tensor([2, 2, 6]), torch.tensor([0]))),
         Case(
@@ -214,5 +220,6 @@ EMBEDDING_BAG = Task(
     gradients=True,
     rows=_some_bags,
     per="row",
+    ids=("indices", "offsets"),
     other="Take a bag that is marked: the ids from its offset up to, not including, the next. Add up their rows.",
 )

@@ -1,11 +1,13 @@
 """Chapter 3's exercises: answers, inputs, and the mistakes to recognise. Spoilers."""
 
 import math
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 import torch
 import torch.nn.functional as F
 
+from microdlrm.exercises.compare import equal
+from microdlrm.exercises.finding import Finding, Probe
 from microdlrm.exercises.task import Case, Mistake, Task, some_rows
 
 
@@ -44,6 +46,12 @@ _MLP_COST_MISTAKES = [
         _cost(_parameters, lambda n, m: 2 * n * m + m),
     ),
     Mistake(
+        "multiplications and additions apart",
+        "You counted n multiplications and n - 1 additions. By the convention of this exercise each of the n "
+        "multiply-adds is two operations.",
+        _cost(_parameters, lambda n, m: (2 * n - 1) * m),
+    ),
+    Mistake(
         "twice the parameters",
         "You doubled the parameters. A bias is one of them, and costs no FLOPs by this convention.",
         _cost(_parameters, lambda n, m: 2 * (n * m + m)),
@@ -78,6 +86,56 @@ _MLP_COST_MISTAKES = [
     ),
 ]
 
+# What a cost is made of, and what else it may have been made of: (what it is called, how it is counted).
+_WEIGHTS = {
+    "": lambda w: sum(n * m for n, m in pairwise(w)),
+    "weights between all widths, and not between neighbours": lambda w: sum(n * m for n, m in combinations(w, 2)),
+    "all widths multiplied into one product": math.prod,
+    "the first width times the last": lambda w: w[0] * w[-1],
+    "squares of the widths": lambda w: sum(m * m for m in w),
+    "squares of the layers' outputs": lambda w: sum(m * m for m in w[1:]),
+    "widths added where they are multiplied": lambda w: sum(n + m for n, m in pairwise(w)),
+    "the last layer's weights alone": lambda w: w[-2] * w[-1],
+}
+_BIASES = {
+    "": lambda w: sum(w[1:]),
+    "no biases": lambda w: 0,
+    "no bias for the last layer": lambda w: sum(w[1:-1]),
+    "biases for the last layer alone": lambda w: w[-1],
+    "a bias for every width, the input's too": sum,
+    "a bias for each input of a layer": lambda w: sum(w[:-1]),
+    "one bias a layer": lambda w: len(w) - 1,
+    "one bias in all": lambda w: 1,
+}
+_EACH = {  # FLOPs a weight, and for what else
+    "": (2, 0),
+    "1 FLOP a weight: a multiply-add is 2": (1, 0),
+    "3 FLOPs a weight: 2 is the forward pass": (3, 0),
+    "4 FLOPs a weight: 2 is the forward pass": (4, 0),
+    "6 FLOPs a weight: that is a training step, and 2 is the forward pass": (6, 0),
+    "FLOPs for the biases or the activations": (2, 1),
+    "FLOPs for the biases and the activations": (2, 2),
+    "1 FLOP a weight, and FLOPs for the biases": (1, 1),
+}
+
+
+def _made_of() -> list[Mistake]:
+    """Every cost that is made of other parts than it should be."""
+    made = []
+    for choices in product(_WEIGHTS, _BIASES, _EACH):
+        weights, biases, (each, rest) = (t[c] for t, c in zip((_WEIGHTS, _BIASES, _EACH), choices, strict=True))
+
+        def cost(w, weights=weights, biases=biases, each=each, rest=rest):
+            return weights(w) + biases(w), each * weights(w) + rest * sum(w[1:])
+
+        known = (_mlp_cost, *(m.formula for m in _MLP_COST_MISTAKES))
+        if all(any(formula(w) != cost(w) for w in ((7, 5, 3, 2), (4, 4, 4, 4, 1))) for formula in known):
+            says = ", and ".join(choice for choice in choices if choice)
+            one = "Compare one layer, from 7 to 5, with what its matrix and its bias hold."
+            made.append(Mistake("counted otherwise", f"You count {says}. {one}", cost))
+    return made
+
+
 MLP_COST = Task(
     "mlp_cost(widths)",
     _mlp_cost,
@@ -93,7 +151,7 @@ MLP_COST = Task(
         ),
         Case("other depths", "widths (4, 4, 4, 4, 1)", ((4, 4, 4, 4, 1),)),
     ],
-    _MLP_COST_MISTAKES,
+    [*_MLP_COST_MISTAKES, *_made_of()],
     "Right. Twice the weights is the rule of thumb for an MLP's FLOPs a sample, forward.",
     returns="two whole numbers",
     columns=lambda widths: ["parameters", "FLOPs"],
@@ -158,6 +216,19 @@ _STABLE_LOGLOSS_MISTAKES = [
         lambda z, y: (y * torch.log1p(torch.exp(-z)) + (1 - y) * torch.log1p(torch.exp(z))).mean(),
     ),
     Mistake("sum instead of mean", "You added the samples up. Their mean is due.", lambda z, y: _exact(z, y).sum()),
+    *(
+        Mistake(
+            f"{name} instead of mean",
+            f"You took the {name} of the samples' losses. Their mean is due.",
+            lambda z, y, of=of: of(_exact(z, y)),
+        )
+        for name, of in (("median", torch.median), ("largest", torch.max))
+    ),
+    Mistake(
+        "labels smoothed",
+        "You moved the labels from 0 and 1 towards the middle. They are what was clicked: take them as they are.",
+        lambda z, y: _exact(z, 0.9 * y + 0.05).mean(),
+    ),
     Mistake("not averaged", "You have one loss a sample. Their mean is due, a single number.", _exact),
     Mistake("sign", "Your loss is negative: a minus is missing.", lambda z, y: -_exact(z, y).mean()),
     Mistake(
@@ -183,11 +254,39 @@ _STABLE_LOGLOSS_MISTAKES = [
         lambda z, y: _exact(z, y).mean() / math.log(10),
     ),
     Mistake(
+        "hinge",
+        "What bends the loss is missing: yours is max(z, 0) - y z, and costs nothing where the sign is right. The term "
+        "log(1 + e^-|z|) is still to be added.",
+        lambda z, y: (z.clamp(min=0) - y * z).mean(),
+    ),
+    Mistake(
+        "log of an exponential",
+        "In yours the 1 is missing in log(1 + e^…): the log of e^… alone is what stands in the exponent.",
+        lambda z, y: (z.clamp(min=0) - y * z - z.abs()).mean(),
+    ),
+    Mistake(
         "squared error",
         "This is the mean squared error of the probabilities. The cross-entropy is due.",
         lambda z, y: ((torch.sigmoid(z) - y) ** 2).mean(),
     ),
 ]
+
+
+def _other_logits(probe: Probe) -> Finding | None:
+    """Of which logits is each sample's loss the right one? log(1 + e^-z) can be solved for z."""
+    logits, y = probe.case.args
+    alone = [probe.call((logits[k : k + 1], y[k : k + 1])) for k in range(len(y))]
+    if any(a is None or a.numel() != 1 or not 1e-6 < a < 20 for a in alone):
+        return None
+    sign = 2 * y.flatten() - 1
+    meant = -sign * torch.log(torch.expm1(torch.cat([a.reshape(1) for a in alone])))  # (B,)
+    ratio, added = meant / logits.flatten(), meant - logits.flatten()
+    for off, says in ((ratio, f"multiplied by {ratio[0]:.4g}"), (added, f"moved by {added[0]:.4g}")):
+        if equal(off, off[:1].expand_as(off), rtol=1e-3) and not equal(meant, logits.flatten(), rtol=1e-3):
+            hint = f"Each sample costs what it should at another logit: yours are {says} on the way."
+            return Finding("other logits", hint)
+    return None
+
 
 STABLE_LOGLOSS = Task(
     "stable_logloss(logits, y)",
@@ -225,6 +324,14 @@ STABLE_LOGLOSS = Task(
     data=("y",),
     rows=some_rows(0, 1),
     per="mean",
+    own=(_other_logits,),
     columns=lambda *args: ["loss"],
+    divisor=lambda z, y: {
+        "the number of samples": len(y),
+        "the number of clicks": float(y.sum()),
+        "the number of non-clicks": float((1 - y).sum()),
+        "the number of samples less 1": len(y) - 1,
+        "the number of samples squared": len(y) ** 2,
+    },
     other="Work out what each sample costs, -log of the probability that its label got, then their mean.",
 )

@@ -187,6 +187,7 @@ _LAST = "x comes back in at the end: x0 * (…) + x."
 
 _LOW_RANK_CROSS_MISTAKES = [
     Mistake("x not added", f"The last term is missing. {_LAST}", lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b)),
+    Mistake("x subtracted", f"You take x off. {_LAST}", lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) - x),
     Mistake("x0 added instead of x", f"You added x0. {_LAST}", lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) + x0),
     Mistake(
         "x instead of x0 in front",

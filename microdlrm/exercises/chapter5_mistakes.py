@@ -194,6 +194,11 @@ DEVIATIONS = {
             lambda a, b: (a * b).mean(1, keepdim=True),
         ),
         (
+            "coordinates mismatched",
+            "You turned one vector of each pair back to front, so that its coordinates meet others' than their own.",
+            lambda a, b: dot(a, b.flip(1)),
+        ),
+        (
             "scaled products",
             "Your products are divided by the square root of d, as attention does. A plain dot product is due.",
             lambda a, b: dot(a, b) / math.sqrt(a.shape[1]),

@@ -1,7 +1,12 @@
 """Chapter 6's exercises: answers, inputs, and the mistakes to recognise. Spoilers."""
 
+from itertools import pairwise
+
 import torch
 
+from microdlrm.exercises.compare import equal
+from microdlrm.exercises.finding import Finding, Probe
+from microdlrm.exercises.probes import scaled
 from microdlrm.exercises.task import Case, Mistake, Task, small_whole_numbers, some_rows
 
 
@@ -29,6 +34,43 @@ def _undiminished(first):
         return float(ranks[y == 1].sum() / (y.sum() * (1 - y).sum()))
 
     return formula
+
+
+def _extremes(probe: Probe) -> Finding | None:
+    """What comes out where all clicks lie above all non-clicks, and below."""
+    scores, labels, *_ = probe.case.args
+    sorted_rows = scores.argsort(stable=True).tolist()
+    for low, high in pairwise(sorted_rows):
+        if labels[low] != labels[high] and scores[low] != scores[high]:
+            exchanged = scores.clone()
+            exchanged[low], exchanged[high] = scores[high], scores[low]
+            got = probe.call((exchanged, labels))
+            if got is not None and equal(got, probe.got):
+                return Finding(
+                    "not every pair counts",
+                    f"Let the scores of rows {low} and {high}, a click and a non-click, change places: that pair is "
+                    "then ranked the other way, and your result stays the same. Is there a threshold, or are only some "
+                    "pairs looked at?",
+                    (exchanged, labels),
+                )
+    risen = probe.call((probe.case.args[0].exp(), probe.case.args[1]))
+    if risen is not None and not equal(risen, probe.got):
+        return Finding(
+            "more than the order",
+            "Put the scores through exp: their order stays, and your result changes. Only the order counts, so look "
+            "for a threshold, a mean or a difference of scores.",
+        )
+    labels = torch.tensor([0.0, 0, 0, 1, 1])
+    for scores, due, where in ((torch.arange(5.0), 1.0, "above"), (-torch.arange(5.0), 0.0, "below")):
+        got = probe.call((scores, labels))
+        if got is not None and not equal(got.double().reshape(-1), torch.tensor([due], dtype=torch.float64)):
+            return Finding(
+                f"not {due:g} where the clicks are {where}",
+                f"Where all clicks have scores {where} all non-clicks, {due:g} is due, and yours is {got.item():.4g}. "
+                "Try it by hand on scores 0, 1, 2, 3, 4: what do you take off, and what do you divide by?",
+                (scores, labels),
+            )
+    return None
 
 
 _CLICKS_BELOW = (
@@ -98,6 +140,16 @@ AUC_FROM_RANKS = Task(
     returns="one number",
     rows=some_rows(0, 1),
     per="all",
+    own=(scaled, _extremes),
+    divisor=lambda s, y: {
+        "the number of (click, non-click) pairs": float(y.sum() * (1 - y).sum()),
+        "the number of all pairs of rows": len(y) * (len(y) - 1) / 2,
+        "the number of clicks": float(y.sum()),
+        "the number of non-clicks": float((1 - y).sum()),
+        "the number of rows": len(y),
+        "the number of clicks squared": float(y.sum()) ** 2,
+        "the number of non-clicks squared": float((1 - y).sum()) ** 2,
+    },
     columns=lambda *args: ["AUC"],
     other="Write down every (click, non-click) pair, 1 if the click is higher, ½ if tied, and average.",
 )
@@ -138,6 +190,52 @@ def _flip_held_out(y, train):
 
 def _flip_one(y, k):
     return y.index_fill(0, k, float(1 - y[k]))
+
+
+def _as_asked(probe: Probe) -> Finding | None:
+    """What the learner's function gives the feature: it is the check's own, and can be watched."""
+    feature, y, train = probe.case.args
+    calls = []
+
+    def watched(*args, **kwargs):
+        calls.append([*args, *kwargs.values()])
+        return feature(*args, **kwargs)
+
+    if probe.call((watched, y, train)) is None or any(len(call) != 2 for call in calls):
+        return None
+    if any(not torch.equal(torch.as_tensor(call[1]), train) for call in calls):
+        return Finding(
+            "the mask changed",
+            "You give the feature another mask. Which rows train stays as it is; the held-out *labels* are flipped.",
+        )
+    given = [torch.as_tensor(call[0]) for call in calls]
+    if any(labels.shape != y.shape for labels in given):
+        return Finding("labels of another shape", "You give the feature labels of another shape than y's.")
+    others = [labels for labels in given if not torch.equal(labels.to(y.dtype), y)]
+    two = "It takes two values to see what moves: the feature of y, and that of y with the held-out labels flipped."
+    if len(given) < 2:
+        return Finding("no second look", f"You call the feature {'once' if given else 'not at all'}. {two}")
+    if not others:
+        return Finding("no second look", f"You call the feature with the same labels each time. {two}")
+    return _flipped_how(others[0].to(y.dtype), y, train) if len(others) == 1 else None
+
+
+def _flipped_how(labels, y, train) -> Finding | None:
+    changed, held = labels != y, labels[~train]
+    if (changed == train).all():
+        return None  # the list knows
+    if changed[train].any() and not changed[train].all():
+        return Finding(
+            "training labels changed", "Your second labels differ in training rows too, which stay as they are."
+        )
+    if not changed[train].any() and not torch.equal(held, 1 - y[~train]) and len(held.unique()) > 1:
+        k = int((~train & (labels != 1 - y)).nonzero()[0])
+        return Finding(
+            "held-out labels not flipped",
+            f"Your second labels aren't the flipped ones. In row {k}, held out, the label is {y[k]:g}, so "
+            f"{1 - y[k]:g} is due, and yours is {labels[k]:g}.",
+        )
+    return None
 
 
 _ROWS_THAT_LEAK_MISTAKES = [
@@ -192,7 +290,7 @@ _ROWS_THAT_LEAK_MISTAKES = [
 ]
 
 _Y = torch.tensor([1.0, 0, 0, 1, 1, 0, 1, 0])
-_TRAIN = torch.tensor([True, True, False, True, False, False, True, True])
+_TRAIN = torch.tensor([True, True, False, True, False, False, True, False])
 ROWS_THAT_LEAK = Task(
     "rows_that_leak(feature, y, train)",
     _rows_that_leak,
@@ -213,5 +311,6 @@ ROWS_THAT_LEAK = Task(
     "Right. Now let it look at the three features.",
     returns="one whole number",
     columns=lambda *args: ["rows"],
+    looks=(_as_asked,),
     other="Write the feature down before and after the flip, row by row: how many rows differ?",
 )

@@ -1,5 +1,6 @@
 """What a general test is given, and what it finds; and where, in words."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ class Probe(NamedTuple):
     want: Tensor
     call: Callable[[tuple], Tensor | None]
     answer: Callable[[tuple], Tensor]
+    kept: dict  # what several tests need, worked out once
 
     @property
     def rows(self) -> int:
@@ -59,3 +61,39 @@ def columns(probe: Probe, which: list[int]) -> str:
     names = probe.task.columns(*probe.case.args) or [str(k) for k in range(probe.want.shape[-1])]
     names = [f"{names[k]} ({k})" if names.count(names[k]) > 1 else names[k] for k in which]
     return f"column {names[0]}" if len(names) == 1 else f"the columns {', '.join(names)}"
+
+
+def place(probe: Probe, k: int) -> str:
+    """The k-th number of the result, in words."""
+    want = probe.want
+    if want.numel() == 1:
+        return "Your number"
+    at = torch.unravel_index(torch.tensor(k), want.shape)
+    if want.ndim == 2:
+        return f"Row {int(at[0])}, {columns(probe, [int(at[1])])}"
+    named = probe.task.columns(*probe.case.args)
+    return f"The number of {named[k]}" if named else f"Number {k}"
+
+
+def places_of(args: tuple, names: list[str], inputs: list[tuple[str, tuple[int, ...]]]) -> str:
+    """Inputs in words, whole arguments and whole rows by one name: "row 0 of x_sparse[1]", "lengths[2]"."""
+    sizes = {}
+    for name, arg in zip(names, args, strict=True):
+        sizes |= {f"{name}[{k}]": t.shape for k, t in enumerate(arg)} if isinstance(arg, list) else {}
+        sizes[name] = arg.shape if isinstance(arg, Tensor) else (len(arg),) if isinstance(arg, tuple) else ()
+    words = []
+    for name in dict.fromkeys(name for name, _ in inputs):
+        at = [place for other, place in inputs if other == name]
+        shape = sizes[name]
+        rows = sorted({place[0] for place in at if place})
+        if len(at) == math.prod(shape):
+            words.append(name)
+        elif len(shape) > 1 and len(at) == len(rows) * math.prod(shape[1:]):
+            words.append(f"row {rows[0]} of {name}" if len(rows) == 1 else f"the rows {_listed(rows)} of {name}")
+        else:
+            words += [f"{name}[{', '.join(map(str, place))}]" for place in at[:4]] + ["…"] * (len(at) > 4)
+    return " or ".join(words)
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))

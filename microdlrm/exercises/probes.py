@@ -12,11 +12,13 @@ from torch import Tensor
 from microdlrm.exercises.arguments import blamed, unused
 from microdlrm.exercises.compare import ATOL, RTOL, close, equal
 from microdlrm.exercises.finding import Finding, Probe, columns, first_marked
+from microdlrm.exercises.responses import bent, influence, step, unmoved, weight
+from microdlrm.exercises.shapes import OF_THE_SHAPE
 
 
 def find(probe: Probe) -> Finding | None:
     tests = WITH_A_SHAPE if probe.got.shape == probe.want.shape else OF_THE_SHAPE
-    return next((found for test in tests if (found := test(probe))), None)
+    return next((found for test in (*probe.task.own, *tests) if (found := test(probe))), None)
 
 
 # --- the result against the expected one: what was done to it ---
@@ -62,15 +64,40 @@ def afterwards(probe: Probe) -> Finding | None:
     got, want = _enough(probe)
     if got.numel() < 2:
         return None
-    for mistake, says, done in AFTERWARDS:
-        if equal(got, done(want)) and not equal(got, want):
-            return Finding(mistake, f"You have what is due, but {says}.")
+    if found := _done(got, want):
+        return found
     axes = {0: "along the rows", 1: "along the columns"} if got.ndim == 2 else {0: "from the first to the last"}
     for dim, axis in axes.items() if got.shape == probe.got.shape else ():
         for mistake, says, done in ALONG:
             if equal(got, done(want, dim)):
                 return Finding(mistake, f"You have the numbers that are due, {says} {axis}.")
-    return _scaled(got, want)
+    return None
+
+
+def _done(got: Tensor, want: Tensor) -> Finding | None:
+    for mistake, says, done in AFTERWARDS:
+        if equal(got, done(want)) and not equal(got, want):
+            return Finding(mistake, f"You have what is due, but {says}.")
+    return None
+
+
+def scaled(probe: Probe) -> Finding | None:
+    """Is every number the same number of times, or the same amount, off?"""
+    got, want = _enough(probe)
+    return divided(probe) or (_scaled(got, want) if got.numel() > 1 else None)
+
+
+def divided(probe: Probe) -> Finding | None:
+    """Is a sum divided by another count than is due?"""
+    tried = [(c, probe.got if c is probe.case else probe.call(c.args)) for c in probe.task.cases]
+    tried = [(probe.task.divisor(*c.args), got, probe.answer(c.args)) for c, got in tried if got is not None]
+    if not tried or not tried[0][0] or equal(probe.got, probe.want):
+        return None
+    due, *others = tried[0][0]
+    for other in others:
+        if all(counts[other] and equal(got * counts[other], want * counts[due]) for counts, got, want in tried):
+            return Finding("divided by another count", f"Your sum is divided by {other}. It has to be {due}.")
+    return None
 
 
 def _scaled(got: Tensor, want: Tensor) -> Finding | None:
@@ -89,6 +116,28 @@ def _scaled(got: Tensor, want: Tensor) -> Finding | None:
             says = f"Every number of yours is {slope:.4g} times what is due, {off}."
             return Finding("off by a factor and a constant", says)
     return None
+
+
+def row_by_row(probe: Probe) -> Finding | None:
+    """Is each row a multiple of what is due, with a factor of its own?"""
+    got, want = probe.got.double(), probe.want.double()
+    if got.ndim != 2 or got.shape[1] < 2 or got.shape != want.shape or not want.any():
+        return None
+    factors = {}
+    for k, (mine, due) in enumerate(zip(got, want, strict=True)):
+        ratio = mine[due != 0] / due[due != 0]
+        if not equal(mine, due * ratio[0] if len(ratio) else due):
+            return None
+        if len(ratio):
+            factors[k] = float(ratio[0])
+    if len(set(factors.values())) < 2:
+        return None
+    says = ", ".join(f"row {k} is {by:.4g} times what is due" for k, by in list(factors.items())[:4])
+    return Finding(
+        "rows off by factors",
+        f"Each of your rows is a multiple of what is due, and the factors differ: {says}. Something that depends on "
+        "the row, such as a count, its root or a length, divides or multiplies it.",
+    )
 
 
 def rounded(probe: Probe) -> Finding | None:
@@ -190,6 +239,36 @@ def _smallest(probe: Probe, choices: list[list[int]]) -> Finding | None:
     return None
 
 
+# (in words, whether it holds of a row's number)
+KINDS = [
+    ("is 1", lambda t: t == 1),
+    ("is 0", lambda t: t == 0),
+    ("is above 0", lambda t: t > 0),
+    ("is below 0", lambda t: t < 0),
+    ("isn't 0", lambda t: t != 0),
+]
+
+
+def condition(probe: Probe) -> Finding | None:
+    """Of a mean over rows: on which kind of row, each alone, it is right."""
+    task, args = probe.task, probe.case.args
+    if task.per != "mean":
+        return None
+    alone = [task.rows(args, [k]) for k in range(probe.rows)]
+    right = [probe.right(row) for row in alone]
+    if None in right or len(set(right)) == 1:
+        return None
+    for k, name in enumerate(task.arguments):
+        for says, holds in KINDS:
+            if right == [bool(holds(row[k]).all()) for row in alone]:
+                wrong = _smallest(probe, [[i] for i, fine in enumerate(right) if not fine])
+                return wrong._replace(
+                    mistake=f"right only where {name} {says}",
+                    hint=f"A row alone comes out right where {name} {says}, and wrong elsewhere. {wrong.hint}",
+                )
+    return None
+
+
 def _short(arg) -> str:
     return f"{arg.item():.4g}" if isinstance(arg, Tensor) and arg.numel() == 1 else str(arg)
 
@@ -229,9 +308,9 @@ def places(probe: Probe) -> Finding | None:
         bad, bad_columns = (wrong.any(dim).nonzero()[:, 0].tolist() for dim in (1, 0))
         name = "row"
     if bad_columns and len(bad_columns) < got.shape[1] and (len(bad) == len(got) or len(bad_columns) == 1):
-        scaled = _scaled(got[:, bad_columns], want[:, bad_columns])
-        how = f" There, {scaled.hint[0].lower()}{scaled.hint[1:]}" if scaled else ""
-        mistake = scaled.mistake if scaled else "some columns wrong"
+        done = _done(got[:, bad_columns], want[:, bad_columns]) or _scaled(got[:, bad_columns], want[:, bad_columns])
+        how = f" There, {done.hint[0].lower()}{done.hint[1:]}" if done else ""
+        mistake = done.mistake if done else "some columns wrong"
         return Finding(mistake, f"All is right but {columns(probe, bad_columns)}.{how}{first_marked(probe)}")
     if len(bad) <= len(got) // 2:
         which = f"{name} {bad[0]}" if len(bad) == 1 else f"the {name}s {', '.join(map(str, bad))}"
@@ -254,39 +333,19 @@ def _one_of_two(probe: Probe, got: Tensor, want: Tensor) -> Finding | None:
     )
 
 
-# --- the shape: what is missing, what is too much ---
-
-
-def rows_and_columns(probe: Probe) -> Finding | None:
-    """Rows or columns missing or too many, the others right."""
-    got, want = probe.got.double(), probe.want.double()
-    if got.ndim != want.ndim or got.ndim not in (1, 2) or 0 in got.shape:
+def behind(probe: Probe) -> Finding | None:
+    """Are the rows those that are due, one place on, with something else at the end?"""
+    got, want = probe.got, probe.want
+    if got.shape != want.shape or got.ndim == 0 or len(want) < 3:
         return None
-    for dim, name in enumerate(("row", "column")[: got.ndim]) if got.ndim == 2 else [(0, "number")]:
-        if got.ndim == 2 and got.shape[1 - dim] != want.shape[1 - dim]:
-            continue
-        mine, due = ([tuple(t.select(dim, k).reshape(-1).tolist()) for k in range(t.shape[dim])] for t in (got, want))
-        if len(mine) < len(due) and (lacking := _without(due, mine)) is not None:
-            which = columns(probe, lacking) if name == "column" else f"{name} {', '.join(map(str, lacking))}"
-            return Finding(f"{name}s missing", f"What you have is right and in order, and {which} is missing.")
-        if len(mine) > len(due) and (extra := _without(mine, due)) is not None:
-            return Finding(
-                f"{name}s too many",
-                f"All that is due is in your result and in order, and {name} {', '.join(map(str, extra))} "
-                f"(counted from 0) should not be there.",
-            )
+    for mine, due, says in (
+        (got[1:], want[:-1], "one place late: your row 1 is what is due as row 0"),
+        (got[:-1], want[1:], "one place early: your row 0 is what is due as row 1"),
+    ):
+        if equal(mine, due) and len({tuple(row.reshape(-1).tolist()) for row in due}) > 1:
+            what = says if got.ndim > 1 else says.replace("row", "number")
+            return Finding("shifted by one", f"You have what is due, {what}, and so on. What stands at the end is odd.")
     return None
-
-
-def _without(long: list, short: list) -> list[int] | None:
-    """The places of `long` that are left when `short` is taken out of it in order; None if it isn't in it."""
-    left, rest = [], list(short)
-    for place, item in enumerate(long):
-        if rest and equal(torch.tensor(item), torch.tensor(rest[0])):
-            rest.pop(0)
-        else:
-            left.append(place)
-    return None if rest else left
 
 
 def permuted(probe: Probe) -> Finding | None:
@@ -301,5 +360,7 @@ def permuted(probe: Probe) -> Finding | None:
     return None
 
 
-WITH_A_SHAPE = (afterwards, one_for_all, permuted, rounded, company, order, unused, places, blamed)
-OF_THE_SHAPE = (rows_and_columns,)
+WITH_A_SHAPE = (
+    afterwards, one_for_all, permuted, behind, rounded, divided, row_by_row, condition, bent, unmoved, influence,
+    company, order, scaled, unused, places, weight, blamed, step,
+)  # fmt: skip

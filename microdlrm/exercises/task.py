@@ -73,6 +73,10 @@ class Task:
     # the others; "mean", the result is the mean over rows; "all", it depends on all; "", there are no rows.
     per: str = ""
     data: tuple[str, ...] = ()  # arguments that need no gradient: labels
+    ids: tuple[str, ...] = ()  # arguments that are ids or positions, no amounts
+    divisor: Callable[..., dict[str, float]] = lambda *args: {}  # what a sum may be divided by, the right one first
+    looks: tuple[Callable, ...] = ()  # tests of its own, as `probes` has them, tried before a mistake is recognised,
+    own: tuple[Callable, ...] = ()  # and behind that, before the general ones
 
     @property
     def name(self) -> str:

@@ -35,6 +35,11 @@
     live.textContent = text;
   }
 
+  function said(guess, card) {
+    const measured = `he machine that built this page measured (${card.dataset.outcome})`;
+    return guess ? `You said (${guess}); t${measured}` : `T${measured}`;
+  }
+
   /* One prediction: its options, the place to commit, the cells that wait, and the verdict's card. */
   function prediction(place) {
     const question = place.dataset.question;
@@ -48,6 +53,7 @@
     }
     card.removeAttribute("role"); // one voice is enough
     card.id = `verdict-${question}`;
+    card.querySelector(".verdict-said").textContent = said("a", card); // the longest: its room is kept
     return { question, place, list, waiting, card };
   }
 
@@ -71,10 +77,9 @@
       radio.disabled = true;
       radio.closest("li").classList.toggle("measured", radio.value === outcome);
     }
-    const built = `the machine that built this page measured (${outcome})`;
-    card.querySelector(".verdict-said").textContent = guess
-      ? `You said (${guess}); ${built}`
-      : built[0].toUpperCase() + built.slice(1);
+    card.style.boxSizing = "border-box";
+    card.style.minHeight = `${card.offsetHeight}px`;
+    card.querySelector(".verdict-said").textContent = said(guess, card);
     place.replaceChildren(
       make("span", {}, guess ? `You said (${guess}).` : "Shown without a guess."),
       make("a", { href: `#${card.id}` }, "What was measured"),

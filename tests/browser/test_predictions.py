@@ -132,7 +132,7 @@ def test_by_keyboard_alone(chapter):
 
 def test_enter_on_an_option_commits_and_nothing_chosen_asks_again(chapter):
     page = chapter("04_interaction")
-    radios, place, card = first(page)
+    _, place, card = first(page)
     place.get_by_role("button", name="my guess").click()
     assert not card.is_visible()
     assert "Choose an answer first" in page.get_by_role("status").last.text_content()

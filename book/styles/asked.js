@@ -78,7 +78,7 @@
       radio.closest("li").classList.toggle("measured", radio.value === outcome);
     }
     card.style.boxSizing = "border-box";
-    card.style.minHeight = `${card.offsetHeight}px`;
+    card.style.minHeight = `${card.getBoundingClientRect().height}px`;
     card.querySelector(".verdict-said").textContent = said(guess, card);
     place.replaceChildren(
       make("span", {}, guess ? `You said (${guess}).` : "Shown without a guess."),

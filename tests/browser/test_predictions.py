@@ -20,7 +20,8 @@ def predictions_of(path):
     for i, source in enumerate(sources):
         if source.startswith('guess = "?"'):
             verdict = next(text for text in sources[i:] if VERDICT.search(text))
-            keys = [[getattr(k, "value", 0) for k in n.keys] for n in ast.walk(ast.parse(verdict)) if type(n) is ast.Dict]
+            dicts = [node for node in ast.walk(ast.parse(verdict)) if isinstance(node, ast.Dict)]
+            keys = [[getattr(key, "value", 0) for key in node.keys] for node in dicts]
             found.append(next(letters for letters in keys if letters[:2] == ["a", "b"]))
     return found
 
@@ -112,7 +113,7 @@ def test_the_explanation_is_the_outcomes(chapter):
 
 def test_by_keyboard_alone(chapter):
     page = chapter("04_interaction")
-    radios, place, card = first(page)
+    radios, _, card = first(page)
     radios.first.focus()
     page.keyboard.press("ArrowDown")  # to (b): chosen, not committed
     assert radios.nth(1).is_checked() or radios.nth(0).is_checked()

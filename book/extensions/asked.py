@@ -88,7 +88,7 @@ def answer(guess, sources):
 
 
 def told(verdict):
-    """The text from "What happened" behind a verdict to the next heading, cell or question, as one block; or nothing."""
+    """The text from "What happened" behind a verdict to the next heading, cell or question, one block; or nothing."""
     after = verdict.parent.children[verdict.parent.index(verdict) + 1 :]
     if not after or not after[0].astext().startswith("What happened"):
         return []

@@ -9,7 +9,11 @@ from numbers import Integral
 
 @dataclass(frozen=True)
 class Answer:
-    """What was measured, which option that is, and why that option can come about. It shows as a short card."""
+    """What was measured, which option that is, and why that option can come about. It shows as a short card.
+
+    The rendered page makes a question of each card: it reads `data-outcome`, rewords `verdict-said` for the reader's
+    own guess, and drops `verdict-invite` (book/extensions/asked.py, book/styles/asked.js).
+    """
 
     guess: str  # an option, or anything else for none
     outcome: str
@@ -17,21 +21,25 @@ class Answer:
     measured: str
 
     @property
-    def text(self) -> str:
-        said = f"You said ({self.guess}), and" if self.guess in self.options else "Here"
-        told = f"{said} ({self.outcome}) was measured: {self.measured}. {self.options[self.outcome]}"
-        if self.guess in self.options:
-            return told
+    def _parts(self) -> tuple[str, str, str]:
+        """Who said what, what was measured and why, and the invitation to guess, where nobody has."""
+        guessed = self.guess in self.options
+        said = f"You said ({self.guess}), and ({self.outcome})" if guessed else f"Here ({self.outcome})"
         letters = ", ".join(f'"{letter}"' for letter in self.options)
-        return f"{told} (No guess yet: set guess to one of {letters} above, and run both cells again.)"
+        invite = f" (No guess yet: set guess to one of {letters} above, and run both cells again.)"
+        told = f": {self.measured}. {self.options[self.outcome]}"
+        return f"{said} was measured", told, "" if guessed else invite
 
     def __repr__(self) -> str:
-        return self.text
+        return "".join(self._parts)
 
     def _repr_html_(self) -> str:
         style = "border-left: 4px solid currentColor; padding: .4em .8em; margin: .5em 0"
-        text = re.sub(r"`(.*?)`", r"<code>\1</code>", html.escape(self.text))
-        return f'<div role="status" class="verdict" data-outcome="{self.outcome}" style="{style}">{text}</div>'
+        said, told, invite = (re.sub(r"`(.*?)`", r"<code>\1</code>", html.escape(part)) for part in self._parts)
+        return (
+            f'<div role="status" class="verdict" data-outcome="{self.outcome}" style="{style}">'
+            f'<span class="verdict-said">{said}</span>{told}<span class="verdict-invite">{invite}</span></div>'
+        )
 
 
 def verdict(guess: str, outcome: str, options: Mapping[str, str], measured: str) -> Answer:

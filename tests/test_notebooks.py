@@ -107,6 +107,15 @@ def test_reads_well_in_jupyterlab(path):
             assert not DIRECTIVE.search(source(cell)), f"{cell['id']}: {DIRECTIVE.search(source(cell)).group()}"
 
 
+@each(NOTEBOOKS)
+def test_a_summary_is_html(path):
+    """JupyterLab reads no Markdown between <summary> and </summary>."""
+    for cell in read(path)["cells"]:
+        for summary in re.findall(r"<summary>.*?</summary>", source(cell), re.DOTALL):
+            words = re.sub(r"<code>.*?</code>", "", summary)
+            assert not re.search(r"[`*$]|]\(", words), f"{cell['id']}: {summary}"
+
+
 @each(CHAPTERS)
 def test_opens_as_every_chapter_does(path):
     first = "\n".join(

@@ -151,13 +151,14 @@ class Attempt:
         shapes += f": {self.task.shape}." if self.task.shape else "."
         picture = draw(self.task.columns(*case.args), case.sizes, got, want)
         self.recognise(case, got, f" {shapes}", picture)
-        if found := probes.find(self.probe(case, got)):
-            raise Failure(found.mistake, f"{found.hint} {shapes}", picture=picture, inputs=case.args)
-        mistake, hint = "wrong shape", "What your function returns has the wrong shape."
         if got.ndim == want.ndim == 2 and equal(got.T, want):
             mistake, hint = "transposed", "The numbers are right, with rows and columns exchanged."
         elif got.numel() == want.numel() and equal(got.reshape(want.shape), want):
             mistake, hint = "right numbers, wrong shape", "The numbers are right, their shape is not."
+        elif found := probes.find(self.probe(case, got)):
+            mistake, hint = found.mistake, found.hint
+        else:
+            mistake, hint = "wrong shape", "What your function returns has the wrong shape."
         raise Failure(mistake, f"{hint} {shapes}", picture=picture, inputs=case.args)
 
     def values(self, case: Case, got: Tensor) -> None:

@@ -1,0 +1,168 @@
+/* Predictions: the options become choices, and what the cells show stays covered until the reader commits.
+   book/extensions/asked.py marks the options, the place to commit and the cells that wait. Loaded in the head, so that
+   the covers are there before anything is painted; without it the page stands open. */
+(() => {
+  "use strict";
+  const KEY = "microdlrm.guesses"; // question -> the option chosen, or "" for "just show me"
+  const root = document.documentElement;
+  root.classList.add("asks");
+
+  let guesses = {};
+  let kept = true; // whether this browser lets the page remember
+  try {
+    guesses = JSON.parse(localStorage.getItem(KEY)) || {};
+  } catch (error) {
+    kept = error instanceof SyntaxError;
+  }
+
+  function keep() {
+    try {
+      if (Object.keys(guesses).length) localStorage.setItem(KEY, JSON.stringify(guesses));
+      else localStorage.removeItem(KEY);
+    } catch {
+      kept = false;
+    }
+  }
+
+  function make(tag, properties, ...children) {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  }
+
+  let live; // speaks to screen readers
+  function say(text) {
+    live.textContent = text;
+  }
+
+  function said(guess, card) {
+    const measured = `he machine that built this page measured (${card.dataset.outcome})`;
+    return guess ? `You said (${guess}); t${measured}` : `T${measured}`;
+  }
+
+  /* One prediction: its options, the place to commit, the cells that wait, and the verdict's card. */
+  function prediction(place) {
+    const question = place.dataset.question;
+    const list = document.getElementById(`choices-${question}`);
+    const waiting = [];
+    let card = null;
+    for (let next = place.nextElementSibling; next; next = next.nextElementSibling) {
+      if (next.classList.contains("awaits")) waiting.push(next);
+      card ||= next.querySelector(".verdict");
+      if (card && !next.nextElementSibling?.classList.contains("told")) break;
+    }
+    card.removeAttribute("role"); // one voice is enough
+    card.id = `verdict-${question}`;
+    card.querySelector(".verdict-said").textContent = said("a", card); // the longest: its room is kept
+    return { question, place, list, waiting, card };
+  }
+
+  function choose({ list, question }) {
+    list.setAttribute("role", "radiogroup");
+    list.setAttribute("aria-label", "Your prediction");
+    for (const item of list.children) {
+      item.setAttribute("role", "none");
+      const text = item.querySelector(":scope > p") || item;
+      const radio = make("input", { type: "radio", name: question, value: item.textContent.trim()[1] });
+      text.replaceChildren(make("label", {}, radio, make("span", {}, ...text.childNodes)));
+    }
+    return [...list.querySelectorAll("input")];
+  }
+
+  function open(asked, guess) {
+    const { list, place, waiting, card, question } = asked;
+    const outcome = card.dataset.outcome;
+    for (const radio of list.querySelectorAll("input")) {
+      radio.checked = radio.value === guess;
+      radio.disabled = true;
+      radio.closest("li").classList.toggle("measured", radio.value === outcome);
+    }
+    card.style.boxSizing = "border-box";
+    card.style.minHeight = `${card.getBoundingClientRect().height}px`;
+    card.querySelector(".verdict-said").textContent = said(guess, card);
+    place.replaceChildren(
+      make("span", {}, guess ? `You said (${guess}).` : "Shown without a guess."),
+      make("a", { href: `#${card.id}` }, "What was measured"),
+    );
+    for (const cell of waiting) cell.classList.add("open");
+  }
+
+  function ask(asked) {
+    const radios = choose(asked);
+    const { question, place, card } = asked;
+    if (question in guesses) {
+      open(asked, guesses[question]);
+      return;
+    }
+    function settle(guess) {
+      guesses[question] = guess;
+      keep();
+      open(asked, guess);
+      place.querySelector("a").focus({ preventScroll: true });
+      say(card.textContent + (kept ? "" : " This browser doesn't let the page remember your guess."));
+    }
+    function commit() {
+      const chosen = radios.find((radio) => radio.checked);
+      if (chosen) settle(chosen.value);
+      else {
+        radios[0].focus();
+        say("Choose an answer first.");
+      }
+    }
+    for (const radio of radios) {
+      radio.addEventListener("keydown", (event) => {
+        if (event.key === "Enter") commit();
+      });
+    }
+    place.append(
+      make("button", { type: "button", onclick: commit }, "That’s my guess"),
+      make("button", { type: "button", onclick: () => settle("") }, "Just show me"),
+    );
+  }
+
+  /* The intro: how the reader did, chapter by chapter. */
+  function tally(list) {
+    const row = make("p", { className: "forget" });
+    const forget = make("button", { type: "button" }, "Forget my guesses");
+    const note = make("span", {});
+    row.append(forget, note);
+    list.after(row);
+    function show() {
+      for (const line of list.children) {
+        const questions = line.dataset.questions.split(" ").map((pair) => pair.split(":"));
+        const told = questions.filter(([question]) => guesses[question]);
+        const right = told.filter(([question, outcome]) => guesses[question] === outcome);
+        line.querySelector("span").textContent =
+          `${told.length} of ${questions.length} predicted` + (told.length ? `, ${right.length} as measured` : "");
+      }
+      const some = Object.keys(guesses).length > 0;
+      forget.disabled = !some;
+      note.textContent = !kept
+        ? "This browser doesn’t let the page remember: your guesses last until you leave a page."
+        : some
+          ? "They are stored in this browser, and nowhere else."
+          : "Your guesses will be stored in this browser, and nowhere else.";
+    }
+    forget.addEventListener("click", () => {
+      guesses = {};
+      keep();
+      show();
+      say("Your guesses are forgotten.");
+    });
+    show();
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    live = make("p", { className: "visually-hidden" });
+    live.setAttribute("role", "status");
+    document.body.append(live);
+    try {
+      document.querySelectorAll(".commit").forEach((place) => ask(prediction(place)));
+    } catch (error) {
+      root.classList.remove("asks"); // better open than covered for good
+      throw error;
+    }
+    const list = document.getElementById("tally");
+    if (list) tally(list);
+  });
+})();

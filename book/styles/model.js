@@ -19,8 +19,11 @@
   // --- words ---
 
   const whole = (x) => x.toLocaleString("en");
-  const two = (x) => x.toFixed(2).replace(/^-(?=0\.00$)/, "").replace("-", "−");
-  const signed = (x) => (x < 0 ? two(x) : `+${two(x)}`);
+  const decimals = (x, digits) => Number(x.toFixed(digits)).toFixed(digits).replace(/^-(?=[0.]+$)/, "").replace("-", "−");
+  const two = (x) => decimals(x, 2);
+  const four = (x) => decimals(x, 4); // decay keeps rows short: their dot products are small
+  const thousandths = (x) => decimals(1000 * x, 0);
+  const signed = (x, words) => (x < 0 ? words(x) : `+${words(x)}`);
   const percent = (p) => `${(100 * p).toFixed(1)}%`;
   const count = (k, one, many) => (k === 1 ? `one ${one}` : `${whole(k)} ${many}`);
   const twins = new Set(films.filter((f, i) => films.some((g, j) => i !== j && g.title === f.title)).map((f) => f.title));
@@ -72,7 +75,8 @@
   const labelled = (text, control) => element("label", {}, element("span", {}, text), control);
   const group = (legend, ...children) => element("fieldset", {}, element("legend", {}, legend), ...children);
 
-  // A vector as a strip of boxes: the stronger, the further from zero; grey where negative.
+  // A vector as a strip of boxes: the stronger, the further from zero (by its root, so that small ones show); grey
+  // where negative.
   function strip(vector, kind, largest) {
     const node = document.createElementNS(SVG, "svg");
     node.setAttribute("viewBox", `0 0 ${vector.length} 1`);
@@ -82,7 +86,7 @@
     vector.forEach((value, k) => {
       const box = document.createElementNS(SVG, "rect");
       const attributes = { x: k, width: 1, height: 1, class: value < 0 ? "negative" : kind };
-      attributes["fill-opacity"] = largest ? Math.min(1, Math.abs(value) / largest).toFixed(3) : 0;
+      attributes["fill-opacity"] = largest ? Math.sqrt(Math.min(1, Math.abs(value) / largest)).toFixed(3) : 0;
       for (const [key, text] of Object.entries(attributes)) box.setAttribute(key, text);
       node.append(box);
     });
@@ -220,25 +224,26 @@
 
   function drawGrid() {
     const { vectors, dots } = now, isDot = state.interaction === "dot";
-    const largest = largestOf(vectors);
+    const largest = vectors.map((_, i) => largestOf(i ? vectors.slice(1) : vectors.slice(0, 1)));
     const most = Math.max(...dots.flatMap((row, i) => row.slice(i + 1)).map(Math.abs));
     cells.clear();
     const head = element("tr", { role: "row" }, element("th", { role: "columnheader", scope: "col" }, "vector"),
       ...features.slice(1).map((_, k) => element("th", { role: "columnheader", scope: "col" }, String(k + 2))));
     const rows = vectors.map((vector, i) => element("tr", { role: "row" },
       cell("th", "rowheader", i, i, `Vector ${i + 1}, ${name(i)}`,
-        element("span", { class: look(i) }, `${i + 1} ${name(i)}`), strip(vector, look(i), largest)),
+        element("span", { class: look(i) }, `${i + 1} ${name(i)}`), strip(vector, look(i), largest[i])),
       ...features.slice(1).map((_, k) => {
         const j = k + 1;
         if (j <= i || !isDot) return element("td", { role: "gridcell", class: "none" });
         const value = dots[i][j], share = most ? (50 * Math.abs(value)) / most : 0;
-        const node = cell("td", "gridcell", i, j, `${name(i)} times ${name(j)}: ${two(value)}`, two(value));
+        const node = cell("td", "gridcell", i, j, `${name(i)} times ${name(j)}: ${four(value)}`,
+          thousandths(value));
         node.style.setProperty("--share", `${share.toFixed(1)}%`);
         node.className = value < 0 ? "negative" : "positive";
         return node;
       })));
     grid.replaceChildren(
-      element("caption", {}, isDot ? "Six vectors, and the dot product of each pair."
+      element("caption", {}, isDot ? "Six vectors, and the dot product of each pair, in thousandths."
         : "Six vectors, laid side by side: no pair is formed."),
       element("thead", { role: "rowgroup" }, head), element("tbody", { role: "rowgroup" }, ...rows));
     const [i, j] = state.chosen;
@@ -270,7 +275,7 @@
 
   // A bag's dot product with another vector is the sum of its entries' own.
   function pairInWords(i, j) {
-    const words = [element("p", {}, element("strong", {}, `${name(i)} · ${name(j)} = ${two(now.dots[i][j])}. `),
+    const words = [element("p", {}, element("strong", {}, `${name(i)} · ${name(j)} = ${four(now.dots[i][j])}. `),
       `If the two were at right angles, ${instead([i, j])}`)];
     const bag = ["what the user rated", "genres"].map((f) => features.indexOf(f)).find((k) => k === i || k === j);
     const { ids, weights } = bag ? now.bags[bag - 1] : { ids: [] };
@@ -279,7 +284,7 @@
     const terms = ids.map((id, e) => [entryName(bag, id), weights[e] * dlrm.dot(table[id], other)]);
     terms.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
     return [...words, element("p", {}, `It is a sum over the bag, ${name(bag)}: weight times row, dot ${
-      name(bag === i ? j : i)}.`), entries(terms.map(([text, value]) => [text, signed(value)]))];
+      name(bag === i ? j : i)}.`), entries(terms.map(([text, value]) => [text, signed(value, four)]))];
   }
 
   function denseInWords() {
@@ -287,7 +292,7 @@
     return [
       element("p", {}, "Sixteen numbers, in standard deviations from the mean, go through the bottom MLP "
         + `(${data.shape.ln_bot.join(" → ")}). As zeros, ${instead([0, 0])}`),
-      entries(rows.map(([feature, value]) => [feature, signed(value)])),
+      entries(rows.map(([feature, value]) => [feature, signed(value, two)])),
     ];
   }
 
@@ -379,8 +384,8 @@
 
   const scrolling = (label, table) => element("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": label }, table);
   root.replaceChildren(
-    element("div", { class: "controls" }, group("You", readers(), person(), ratings()), question()),
-    sentence,
+    element("div", { class: "controls" }, group("You", readers(), person(), ratings()),
+      element("div", {}, question(), sentence)),
     element("div", { class: "meeting" }, element("div", {}, grid), detail),
     element("div", { class: "tables" }, scrolling("The ranking", rank), scrolling("The cost", price)));
   take(Object.keys(data.readers)[0]);

@@ -191,7 +191,7 @@ def check(page):
     shown = page.locator("#model-grid td:not(.none)").all_inner_texts()
     if state["interaction"] == "dot":
         numbers = [float(text.replace("−", "-")) for text in shown]
-        np.testing.assert_allclose(numbers, [now["dots"][i][j] for i, j in pairs], atol=0.0051)
+        np.testing.assert_allclose(numbers, [1000 * now["dots"][i][j] for i, j in pairs], atol=0.51)
     else:
         assert shown == []
     rated = {film for film, _ in state["user"]["ratings"]}
@@ -218,8 +218,9 @@ def test_each_reader_and_each_switch(model):
     press(model, readers[0])
     model.get_by_label("what you rated").uncheck()
     check(model)
-    zeros = [text for text in model.locator("#model-grid td:not(.none)").all_inner_texts() if text == "0.00"]
-    assert len(zeros) == 5
+    dots = np.array(model.evaluate("model.answer(model.state.film).dots"))
+    assert (dots[:5, 5] == 0).all()
+    assert (dots[np.triu_indices(5, 1)] != 0).all()
     model.get_by_label("who rated it").uncheck()
     check(model)
     model.get_by_label("concat").check()
@@ -282,10 +283,10 @@ def test_the_terms_of_a_pair_add_up_to_its_number(model):
         cell = model.locator("#model-grid tbody tr").nth(i).locator("td").last
         cell.hover()
         assert cell.get_attribute("aria-selected") == "true"
-        value = float(cell.inner_text().replace("−", "-"))
+        value = model.evaluate("([i, j]) => model.answer(model.state.film).dots[i][j]", [i, n - 1])
         listed = terms(model)
         assert len(listed) == len(model.evaluate("model.state.user.ratings"))
-        assert sum(listed) == pytest.approx(value, abs=0.006 * len(listed))
+        assert sum(listed) == pytest.approx(value, abs=6e-5 * len(listed))
 
 
 def test_what_a_pair_matters_is_the_top_mlp_without_it(model):

@@ -23,7 +23,7 @@
   const two = (x) => decimals(x, 2);
   const four = (x) => decimals(x, 4); // decay keeps rows short: their dot products are small
   const thousandths = (x) => decimals(1000 * x, 0);
-  const signed = (x, words) => (x < 0 ? words(x) : `+${words(x)}`);
+  const signed = (x, words) => (x > 0 ? `+${words(x)}` : words(x));
   const percent = (p) => `${(100 * p).toFixed(1)}%`;
   const count = (k, one, many) => (k === 1 ? `one ${one}` : `${whole(k)} ${many}`);
   const twins = new Set(films.filter((f, i) => films.some((g, j) => i !== j && g.title === f.title)).map((f) => f.title));

@@ -117,8 +117,8 @@ def film_map(titles, together, shown=100, neighbours=5):
     return show(
         fig,
         f"The {shown} most clicked films, near where the same people clicked both (t-SNE). Point at one: its nearest, and "
-        "how many people clicked both. Only what lies close means anything: there are no axes, and distances between "
-        "groups say nothing.",
+        "how many people clicked both. Only what lies close means anything, and a plane hasn't room for all "
+        "neighbours: there are no axes, and distances between groups say nothing.",
         f"{shown} dots on a plane, one a film. " + " ".join(said for said, _ in [*points.values()][:5]),
         points,
     )

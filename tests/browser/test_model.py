@@ -195,7 +195,8 @@ def check(page):
     else:
         assert shown == []
     rated = {film for film, _ in state["user"]["ratings"]}
-    p = {film: page.evaluate("f => model.answer(f).p", film) for film in range(len(data["films"])) if film not in rated}
+    every = page.evaluate("model.data.films.map((_, film) => model.answer(film).p)")
+    p = {film: value for film, value in enumerate(every) if film not in rated}
     listed = page.locator("#model-ranking tbody td:last-child").all_inner_texts()
     assert listed == [f"{100 * value:.1f}%" for value in sorted(p.values(), reverse=True)]
     if state["film"] in p:
@@ -203,8 +204,8 @@ def check(page):
         assert f"Number {place} of {len(p)}" in sentence
     shape = {k: data["shape"][k] for k in ("m_spa", "num_embeddings", "ln_bot", "ln_top", "reads")}
     forward = cost.parts(1, bags_now(page), interaction=state["interaction"], **shape).loc["forward"].drop("loss")
-    costs = [line.locator("td").all_inner_texts() for line in page.locator("#model-cost tbody tr").all()]
-    costs = [[int(text.replace(",", "")) for text in line] for line in costs]
+    costs = page.locator("#model-cost tbody td").all_inner_texts()
+    costs = np.array([int(text.replace(",", "")) for text in costs]).reshape(-1, 2).tolist()
     expected = forward[["flops", "bytes"]].astype(int)
     assert costs == [*expected.to_numpy().tolist(), expected.sum().tolist()]
 

@@ -16,7 +16,8 @@ def bags(values, offsets, names):
     shade = 0
     for position, value in enumerate(values):
         shade += position in starts
-        ax.add_patch(Rectangle((position, 0), 0.94, 1, fc=SPARSE, alpha=(0.25, 0.5)[shade % 2], lw=0, gid=f"part-{position}"))
+        box = Rectangle((position, 0), 0.94, 1, fc=SPARSE, alpha=(0.25, 0.5)[shade % 2], lw=0, gid=f"part-{position}")
+        ax.add_patch(box)
         ax.text(position + 0.47, 0.5, value, ha="center", va="center")
         ax.text(position + 0.47, -0.3, position, ha="center", va="center", fontsize=9, alpha=0.7)
     for start, here in starts.items():
@@ -32,7 +33,8 @@ def bags(values, offsets, names):
     said = [f"{name} starts at {start} and holds {end - start}" for name, start, end in triples]
     for bag, (name, start, end) in enumerate(zip(names, offsets, ends, strict=True)):
         until = f"the next starts at {end}" if bag + 1 < len(names) else f"the ids end at {end}"
-        holds = f"ids {', '.join(map(str, values[start:end]))}" if end > start else "no ids: its sum is a vector of zeros"
+        ids = ", ".join(map(str, values[start:end]))
+        holds = f"ids {ids}" if ids else "no ids: its sum is a vector of zeros"
         points[f"bag-{bag}"] = f"{name}: starts at {start}, {until}: {holds}.", [f"part-{p}" for p in range(start, end)]
     return show(
         fig,
@@ -110,14 +112,15 @@ def film_map(titles, together, shown=100, neighbours=5):
         name.set_in_layout(False)  # or long names at the edge squeeze the plane
         near = [j for j in np.argsort(-cosine[k], kind="stable") if j != k][:neighbours]
         said = ", ".join(f"{titles[films[j]]} ({counts[k, j]:.0f})" for j in near)
-        points[f"film-{k}"] = f"{titles[film]}, {clicks[k]:.0f} clicks; clicked with {said}.", [f"film-{j}" for j in near]
+        said = f"{titles[film]}, {clicks[k]:.0f} clicks; clicked with {said}."
+        points[f"film-{k}"] = said, [f"film-{j}" for j in near]
     ax.margins(0.08, 0.04)
     ax.axis("off")
     _thin_out(fig, ax.texts)
     return show(
         fig,
-        f"The {shown} most clicked films, near where the same people clicked both (t-SNE). Point at one: its nearest, and "
-        "how many people clicked both. Only what lies close means anything, and a plane hasn't room for all "
+        f"The {shown} most clicked films, near where the same people clicked both (t-SNE). Point at one: its nearest, "
+        "and how many people clicked both. Only what lies close means anything, and a plane hasn't room for all "
         "neighbours: there are no axes, and distances between groups say nothing.",
         f"{shown} dots on a plane, one a film. " + " ".join(said for said, _ in [*points.values()][:5]),
         points,

@@ -121,15 +121,17 @@
 
   function person() {
     const age = element("input", { type: "number", min: 7, max: 99, id: "model-age" });
-    age.addEventListener("change", () => {
-      change({ age: Math.min(99, Math.max(7, Math.round(Number(age.value)) || state.user.age)) });
+    age.addEventListener("input", () => { // half a number isn't an age yet
+      if (!age.value || !age.validity.valid) return;
+      change({ age: Number(age.value) });
       show();
     });
+    age.addEventListener("blur", () => { age.value = state.user.age; });
     const sex = select({ id: "model-sex" }, [["F", "F"], ["M", "M"]], (value) => change({ male: value === "M" }));
     const work = select({ id: "model-occupation" }, data.occupations.map((o) => [o, o]),
       (occupation) => change({ occupation }));
     refresh.push(() => {
-      age.value = state.user.age;
+      if (document.activeElement !== age) age.value = state.user.age;
       sex.value = state.user.male ? "M" : "F";
       work.value = state.user.occupation;
     });

@@ -271,7 +271,7 @@
 
   // One line an entry of a bag: its name, a number, its strip if there is one.
   function entries(rows) {
-    return element("ul", { class: "entries" }, ...rows.map(([text, number, picture]) =>
+    return element("ul", { class: "entries", tabindex: 0, "aria-label": "Its entries" }, ...rows.map(([text, number, picture]) =>
       element("li", {}, element("span", {}, text), element("span", { class: "number" }, number), picture || "")));
   }
 
@@ -341,7 +341,7 @@
   const rankBody = element("tbody");
   const rank = element("table", { id: "model-ranking" },
     element("caption", {}, "All films of this page that you haven't rated, the likeliest click first. Press one to ask for it."),
-    element("thead", {}, element("tr", {}, ...["", "Film", "Click"].map((text) => element("th", { scope: "col" }, text)))),
+    element("thead", {}, element("tr", {}, ...["Place", "Film", "Click"].map((text) => element("th", { scope: "col" }, text)))),
     rankBody);
 
   function fillRanking(ranked) {

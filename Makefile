@@ -43,7 +43,7 @@ endif
 help:
 	@echo "make book      execute the notebooks, render the book ($(BOOK))"
 	@echo "make test      ruff, the unit tests, and every notebook as a test"
-	@echo "make test-browser   every page of the book in Chromium, every notebook in JupyterLab"
+	@echo "make test-browser   every page of the book in Chromium and what answers on it, every notebook in JupyterLab"
 	@echo "make test-nbgrader  book/grading.md as written: installs nbgrader beside the course, grades four submissions"
 	@echo "make lab       JupyterLab, on the first chapter"
 	@echo "make slides    the book's figures as slides (_build/slides/index.html)"

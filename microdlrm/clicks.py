@@ -77,6 +77,12 @@ class Clicks(NamedTuple):
             self = self._replace(sparse=(*self.sparse, feature))
         return self
 
+    def without(self, *names: str) -> "Clicks":
+        """The same clicks without the bags of these names. Raises ValueError for a name that no bag has."""
+        if unknown := set(names) - {feature.name for feature in self.sparse}:
+            raise ValueError(f"there is no sparse feature {', '.join(sorted(unknown))} to leave out")
+        return self._replace(sparse=tuple(feature for feature in self.sparse if feature.name not in names))
+
     @property
     def tables(self) -> dict[str, int]:
         """The rows of each embedding table, in the order in which the features first name it."""

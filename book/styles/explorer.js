@@ -1,59 +1,9 @@
 // The roofline explorer: what a model's forward pass costs, and what a machine makes of it.
-// The first half is the arithmetic of microdlrm/machine/cost.py, function by function; tests/browser compares the two.
+// The first part, with cost.js, is the arithmetic of microdlrm/machine/cost.py; tests/browser compares the two.
 "use strict";
 
 (() => {
-  const FLOAT = 4, INT = 8; // bytes
-  const total = (items, key) => items.reduce((sum, item) => sum + item[key], 0);
-
-  // --- cost.py ---
-
-  const layers = (widths) => widths.slice(1).map((b, i) => ({ a: widths[i], b }));
-
-  function part(name, parameters, operators, flops, read, written) {
-    const bytes = read + written;
-    return { name, parameters, operators, flops, read, written, bytes, intensity: flops / bytes };
-  }
-
-  function table(name, rows, lookups, bags, m) {
-    const read = lookups * (m * FLOAT + INT) + bags * INT;
-    return part(name, rows * m, 1, Math.max(0, lookups - bags) * m, read, bags * m * FLOAT);
-  }
-
-  function mlp(name, batch, widths) {
-    const each = layers(widths).map(({ a, b }) => ({
-      parameters: a * b + b,
-      flops: 2 * batch * a * b,
-      read: (batch * a + a * b + b) * FLOAT,
-      written: batch * b * FLOAT,
-    }));
-    const [parameters, flops, read, written] = ["parameters", "flops", "read", "written"].map((k) => total(each, k));
-    return part(name, parameters, 2 * each.length, flops, read, written);
-  }
-
-  const concatWidth = (d, n, m) => d + (n - 1) * m;
-  const dotWidth = (d, n) => d + (n * (n - 1)) / 2;
-
-  function interact(kind, batch, d, n, m) {
-    if (kind === "concat") {
-      const bytes = batch * concatWidth(d, n, m) * FLOAT;
-      return part("interaction", 0, 1, 0, bytes, bytes);
-    }
-    return part("interaction", 0, 4, 2 * batch * n * n * d, batch * n * d * FLOAT, batch * dotWidth(d, n) * FLOAT);
-  }
-
-  // The parts of a forward pass. shape: {m_spa, num_embeddings, ln_bot, ln_top, interaction}; bag: ids in a bag.
-  function cost(shape, batch, bag) {
-    const { m_spa: m, num_embeddings, ln_bot, ln_top, interaction = "concat" } = shape;
-    const n = 1 + num_embeddings.length, d = ln_bot[ln_bot.length - 1];
-    const width = interaction === "concat" ? concatWidth(d, n, m) : dotWidth(d, n);
-    return [
-      ...num_embeddings.map((rows, t) => table(`table ${t}`, rows, batch * bag, batch, m)),
-      mlp("bottom MLP", batch, ln_bot),
-      interact(interaction, batch, d, n, m),
-      mlp("top MLP", batch, [width, ...ln_top]),
-    ];
-  }
+  const { cost, total, FLOAT } = window.costs;
 
   const longest = (waits) => Object.keys(waits).reduce((best, key) => (waits[key] > waits[best] ? key : best));
   const isTable = (p) => p.name.startsWith("table");

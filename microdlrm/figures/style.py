@@ -55,8 +55,12 @@ def canvas(rows: int = 1, columns: int = 1, height: float = 3.2, width: float = 
     return fig, axes
 
 
-def show(fig: Figure, caption: str, alt: str) -> HTML:
-    """The figure as inline SVG in the page's own text colour, light or dark, with a caption and a text alternative."""
+def show(fig: Figure, caption: str, alt: str, points: dict[str, tuple[str, list[str]]] | None = None) -> HTML:
+    """The figure as inline SVG in the page's own text colour, light or dark, with a caption and a text alternative.
+
+    points  what can be pointed at: an artist's gid -> what it says, and the gids of what belongs to it. Everywhere it
+            is a tooltip; on a page of the book, pictures.js answers to keyboard and touch as well.
+    """
     # Labels and legends are made outside the style: they get the page's ink here, and no white box.
     for label in fig.findobj(lambda artist: isinstance(artist, Text) and artist.get_color() == "black"):
         label.set_color(INK)
@@ -69,6 +73,11 @@ def show(fig: Figure, caption: str, alt: str) -> HTML:
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = _lighter(svg)
+    for gid, (said, others) in (points or {}).items():
+        said = html.escape(said, quote=True)
+        mark = f'<g data-point="{gid}" data-says="{said}" data-with="{" ".join(others)}"><title>{said}</title>'
+        svg = svg.replace(f'<g id="{gid}">', mark)
+    svg = re.sub(r'<g id="(part-[^"]+)">', r'<g data-point="\1">', svg)  # what belongs to a point, and says nothing
     svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" style="max-width: 46rem"', svg, count=1)
     return HTML(
         f'<figure class="microdlrm"><div role="img" aria-label="{html.escape(alt, quote=True)}">{svg}</div>'

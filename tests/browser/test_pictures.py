@@ -1,0 +1,94 @@
+"""Pictures that answer: by pointer, by touch, by keyboard; and as plain tooltips where no script runs."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+PICTURES = {"bags": "An offset is the position", "films": "most clicked films"}
+
+
+@pytest.fixture
+def chapter(page, address):
+    page.goto(f"{address}/notebooks/02_embeddings.html")
+    page.wait_for_selector("figure.microdlrm .stepper")
+    yield page
+    assert page.complaints == []
+
+
+def picture(page, name):
+    return page.locator("figure.microdlrm").filter(has_text=PICTURES[name])
+
+
+def chosen(figure):
+    return figure.locator(".chosen").evaluate_all("points => points.map((p) => p.dataset.point)")
+
+
+def belonging(figure):
+    return figure.locator(".with").evaluate_all("parts => parts.map((p) => p.dataset.point)")
+
+
+def test_stepping_goes_through_the_bags_in_order(chapter):
+    figure = picture(chapter, "bags")
+    figure.get_by_role("button", name="Next").focus()
+    seen = []
+    for _ in range(5):
+        chapter.keyboard.press("Enter")
+        says = figure.locator("output").inner_text()
+        start = int(re.search(r": starts at (\d+)", says)[1])
+        end = int(re.search(r"(?:next starts|ids end) at (\d+)", says)[1])
+        seen.append(says.split(":")[0])
+        assert sorted(belonging(figure), key=lambda part: int(part[5:])) == [f"part-{p}" for p in range(start, end)]
+    assert seen == ["Toy Story", "unknown film", "Casablanca", "Alien", "Toy Story"]
+    figure.get_by_role("button", name="Previous").press("Enter")
+    assert figure.locator("output").inner_text().startswith("Alien")
+    assert figure.locator("output").evaluate("o => o.role || 'status'") == "status"  # announced
+
+
+def test_an_id_under_the_pointer_answers_with_its_bag(chapter):
+    figure = picture(chapter, "bags")
+    figure.locator("[data-point='part-4'] path").hover()
+    assert figure.locator("output").inner_text().startswith("Casablanca")
+    figure.locator("[data-point='part-7'] path").click()
+    assert figure.locator("output").inner_text().startswith("Alien")
+
+
+def test_a_film_answers_with_its_neighbours_and_their_counts(chapter):
+    figure = picture(chapter, "films")
+    titles = {}
+    for point in figure.locator("[data-says]").all():
+        titles[point.get_attribute("data-point")] = point.get_attribute("data-says").split(", ")[0]
+    assert len(titles) == 100
+    figure.locator("[data-point='film-0'] use").hover()
+    assert chosen(figure) == ["film-0"]
+    says = figure.locator("output").inner_text()
+    assert says.startswith("Star Wars")
+    assert len(belonging(figure)) == len(re.findall(r"\(\d+\)", says)) == 5
+    assert all(titles[part] in says for part in belonging(figure))
+
+
+def test_without_scripts_points_are_tooltips(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/notebooks/02_embeddings.html")
+    figure = picture(page, "bags")
+    assert figure.locator(".stepper").count() == 0
+    assert figure.locator("[data-says] > title").count() == 4
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_step_moves_nothing_and_axe_finds_nothing(chapter, scheme, width):
+    chapter.emulate_media(color_scheme=scheme)
+    chapter.set_viewport_size({"width": width, "height": 844})
+    for name in PICTURES:
+        figure = picture(chapter, name)
+        before = figure.bounding_box()["height"]
+        for _ in range(3):
+            figure.get_by_role("button", name="Next").click()
+            assert figure.bounding_box()["height"] == before
+        assert chapter.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(chapter, context="figure.microdlrm:has(.stepper)", options={"preload": False})
+    bad = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+    assert [f"{v['id']}: {node['html'][:120]}" for v in bad for node in v["nodes"]] == []

@@ -1,0 +1,91 @@
+"""A model to hand out: it answers as the whole one does, and carries nobody's row."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from microdlrm import MicroDLRM, clicks, portable, training
+from microdlrm.histories import histories
+
+
+@pytest.fixture(scope="module")
+def films(data, split):
+    return portable.well_known(data, split.train)
+
+
+@pytest.fixture(scope="module")
+def narrow(data, split, prepared, films):
+    """Clicks without users' ids, whose histories hold well-known films alone."""
+    here = np.isin(clicks.positions(data)[1], films)
+    own = histories(data, split.train[here[split.train]])
+    return prepared.add(clicks.genres(data), *own).without("user")
+
+
+def model_of(narrow, kind):
+    """Untrained, with rows large enough to matter."""
+    torch.manual_seed(0)
+    shape = training.RECIPES[kind][0] | dict(init=0.3)
+    return MicroDLRM(num_embeddings=narrow.num_embeddings, reads=narrow.reads, **shape)
+
+
+@pytest.mark.parametrize("kind", ["dot", "concat"])
+def test_it_answers_as_the_whole_model_does(data, split, narrow, films, kind):
+    whole = model_of(narrow, kind)
+    small = portable.portable(whole, narrow, data, split.train, films)
+    held_out = np.concatenate([split.validation, split.test])
+    rows = held_out[np.isin(clicks.positions(data)[1][held_out], films)][:2000]
+    p, q = training.predict(whole, narrow, rows), portable.predict(small, narrow, rows, films)
+    assert p.std() > 0.01
+    assert torch.allclose(p, q, atol=3e-3)  # float16 keeps 11 bits
+    for weight in small.parameters():
+        assert torch.equal(weight, weight.half().float())
+
+
+def test_it_carries_sums_over_many_people_and_nobodys_row(data, split, narrow, films):
+    whole = model_of(narrow, "dot")
+    small = portable.portable(whole, narrow, data, split.train, films)
+    page = portable.contents({"dot": small}, narrow, data, split.train, films)
+    of_users = whole.emb_l[list(narrow.tables).index("user")].weight  # (943, m_spa)
+    packed = np.frombuffer(base64.b64decode(page["weights"]["dot"]), "<f2")
+    assert len(packed) == sum(p.numel() for p in small.parameters())
+    kept = {row.tobytes() for row in of_users.detach().numpy().astype("<f2")}
+    m = of_users.shape[1]
+    windows = np.lib.stride_tricks.sliding_window_view(packed, m)
+    assert not kept & {window.tobytes() for window in windows}
+    train = data.ratings.iloc[split.train]
+    for film in page["films"]:
+        of_film = train[train["item_id"] == film["id"] + 1]["rating"]
+        assert film["raters"] == len(of_film) >= portable.AT_LEAST
+        assert (film["stars"], film["clicks"]) == (of_film.sum(), (of_film >= 4).sum())
+    assert len(page["films"]) == (train["item_id"].value_counts() >= portable.AT_LEAST).sum()
+    json.dumps(page)
+
+
+def test_a_model_that_read_users_ids_is_not_handed_out(data, split, prepared, films):
+    with_ids = prepared.add(clicks.genres(data), *histories(data, split.train))
+    model = model_of(with_ids, "dot")
+    with pytest.raises(ValueError, match="leave the users' ids out"):
+        portable.portable(model, with_ids, data, split.train, films)
+
+
+def test_a_film_that_only_training_rated_is_refused(data, split, narrow, films):
+    everything = np.arange(len(data.ratings))
+    with pytest.raises(ValueError, match="needs a rating outside"):
+        portable.portable(model_of(narrow, "dot"), narrow, data, everything, films[:3])
+
+
+def test_a_film_that_it_does_not_hold_is_refused(data, split, narrow, films):
+    small = portable.portable(model_of(narrow, "dot"), narrow, data, split.train, films)
+    other = split.test[~np.isin(clicks.positions(data)[1][split.test], films)][:1]
+    with pytest.raises(IndexError):
+        portable.predict(small, narrow, other, films)
+
+
+def test_without_leaves_out_what_is_named(prepared):
+    assert [f.name for f in prepared.without("user").sparse] == ["movie", "occupation"]
+    assert prepared.without("user", "movie").num_embeddings == (21,)
+    with pytest.raises(ValueError, match="no sparse feature director"):
+        prepared.without("director")

@@ -54,6 +54,9 @@ TORCHREC_1TB = Model(
     128, _ONE, (13, 512, 256, 128), (1024, 1024, 512, 256, 1), "mlcommons/training",
 )  # fmt: skip
 
+BATCH = 65_536  # of MLPerf's DCN-v2, on 8 devices
+MEMORY = 80e9  # bytes, of a device
+
 MODELS = (MOVIELENS, KAGGLE, MLPERF_DLRM, MLPERF_DCN)
 
 # Training records a second on A100s, model TORCHREC_1TB: (devices, batch, records a second). From mlcommons/training's

@@ -1,14 +1,12 @@
 """`python -m microdlrm scale`: the model sharded by TorchRec against the model in one piece, on 2 and 4 processes.
 
-The same module is what each of the processes runs, by torchrun: see `workers.run`.
+It writes book/studies/scale.json, and needs TorchRec: `make scale` has an environment for it. The same module is what
+each of the processes runs, by torchrun: see `workers.run`.
 """
 
-import json
-import sys
 from argparse import ArgumentParser
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -17,24 +15,74 @@ from microdlrm.clicks import Batch, Clicks
 from microdlrm.histories import histories
 from microdlrm.model import MicroDLRM
 
+NAME, SAYS = "scale", "The model sharded by TorchRec against the model in one piece, on 2 and 4 processes"
 WORLDS = (2, 4)
 EPOCHS = 2
-SAYS = "The model sharded by TorchRec against the model in one piece, on 2 and 4 processes"
 
 
 def measure() -> list[dict]:
-    """What the processes found: differences of outputs and weights for each sharding, AUC, and the planner's choices.
+    """What the processes found: differences of outputs and weights for each kind of sharding, and AUC after training.
 
-    Raises ImportError without TorchRec.
+    Raises ImportError without TorchRec, WorkerError where the processes don't finish.
     """
-    import microdlrm.sharded  # noqa: F401  its message is better than four processes'
+    from microdlrm import sharded  # noqa: F401  its message is better than that of four processes
 
-    records = [record for world in WORLDS for record in workers.run("microdlrm.scale", world, seconds=240)["records"]]
+    records = [record for world in WORLDS for record in workers.run("microdlrm.machine.scale", world, seconds=240)["records"]]
     alone = in_one_piece()
-    for record in records:
-        if record["what"] == "training":
-            record["auc_in_one_piece"] = alone
-    return records
+    return [r | dict(auc_in_one_piece=alone) if r["what"] == "training" else r for r in records]
+
+
+def planned(devices: int) -> list[dict]:
+    """Where TorchRec's own planner puts the tables of MLPerf's DCN-v2, on so many devices of 80 GB, 8 to a host."""
+    import logging
+
+    from torchrec import EmbeddingBagCollection, EmbeddingBagConfig
+    from torchrec.distributed.embeddingbag import EmbeddingBagCollectionSharder
+    from torchrec.distributed.planner import EmbeddingShardingPlanner, ParameterConstraints, Topology
+
+    from microdlrm.machine.published import BATCH, MEMORY, MLPERF_DCN
+
+    tables = [
+        EmbeddingBagConfig(
+            name=f"table {k}", num_embeddings=rows, embedding_dim=MLPERF_DCN.m_spa, feature_names=[f"bag {k}"]
+        )
+        for k, rows in enumerate(MLPERF_DCN.rows)
+    ]
+    planner = EmbeddingShardingPlanner(
+        topology=Topology(devices, "cuda", hbm_cap=int(MEMORY), local_world_size=8),
+        batch_size=BATCH // devices,
+        constraints={f"table {k}": ParameterConstraints(pooling_factors=[bag]) for k, bag in enumerate(MLPERF_DCN.bags)},
+        debug=False,
+    )
+    logging.getLogger("torchrec").setLevel(logging.ERROR)
+    plan = planner.plan(
+        EmbeddingBagCollection(device=torch.device("meta"), tables=tables), [EmbeddingBagCollectionSharder()]
+    )
+    (of_tables,) = plan.plan.values()
+    return [
+        dict(what="plan", processes=devices, table=k, kind=_OURS[shard.sharding_type], ranks=list(shard.ranks))
+        for k, shard in ((int(name.split()[1]), shard) for name, shard in of_tables.items())
+    ]
+
+
+_OURS = dict(
+    table_wise="table", row_wise="row", table_row_wise="row", column_wise="column", table_column_wise="column",
+    data_parallel="data",
+)  # fmt: skip
+
+
+def add_options(command: ArgumentParser) -> None:
+    command.set_defaults(run=_command)
+
+
+def _command(options) -> None:
+    records = measure()
+    for devices in (8, 64, 512):
+        records += planned(devices)
+    print(f"wrote {studies.write(NAME, SAYS, records)}")
+
+
+# --- what each process does ---
 
 
 def data() -> tuple[clicks.Split, Clicks]:
@@ -61,9 +109,6 @@ def in_one_piece() -> float:
         watch=lambda epoch: aucs.append(training.evaluate(model, prepared, split.test).auc),
     )  # fmt: skip
     return aucs[-1]
-
-
-# --- what each process does ---
 
 
 def work() -> None:

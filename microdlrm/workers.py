@@ -21,7 +21,7 @@ from collections.abc import Iterator
 import torch
 import torch.distributed as dist
 
-SECONDS = 30.0  # how long processes wait for each other
+SECONDS = 60.0  # how long processes wait for each other
 _PARENT, _MARK, _RESULT = "MICRODLRM_PARENT", "microdlrm worker failed: ", "microdlrm result: "
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from microdlrm import workers
 
 
-def measure(jobs: Sequence[dict], seconds: float = 90.0) -> list[dict]:
+def measure(jobs: Sequence[dict], seconds: float = 300.0) -> list[dict]:
     """Run `jobs` between processes; for each, what they sent together, and how long it took.
 
     job     processes; kind ("table", "row", "column" or "data"); tables, rows, m_spa, batch, bag (ids in each); and, for

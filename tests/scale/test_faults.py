@@ -1,6 +1,7 @@
 """What goes wrong ends in time, with one message, and leaves nobody behind; a half-written checkpoint isn't believed."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from microdlrm import sharded, workers
 from microdlrm.checkpoint import CheckpointError
 
 HERE = Path(__file__).resolve().parent
+SECONDS = 180  # for a crowded machine; none of it takes long by itself
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +25,7 @@ def findable(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
 
 
-def fails(task, folder, world=2, seconds=60, **how):
+def fails(task, folder, world=2, seconds=SECONDS, **how):
     """The message of a run that fails; that it ends in time, and that nobody who was started lives on."""
     before, started = descendants(), time.monotonic()
     with pytest.raises(workers.WorkerError) as failure:
@@ -77,10 +79,10 @@ def test_too_few_processes_for_the_world_size():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    how = dict(RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    how = dict(RANK="0", WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), WAIT="10")
     done = subprocess.run(
         [sys.executable, HERE / "worker.py", "writes", "/nowhere"],
-        env=os.environ | how, capture_output=True, encoding="utf-8", timeout=60, check=False,
+        env=os.environ | how, capture_output=True, encoding="utf-8", timeout=SECONDS, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "another process of 2 didn't come within 10 s: is WORLD_SIZE" in done.stderr
@@ -99,15 +101,24 @@ def test_nobody_outlives_who_started_them(tmp_path):
     gone(lambda: not any(Path("/proc", number).exists() for number in ids))
 
 
-def test_a_checkpoint_there_and_back(tmp_path):
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A folder in which two processes kept a checkpoint for each kind of sharding."""
+    folder = tmp_path_factory.mktemp("kept")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]))
+        workers.run("worker", 2, "writes", str(folder), seconds=SECONDS)
+    return folder
+
+
+def test_a_checkpoint_there_and_back(kept):
     """Written by two processes, read by one; read by four, and written again."""
-    workers.run("worker", 2, "writes", str(tmp_path))
     expected = model().state_dict()
     for kind in sharded.KINDS:
-        loaded = sharded.load(tmp_path / kind)
+        loaded = sharded.load(kept / kind)
         assert all(torch.equal(weight, loaded.state_dict()[name]) for name, weight in expected.items()), kind
-    workers.run("worker", 4, "carries_on", str(tmp_path))
-    again = sharded.load(tmp_path / "again")
+    workers.run("worker", 4, "carries_on", str(kept), seconds=SECONDS)
+    again = sharded.load(kept / "again")
     assert all(torch.equal(weight, again.state_dict()[name]) for name, weight in expected.items())
 
 
@@ -120,9 +131,9 @@ def test_one_interrupted_while_it_is_written_is_never_taken_for_whole(tmp_path):
     sharded.load(tmp_path / "first")
 
 
-def test_a_damaged_one_is_told_from_a_whole_one(tmp_path):
-    workers.run("worker", 2, "writes", str(tmp_path))
-    victim = max((tmp_path / "row").glob("*.distcp"), key=lambda path: path.stat().st_size)
+def test_a_damaged_one_is_told_from_a_whole_one(kept, tmp_path):
+    shutil.copytree(kept / "row", tmp_path / "damaged")
+    victim = max((tmp_path / "damaged").glob("*.distcp"), key=lambda path: path.stat().st_size)
     victim.write_bytes(victim.read_bytes()[:100])
     with pytest.raises(CheckpointError, match="damaged"):
-        sharded.load(tmp_path / "row")
+        sharded.load(tmp_path / "damaged")

@@ -135,7 +135,8 @@ def _names(model: MicroDLRM, dlrm: DLRM) -> tuple[dict[str, str], str, Tensor]:
     place = torch.zeros(n, n, dtype=torch.long)
     place[i, j] = place[j, i] = d + torch.arange(len(i))
     there = torch.tensor(order)
-    return names, f"top_l.{_linear_names(model.top_l)[0]}.weight", torch.cat([torch.arange(d), place[there[i], there[j]]])
+    columns = torch.cat([torch.arange(d), place[there[i], there[j]]])
+    return names, f"top_l.{_linear_names(model.top_l)[0]}.weight", columns
 
 
 def _linear_names(part: nn.Module) -> list[str]:
@@ -212,10 +213,9 @@ def _parts(held) -> list[tuple[Tensor, tuple]]:
     """What this process holds of a weight, and where in the whole that stands."""
     if not hasattr(held, "local_shards"):
         return [(held, (...,))]
-    return [
-        (s.tensor, tuple(slice(o, o + n) for o, n in zip(s.metadata.shard_offsets, s.metadata.shard_sizes, strict=True)))
-        for s in held.local_shards()
-    ]
+    where = [zip(s.metadata.shard_offsets, s.metadata.shard_sizes, strict=True) for s in held.local_shards()]
+    where = [tuple(slice(start, start + n) for start, n in axes) for axes in where]
+    return [(s.tensor, at) for s, at in zip(held.local_shards(), where, strict=True)]
 
 
 def whole(sharded: DistributedModelParallel, dlrm: DLRM) -> MicroDLRM:

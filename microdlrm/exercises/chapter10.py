@@ -22,7 +22,7 @@ def _busiest_bytes(owners, widths, batch, devices):
     most = 0
     for held in _by_device(owners, widths, devices):
         sent = 0
-        for receiver in range(devices - 1):  # everybody but itself
+        for _receiver in range(devices - 1):  # everybody but itself
             sent += batch // devices * held * FLOAT
         most = max(most, sent)
     return most
@@ -135,7 +135,7 @@ def check_plan(fn: Callable) -> Verdict:
 
     tables   pairs (gigabytes, milliseconds of work a step); room: gigabytes that a device has
 
-    Passed where no device holds more than its room, and the busiest one has at most 10% more work than in the best plan.
+    Passed where no device holds more than its room, and the busiest one has at most 10% more work than in the best.
     """
     task, tried, said = "plan", dict.fromkeys(PLANS, "not reached"), []
     for name, (tables, room) in PLANS.items():
@@ -221,12 +221,12 @@ def check_choice(fn: Callable) -> Verdict:
         if answer not in KINDS:
             return Verdict(False, "an unknown sharding", f"On “{name}”: {answer!r} is none of {KINDS}.", task, tried)
         if not fits(answer, rows, m, devices, room):
-            hint = f"On “{name}”, {rows:,} rows of {m}, a device would need more than its {room / 1e9:g} GB, or columns "
-            return Verdict(False, "no room", f"{hint}narrower than 4: {answer} doesn't do.", task, tried)
+            hint = f"On “{name}”, {rows:,} rows of {m}, {answer} doesn't do: a part has more than {room / 1e9:g} GB"
+            return Verdict(False, "no room", f"{hint}, or columns narrower than 4.", task, tried)
         least = min(sent(k, rows, m, bag, batch, devices) for k in KINDS if fits(k, rows, m, devices, room))
         own = sent(answer, rows, m, bag, batch, devices)
         if own > least:
-            hint = f"On “{name}”, {rows:,} rows of {m}, {answer} sends {own / 1e6:,.1f} MB a step; {least / 1e6:,.1f} MB do."
+            hint = f"On “{name}”, {rows:,} rows of {m}, {answer} sends {own / 1e6:,.1f} MB; {least / 1e6:,.1f} MB do."
             return Verdict(False, "too much traffic", hint, task, tried)
         tried[name] = "passed"
     return Verdict(True, None, "Room first, then bytes: that is what a planner weighs for every table.", task, tried)

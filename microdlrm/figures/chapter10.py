@@ -34,7 +34,7 @@ def sizes(held, rooms):
     return show(
         fig,
         "What models hold while they are trained, on paper, and what machines have room for (dotted lines).",
-        f"Horizontal bars on a logarithmic axis: {said}. Lines: {', '.join(f'{n} {_bytes(r)}' for n, r in rooms.items())}.",
+        f"Horizontal bars on a logarithmic axis: {said}. Lines: {', '.join(rooms)}.",
     )
 
 
@@ -65,11 +65,11 @@ def hybrid(devices=4):
     ax.axis("off")
     return show(
         fig,
-        "Hybrid parallelism, forward: each device holds one table, for all rows of the batch, and the MLPs (the bottom "
-        "one isn't drawn) for its own part of the rows. Between the two, everybody sends to everybody; what is dotted "
-        "stays at home. Backward, the arrows turn round.",
-        f"{devices} columns, one a device: a table at the bottom, interaction and top MLP above. From each table, arrows "
-        "go to the interactions of all devices.",
+        "Hybrid parallelism, forward: each device holds one table, for all rows of the batch, and the MLPs (the "
+        "bottom one isn't drawn) for its own part of the rows. Between the two, everybody sends to everybody; what is "
+        "dotted stays at home. Backward, the arrows turn round.",
+        f"{devices} columns, one a device: a table at the bottom, interaction and top MLP above. From each table, "
+        "arrows go to the interactions of all devices.",
     )
 
 
@@ -83,7 +83,7 @@ def traffic(counted, on_paper):
             ax.barh(x, counted[kind][part] / 1e3, left=left, color=colour, height=0.5, label=None if x else part)
             left += counted[kind][part] / 1e3
         ax.plot([sum(on_paper[kind]) / 1e3] * 2, [x - 0.38, x + 0.38], color=INK, lw=2, label=None if x else "formula")
-    ax.set(yticks=range(len(counted)), yticklabels=[SAYS[kind] for kind in counted], xlabel="kB in one step, all processes")
+    ax.set(yticks=range(len(counted)), yticklabels=[SAYS[kind] for kind in counted], xlabel="kB in a step, all together")
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     fig.legend(loc="outside upper center", ncols=4)
@@ -105,7 +105,8 @@ def crossover(seconds, link):
     ax.set(xlabel="rows of a table", ylabel="ms a step")
     fig.legend(loc="outside upper center", ncols=4)
     said = "; ".join(
-        f"{SAYS[kind]} from {min(by.values()) * 1e3:.0f} to {max(by.values()) * 1e3:.0f} ms" for kind, by in seconds.items()
+        f"{SAYS[kind]} from {min(by.values()) * 1e3:.0f} to {max(by.values()) * 1e3:.0f} ms"
+        for kind, by in seconds.items()
     )
     return show(
         fig,
@@ -120,7 +121,8 @@ def plans(steps):
     for y, ((_, _), step) in enumerate(steps.items()):
         ax.barh(y, step.lookups * 1e3, color=SPARSE, height=0.6, label=None if y else "lookups")
         ax.barh(y, step.network * 1e3, left=step.lookups * 1e3, color=DENSE, height=0.6, label=None if y else "network")
-        ax.text(step.seconds * 1e3, y, f"  {step.seconds * 1e3:.3g} ms, busiest / mean {step.imbalance:.3g}", va="center")
+        said = f"  {step.seconds * 1e3:.3g} ms, busiest / mean {step.imbalance:.3g}"
+        ax.text(step.seconds * 1e3, y, said, va="center")
     ax.set(yticks=range(len(steps)), yticklabels=[f"{plan}, {n}" for plan, n in steps], xlabel="ms a step, on paper")
     ax.set_xlim(right=max(step.seconds for step in steps.values()) * 1.6e3)
     ax.invert_yaxis()

@@ -356,7 +356,7 @@ def communication(sharding: str, devices: int, batch: int, lookups: float, rows:
               ids (W-1)/W (K + B) 8, forward and backward (W-1)/W B m 4
     "column"  m / W columns on each: every device needs all ids, and returns its columns of each sum:
               ids (W-1) (K + B) 8, forward and backward as "table"
-    "row"     R / W rows on each, hit evenly: ids are divided, lengths are not, and every device has a part of every sum:
+    "row"     R / W rows on each, hit evenly: ids are divided, lengths are not, and all have a part of every sum:
               ids (W-1)/W K 8 + (W-1) B 8, forward and backward (W-1) B m 4
     "data"    the whole table on each: nothing, until the gradients are added up in a ring (Patarasuk and Yuan 2009):
               backward 2 (W-1) R m 4, however small the batch

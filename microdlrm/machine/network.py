@@ -25,8 +25,8 @@ from microdlrm import workers
 def measure(jobs: Sequence[dict], seconds: float = 300.0) -> list[dict]:
     """Run `jobs` between processes; for each, what they sent together, and how long it took.
 
-    job     processes; kind ("table", "row", "column" or "data"); tables, rows, m_spa, batch, bag (ids in each); and, for
-            a slowed link, gbs and latency_us; repeats, of whose times the median counts. Tables are dealt in turn.
+    job     processes; kind ("table", "row", "column" or "data"); tables, rows, m_spa, batch, bag (ids in each); and,
+            for a slowed link, gbs and latency_us; repeats, of whose times the median counts. Tables are dealt in turn.
             `tables`, `m_spa` and `rows` are multiples of `processes`, and `batch` of its square
     result  ids, forward, backward: bytes that left a process for another. system: the bytes that the operating system
             saw them send, None where it doesn't say (Linux does). seconds: of the step, on the link if there is one
@@ -89,7 +89,6 @@ def step(link: Link, job: dict, draw: torch.Generator) -> dict[str, int]:
     asked = _send_ids(link, kind, ids.view(tables, mine, bag), block)
     sent_ids = link.sent
     # Whoever holds a table, or a part of one, sums up what it holds of each bag, for everybody.
-    held = tables // world if kind == "table" else tables
     weight = torch.rand(block if kind == "row" else rows, m // world if kind == "column" else m, generator=draw)
     sums = [F.embedding_bag(i, weight, n.cumsum(0) - n, mode="sum") for i, n in asked]  # W times (held * B / W, width)
     sizes = [part.numel() for part in sums]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from microdlrm.machine.cost import FLOAT, INT
+from microdlrm.machine.cost import FLOAT, INT, SHARDINGS
 
 
 class Table(NamedTuple):
@@ -142,7 +142,7 @@ def by_rows(tables: Sequence[Table], cluster: Cluster) -> list[Shard]:
 
 
 def greedy(
-    tables: Sequence[Table], cluster: Cluster, batch: int, state: float = 1.0, kinds: Sequence[str] = ("table", "column", "row", "data"),
+    tables: Sequence[Table], cluster: Cluster, batch: int, state: float = 1.0, kinds: Sequence[str] = SHARDINGS
 ) -> list[Shard]:
     """The largest table first, each divided as costs least with those placed before it, on the least busy devices.
 

@@ -27,8 +27,9 @@ def measure() -> list[dict]:
     """
     from microdlrm import sharded  # noqa: F401  its message is better than that of four processes
 
-    records = [record for world in WORLDS for record in workers.run("microdlrm.machine.scale", world, seconds=240)["records"]]
-    alone = in_one_piece()
+    records, alone = [], in_one_piece()
+    for world in WORLDS:
+        records += workers.run("microdlrm.machine.scale", world, seconds=600)["records"]
     return [r | dict(auc_in_one_piece=alone) if r["what"] == "training" else r for r in records]
 
 
@@ -51,7 +52,9 @@ def planned(devices: int) -> list[dict]:
     planner = EmbeddingShardingPlanner(
         topology=Topology(devices, "cuda", hbm_cap=int(MEMORY), local_world_size=8),
         batch_size=BATCH // devices,
-        constraints={f"table {k}": ParameterConstraints(pooling_factors=[bag]) for k, bag in enumerate(MLPERF_DCN.bags)},
+        constraints={
+            f"table {k}": ParameterConstraints(pooling_factors=[bag]) for k, bag in enumerate(MLPERF_DCN.bags)
+        },
         debug=False,
     )
     logging.getLogger("torchrec").setLevel(logging.ERROR)

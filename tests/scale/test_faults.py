@@ -1,4 +1,4 @@
-"""What goes wrong ends in time, with one message, and leaves nobody behind; a half-written checkpoint isn't believed."""
+"""What goes wrong ends in time, with one message, and leaves nobody behind; half a checkpoint isn't believed."""
 
 import os
 import shutil

@@ -80,9 +80,11 @@ def _reason(err: str, port: int | None) -> str:
     said = [line.partition(_MARK)[2] for line in err.splitlines() if _MARK in line]
     # A worker whose neighbour fell silent only says so; who failed of itself says more.
     said.sort(key=lambda line: "another process" in line)
-    killed = re.search(r"rank\s*: (\d+).*?\n\s*exitcode\s*: -(\d+)", err)
+    killed = re.findall(r"rank\s*: (\d+).*?\n\s*exitcode\s*: -(\d+)", err)
     if killed and (not said or "another process" in said[0]):
-        return f"process {killed[1]} was killed ({signal.Signals(int(killed[2])).name}), and the others were ended"
+        # torchrun ends the others by SIGTERM, and lists them as well.
+        rank, number = min(killed, key=lambda line: int(line[1]) == signal.SIGTERM)
+        return f"process {rank} was killed ({signal.Signals(int(number)).name}), and the others were ended"
     if said:
         return said[0]
     if "EADDRINUSE" in err or "address already in use" in err:

@@ -83,7 +83,7 @@ def traffic(counted, on_paper):
             ax.barh(x, counted[kind][part] / 1e3, left=left, color=colour, height=0.5, label=None if x else part)
             left += counted[kind][part] / 1e3
         ax.plot([sum(on_paper[kind]) / 1e3] * 2, [x - 0.38, x + 0.38], color=INK, lw=2, label=None if x else "formula")
-    ax.set(yticks=range(len(counted)), yticklabels=[SAYS[kind] for kind in counted], xlabel="kB in a step, all together")
+    ax.set(yticks=range(len(counted)), yticklabels=[SAYS[kind] for kind in counted], xlabel="kB a step, all together")
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     fig.legend(loc="outside upper center", ncols=4)

@@ -18,7 +18,7 @@ def on_paper(job):
 
 
 def test_bytes_between_processes_are_the_formulas():
-    """2 and 4 processes, all kinds, in one start. Beyond the tensors, the system sees headers: as many for any batch."""
+    """2 and 4 processes, all kinds, in one start. The system sees headers as well: as many for any batch."""
     jobs = [
         SHAPE | dict(processes=n, kind=kind, batch=batch)
         for n in (2, 4)
@@ -49,6 +49,8 @@ def test_a_failing_process_ends_the_run_with_its_message():
 def test_what_torchrun_says_is_put_into_a_sentence():
     killed = "  rank      : 1 (local_rank: 1)\n  exitcode  : -9 (pid: 7)\n"
     assert workers._reason(killed, None).startswith("process 1 was killed (SIGKILL)")
+    ended = "  rank      : 0 (local_rank: 0)\n  exitcode  : -15 (pid: 6)\n"
+    assert workers._reason(ended + killed, None).startswith("process 1 was killed (SIGKILL)")
     silent = "microdlrm worker failed: process 0: RuntimeError: another process fell silent (x)\n"
     assert workers._reason(silent + killed, None).startswith("process 1 was killed")
     own = "microdlrm worker failed: process 1: ValueError: no\n"

@@ -17,16 +17,16 @@ def _bytes(n):
 
 def sizes(held, rooms):
     """Bytes of models, {name: (weights, optimiser state)}, against what machines hold, {name: bytes}."""
-    fig, ax = canvas(height=0.42 * len(held) + 1.5)
+    fig, ax = canvas(height=0.42 * len(held) + 2.0)
     for y, (weights, state) in enumerate(held.values()):
         ax.barh(y, weights, color=SPARSE, height=0.6, label=None if y else "weights")
         ax.barh(y, state, left=weights, color=SPARSE, alpha=0.45, height=0.6, label=None if y else "optimiser's state")
         ax.text((weights + state) * 1.15, y, _bytes(weights + state), va="center")
-    for name, room in rooms.items():
+    for k, (name, room) in enumerate(rooms.items()):
         ax.axvline(room, color=INK, ls=":", lw=1)
-        ax.text(room, -0.75, f"{name} ", ha="right", va="bottom", fontsize=9)
+        ax.text(room, -0.7 - 0.55 * k, f"{name} ", ha="right", va="bottom", fontsize=9)
     ax.set_xscale("log")
-    ax.set(yticks=range(len(held)), yticklabels=held, xlabel="bytes", ylim=(len(held) - 0.5, -1.3))
+    ax.set(yticks=range(len(held)), yticklabels=held, xlabel="bytes", ylim=(len(held) - 0.5, -0.8 - 0.55 * len(rooms)))
     ax.set_xlim(right=max(sum(pair) for pair in held.values()) * 40)
     ax.grid(axis="y", visible=False)
     fig.legend(loc="outside upper center", ncols=2)
@@ -102,6 +102,12 @@ def crossover(seconds, link):
     for kind, by_rows in seconds.items():
         ax.loglog(list(by_rows), [s * 1e3 for s in by_rows.values()], marker=marks[kind], color=KIND_COLOURS[kind],
                   label=SAYS[kind])  # fmt: skip
+    rows = sorted({n for by_rows in seconds.values() for n in by_rows})
+    ax.set_xticks(rows, [f"{n:,}" for n in rows])
+    low, high = ax.get_ylim()
+    ticks = [m * 10**e for e in range(5) for m in (1, 2, 5) if low <= m * 10**e <= high]
+    ax.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+    ax.minorticks_off()
     ax.set(xlabel="rows of a table", ylabel="ms a step")
     fig.legend(loc="outside upper center", ncols=4)
     said = "; ".join(
@@ -120,7 +126,7 @@ def plans(steps):
     fig, ax = canvas(height=0.36 * len(steps) + 1.3)
     for y, ((_, _), step) in enumerate(steps.items()):
         ax.barh(y, step.lookups * 1e3, color=SPARSE, height=0.6, label=None if y else "lookups")
-        ax.barh(y, step.network * 1e3, left=step.lookups * 1e3, color=DENSE, height=0.6, label=None if y else "network")
+        ax.barh(y, step.network * 1e3, left=step.lookups * 1e3, color=NEUTRAL, height=0.6, label=None if y else "network")
         said = f"  {step.seconds * 1e3:.3g} ms, busiest / mean {step.imbalance:.3g}"
         ax.text(step.seconds * 1e3, y, said, va="center")
     ax.set(yticks=range(len(steps)), yticklabels=[f"{plan}, {n}" for plan, n in steps], xlabel="ms a step, on paper")
@@ -131,6 +137,7 @@ def plans(steps):
     said = "; ".join(f"{plan} on {n} devices {step.seconds * 1e3:.3g} ms" for (plan, n), step in steps.items())
     return show(
         fig,
-        "What a step takes under several plans, by the simulation: lookups and network of the busiest device.",
+        "What a step takes under several plans on 8, 64 and 512 devices, by the simulation: lookups and network of the "
+        "busiest device.",
         f"Stacked bars: {said}.",
     )

@@ -40,7 +40,9 @@ def canonical(requirement):
 
 def test_every_requirement_is_pinned_and_frozen():
     direct, frozen = pins("requirements.txt") | pins("requirements-browser.txt"), pins("constraints.txt")
-    for requirement in [*direct.values(), *frozen.values()]:
+    scale = pins("requirements-scale.txt")  # installed without their dependencies: all of them are listed
+    assert not set(scale) & set(frozen)
+    for requirement in [*direct.values(), *frozen.values(), *scale.values()]:
         assert re.fullmatch(r"==[0-9][0-9a-z.]*", str(requirement.specifier)), requirement
         assert requirement.url is None
         assert requirement.marker is None

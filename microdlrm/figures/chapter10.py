@@ -125,8 +125,9 @@ def plans(steps):
     """What a step takes: {(plan, devices): planner.Step}, lookups and network."""
     fig, ax = canvas(height=0.36 * len(steps) + 1.3)
     for y, ((_, _), step) in enumerate(steps.items()):
-        ax.barh(y, step.lookups * 1e3, color=SPARSE, height=0.6, label=None if y else "lookups")
-        ax.barh(y, step.network * 1e3, left=step.lookups * 1e3, color=NEUTRAL, height=0.6, label=None if y else "network")
+        lookups, network = step.lookups * 1e3, step.network * 1e3
+        ax.barh(y, lookups, color=SPARSE, height=0.6, label=None if y else "lookups")
+        ax.barh(y, network, left=lookups, color=NEUTRAL, height=0.6, label=None if y else "network")
         said = f"  {step.seconds * 1e3:.3g} ms, busiest / mean {step.imbalance:.3g}"
         ax.text(step.seconds * 1e3, y, said, va="center")
     ax.set(yticks=range(len(steps)), yticklabels=[f"{plan}, {n}" for plan, n in steps], xlabel="ms a step, on paper")

@@ -34,7 +34,7 @@ book test untimed timed test-nbgrader: export IPYTHONDIR := $(CURDIR)/_build/ipy
 book test untimed timed test-nbgrader: export JUPYTER_NO_CONFIG := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help install data book test untimed timed test-browser test-nbgrader chromium lint lab slides clean
+.PHONY: help install data book test untimed timed test-browser test-nbgrader scale chromium lint lab slides clean
 # `make -j` changes nothing: what may run side by side does anyway, and what measures must not.
 ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
@@ -45,6 +45,7 @@ help:
 	@echo "make test      ruff, the unit tests, and every notebook as a test"
 	@echo "make test-browser   every page of the book in Chromium and what answers on it, every notebook in JupyterLab"
 	@echo "make test-nbgrader  book/grading.md as written: installs nbgrader beside the course, grades four submissions"
+	@echo "make scale     chapter 10's model on TorchRec, sharded over 2 and 4 processes (Linux)"
 	@echo "make lab       JupyterLab, on the first chapter"
 	@echo "make slides    the book's figures as slides (_build/slides/index.html)"
 	@echo "make install   only the environment, in $(VENV)"
@@ -152,6 +153,25 @@ $(NBGRADER)/ready: constraints.txt $(READY)
 	$(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 	  > "`$(NBGRADER)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/course.pth"
 	$(NBGRADER)/bin/python -m pip install $(HERE) nbgrader -c constraints.txt
+	@touch $@
+
+# --- TorchRec -------------------------------------------------------------------------------------------
+
+# Chapter 10's engine, in an environment of its own, which sees this one's packages.
+SCALE := _build/scale
+
+scale: $(SCALE)/ready | data
+	$(SCALE)/bin/python -m pytest -W ignore tests/scale
+
+$(SCALE)/ready: requirements-scale.txt $(READY)
+	@test "`uname -s`" = Linux || { \
+	  echo "TorchRec isn't built for this system, only for Linux: \`make scale\` is not run here."; \
+	  echo "Chapter 10 does without; it shows what a run on Linux came to."; exit 1; }
+	rm -rf $(SCALE)
+	$(RUN) -m venv $(SCALE)
+	$(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "`$(SCALE)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/course.pth"
+	$(SCALE)/bin/python -m pip install --no-deps -r requirements-scale.txt
 	@touch $@
 
 # --- reading and writing --------------------------------------------------------------------------------

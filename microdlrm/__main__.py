@@ -1,4 +1,4 @@
-"""python -m microdlrm fetch | train | ceilings | bench | study | check | handout: the course's commands."""
+"""python -m microdlrm fetch | train | ceilings | bench | study | scale | check | handout: the course's commands."""
 
 import argparse
 import sys
@@ -13,6 +13,7 @@ COMMANDS = {
     "ceilings": ("microdlrm.machine.ceilings", "measure what this machine can do at best (under 15 s)"),
     "bench": ("microdlrm.machine.headlines", "measure the package's headline ratios (under two minutes)"),
     "study": ("microdlrm.studies", "repeat a long measurement that the book shows; without a name, list them"),
+    "scale": ("microdlrm.machine.scale", "the model sharded by TorchRec, against the model in one piece"),
     "check": ("microdlrm.exercises.grading", "check submitted notebooks or .py files"),
     "handout": ("microdlrm.exercises.handout", "write the exercise of chapter 5 as an nbgrader assignment"),
 }

@@ -33,14 +33,19 @@ def load(name: str) -> pd.DataFrame:
     """What the study came to, a line a record. Raises FileNotFoundError, and says which command writes it."""
     path = FOLDER / f"{name}.json"
     if not path.exists():
-        raise FileNotFoundError(f"there is no {path.name}: `python -m microdlrm study {name}` writes it")
+        command = "scale" if name == "scale" else f"study {name}"
+        raise FileNotFoundError(f"there is no {path.name}: `python -m microdlrm {command}` writes it")
     return pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))["records"])
 
 
 def run(name: str) -> Path:
     """Measure every cell of the study, with progress, and write what it came to."""
     says, cells = STUDIES[name]
-    records = [record for cell in tqdm(cells().values(), desc=name) for record in cell()]
+    return write(name, says, [record for cell in tqdm(cells().values(), desc=name) for record in cell()])
+
+
+def write(name: str, says: str, records: list[dict]) -> Path:
+    """Store what was measured, with the versions of what it was measured with."""
     versions = dict(python=platform.python_version(), torch=torch.__version__, sklearn=sklearn.__version__)
     content = dict(study=name, says=says, versions=versions, records=[_rounded(record) for record in records])
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -50,7 +55,7 @@ def run(name: str) -> Path:
 
 
 def _rounded(record: dict) -> dict:
-    return {key: round(float(v), 5) if isinstance(v, float | np.floating) else v for key, v in record.items()}
+    return {key: float(f"{v:.5g}") if isinstance(v, float | np.floating) else v for key, v in record.items()}
 
 
 # --- what all of them start from ---

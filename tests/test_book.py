@@ -40,7 +40,9 @@ def canonical(requirement):
 
 def test_every_requirement_is_pinned_and_frozen():
     direct, frozen = pins("requirements.txt") | pins("requirements-browser.txt"), pins("constraints.txt")
-    for requirement in [*direct.values(), *frozen.values()]:
+    scale = pins("requirements-scale.txt")  # installed without their dependencies: all of them are listed
+    assert not set(scale) & set(frozen)
+    for requirement in [*direct.values(), *frozen.values(), *scale.values()]:
         assert re.fullmatch(r"==[0-9][0-9a-z.]*", str(requirement.specifier)), requirement
         assert requirement.url is None
         assert requirement.marker is None
@@ -57,9 +59,10 @@ def test_requirements_install_the_package_and_what_it_imports():
 
 def test_what_is_imported_is_required():
     imported = set()
-    # The browser's tests have requirements of their own, and a learner imports what there isn't.
-    tests = [p for p in (ROOT / "tests").rglob("*.py") if p.parent.name not in ("browser", "mistakes")]
-    for path in [*(ROOT / "microdlrm").rglob("*.py"), *(ROOT / "book").glob("*.py"), *tests]:
+    # The browser's tests and TorchRec have requirements of their own, and a learner imports what there isn't.
+    tests = [p for p in (ROOT / "tests").rglob("*.py") if p.parent.name not in ("browser", "mistakes", "scale")]
+    package = [p for p in (ROOT / "microdlrm").rglob("*.py") if p.stem not in ("sharded", "scale")]
+    for path in [*package, *(ROOT / "book").glob("*.py"), *tests]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}
@@ -84,7 +87,8 @@ def test_one_oldest_python_everywhere():
 
 def test_ci_runs_the_commands():
     lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if line.startswith("make")] == ["make book", "make test", "make test-browser"]
+    commands = ["make book", "make test", "make test-browser", "make scale"]
+    assert [line for line in lines if line.startswith("make")] == commands
     assert "set -euo pipefail" in lines
     assert os.name == "nt" or os.access(ROOT / ".ci/run", os.X_OK)
 

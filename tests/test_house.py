@@ -15,7 +15,7 @@ MODULES = {
 # In the order in which data flows: a module imports only from those before it.
 CORE = (
     "archives", "movielens", "clicks", "histories", "inputs", "bags", "model", "metrics", "intervals", "training",
-    "baselines", "checkpoint", "portable", "seed", "predictions", "runs", "studies",
+    "baselines", "checkpoint", "portable", "seed", "predictions", "runs", "studies", "workers", "sharded",
 )  # fmt: skip
 ANNEXES = ("exercises", "figures", "machine")
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from microdlrm.exercises import chapter1, chapter2, chapter3, chapter4, chapter5, chapter6
+from microdlrm.exercises import chapter1, chapter2, chapter3, chapter4, chapter5, chapter6, chapter10
 from microdlrm.exercises.chapter5 import plain_loop as plain_loop
 from microdlrm.exercises.judge import judge
 from microdlrm.exercises.traffic import traffic as traffic
@@ -124,6 +124,15 @@ def rows_that_leak(fn: Callable) -> Verdict:
     return judge(chapter6.ROWS_THAT_LEAK, fn, SECONDS)
 
 
+def busiest_bytes(fn: Callable) -> Verdict:
+    """Check `busiest_bytes(owners, widths, batch, devices)`: what the busiest device sends in a forward pass, in bytes.
+
+    Table k, a row of which holds widths[k] float32, lies whole on device owners[k]. Every device has an equal part of
+    the batch's rows, and needs each table's sums for them -> a whole number.
+    """
+    return judge(chapter10.BUSIEST_BYTES, fn, SECONDS)
+
+
 # The function that a task asks for bears the task's name; two names may share a check.
 TASKS: dict[str, Callable[[Callable], Verdict]] = {
     fn.__name__: fn
@@ -140,5 +149,6 @@ TASKS: dict[str, Callable[[Callable], Verdict]] = {
         low_rank_cross,
         auc_from_ranks,
         rows_that_leak,
+        busiest_bytes,
     )
 } | {"dot_interaction_slow": dot_interaction, "dot_interaction": partial(dot_interaction, loop=False)}

@@ -332,3 +332,44 @@ def total(frame: pd.DataFrame) -> pd.Series:
     sums = frame[["flops", "read", "written", "bytes"]].sum().astype(float)
     sums["intensity"] = sums["flops"] / sums["bytes"]
     return sums
+
+
+class Traffic(NamedTuple):
+    """Bytes that cross the network in a step, of all devices together: ids there, pooled rows back, gradients."""
+
+    ids: float
+    forward: float
+    backward: float
+
+
+SHARDINGS = ("table", "row", "column", "data")
+
+
+def communication(sharding: str, devices: int, batch: int, lookups: float, rows: int, m: int) -> Traffic:
+    """What a table that is sharded over W `devices` sends in a step of training.
+
+    Every device has B / W of the batch. It sends each id, 8 bytes, to where the id's row is, with each bag's length
+    along, 8 bytes more; back come sums of rows, m numbers a bag; their gradients go the other way. Of W equal parts
+    W - 1 cross the network, one is at home already.
+
+    "table"   whole, on one device (the mean over which one):
+              ids (W-1)/W (K + B) 8, forward and backward (W-1)/W B m 4
+    "column"  m / W columns on each: every device needs all ids, and returns its columns of each sum:
+              ids (W-1) (K + B) 8, forward and backward as "table"
+    "row"     R / W rows on each, hit evenly: ids are divided, lengths are not, and all have a part of every sum:
+              ids (W-1)/W K 8 + (W-1) B 8, forward and backward (W-1) B m 4
+    "data"    the whole table on each: nothing, until the gradients are added up in a ring (Patarasuk and Yuan 2009):
+              backward 2 (W-1) R m 4, however small the batch
+
+    Raises ValueError for another sharding.
+    """
+    if sharding not in SHARDINGS:
+        raise ValueError(f"sharding must be one of {', '.join(SHARDINGS)}, got {sharding!r}")
+    others = devices - 1
+    if sharding == "data":
+        return Traffic(0.0, 0.0, 2.0 * others * rows * m * FLOAT)
+    sums = others * batch * m * FLOAT  # a part of every sum, from everybody
+    if sharding == "row":
+        return Traffic(others * (lookups / devices + batch) * INT, sums, sums)
+    ids = others * (lookups + batch) * INT
+    return Traffic(ids if sharding == "column" else ids / devices, sums / devices, sums / devices)

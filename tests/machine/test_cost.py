@@ -249,3 +249,42 @@ def test_a_history_adds_its_lookups_to_the_table_it_shares():
     assert more.loc["top MLP", "parameters"] == 4 * 32
     model = MicroDLRM(reads=(0, 1, 2, 1), ln_top=(32, 16, 1), **shape)
     assert shared.loc["forward", "parameters"].sum() == sum(p.numel() for p in model.parameters())
+
+
+# --- what sharded tables send ---
+
+
+def sent_one_by_one(sharding, devices, batch, bag, rows, m):
+    """Every message of a step, one after the other: who sends how many bytes to whom."""
+    ids = forward = backward = 0
+    mine = batch // devices
+    for sender in range(devices):
+        for receiver in range(devices):
+            if sender == receiver:
+                continue
+            if sharding == "table" and receiver == 0:  # the table is on device 0
+                ids += mine * (bag + 1) * 8
+            if sharding == "table" and sender == 0:
+                forward += mine * m * 4
+            if sharding == "column":
+                ids += mine * (bag + 1) * 8
+                forward += mine * (m // devices) * 4
+            if sharding == "row":
+                ids += mine * bag // devices * 8 + mine * 8
+                forward += mine * m * 4
+    backward = forward
+    if sharding == "data":  # 2 (W - 1) rounds, in each of which everybody sends a W-th on
+        backward = sum(rows * m // devices * 4 for _ in range(2 * (devices - 1)) for _ in range(devices))
+    return ids, forward, backward
+
+
+@pytest.mark.parametrize("devices", [1, 2, 4])
+@pytest.mark.parametrize("sharding", cost.SHARDINGS)
+def test_communication_adds_up_every_message(sharding, devices):
+    expected = sent_one_by_one(sharding, devices, 64, 4, 100, 16)
+    assert tuple(cost.communication(sharding, devices, 64, 64 * 4, 100, 16)) == expected
+
+
+def test_communication_knows_no_other_sharding():
+    with pytest.raises(ValueError, match="'diagonal'"):
+        cost.communication("diagonal", 2, 64, 64, 100, 16)

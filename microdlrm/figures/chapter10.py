@@ -1,0 +1,144 @@
+"""Figures of chapter 10: sizes, hybrid parallelism, traffic, crossover, plans."""
+
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from microdlrm.figures.style import DENSE, INK, INTERACTION, NEUTRAL, SPARSE, TOP, canvas, measured_on, show
+
+KIND_COLOURS = {"table": SPARSE, "column": TOP, "row": DENSE, "data": INTERACTION}
+SAYS = {"table": "table-wise", "column": "column-wise", "row": "row-wise", "data": "data-parallel"}
+
+
+def _bytes(n):
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if n < 1000 or unit == "TB":
+            return f"{n:.3g} {unit}"
+        n /= 1000
+
+
+def sizes(held, rooms):
+    """Bytes of models, {name: (weights, optimiser state)}, against what machines hold, {name: bytes}."""
+    fig, ax = canvas(height=0.42 * len(held) + 2.0)
+    for y, (weights, state) in enumerate(held.values()):
+        ax.barh(y, weights, color=SPARSE, height=0.6, label=None if y else "weights")
+        ax.barh(y, state, left=weights, color=SPARSE, alpha=0.45, height=0.6, label=None if y else "optimiser's state")
+        ax.text((weights + state) * 1.15, y, _bytes(weights + state), va="center")
+    for k, (name, room) in enumerate(rooms.items()):
+        ax.axvline(room, color=INK, ls=":", lw=1)
+        ax.text(room, -0.7 - 0.55 * k, f"{name} ", ha="right", va="bottom", fontsize=9)
+    ax.set_xscale("log")
+    ax.set(yticks=range(len(held)), yticklabels=held, xlabel="bytes", ylim=(len(held) - 0.5, -0.8 - 0.55 * len(rooms)))
+    ax.set_xlim(right=max(sum(pair) for pair in held.values()) * 40)
+    ax.grid(axis="y", visible=False)
+    fig.legend(loc="outside upper center", ncols=2)
+    said = "; ".join(f"{name} {_bytes(sum(pair))}" for name, pair in held.items())
+    return show(
+        fig,
+        "What models hold while they are trained, on paper, and what machines have room for (dotted lines).",
+        f"Horizontal bars on a logarithmic axis: {said}. Lines: {', '.join(rooms)}.",
+    )
+
+
+def hybrid(devices=4):
+    """The drawing of hybrid parallelism: MLPs on every device, a table on each, and the all-to-all between them."""
+    fig, ax = canvas(height=4.4)
+    for d in range(devices):
+        x = 1.6 * d
+        for y, text, colour in (
+            (0, f"table {d}", SPARSE),
+            (2.0, "interaction", INTERACTION),
+            (2.7, "top MLP", TOP),
+        ):
+            ax.add_patch(Rectangle((x, y), 1.25, 0.5, facecolor=colour, alpha=0.35, edgecolor=INK))
+            ax.text(x + 0.62, y + 0.25, text, ha="center", va="center")
+        ax.text(x + 0.62, -0.35, f"all ids of\nfeature {d}", ha="center", va="top", fontsize=9)
+        ax.text(x + 0.62, 3.3, f"device {d}:\nits part of the rows", ha="center", va="bottom", fontsize=9)
+        for to in range(devices):
+            own = to == d
+            ax.add_patch(
+                FancyArrowPatch(
+                    (x + 0.62, 0.5), (1.6 * to + 0.62, 2.0), arrowstyle="-|>", mutation_scale=9,
+                    color=NEUTRAL if own else SPARSE, lw=1, ls=":" if own else "-",
+                )
+            )  # fmt: skip
+    ax.text(1.6 * devices - 0.2, 1.25, "all-to-all\nof sums", va="center", fontsize=9)
+    ax.set(xlim=(-0.1, 1.6 * devices + 0.9), ylim=(-1.0, 4.1))
+    ax.axis("off")
+    return show(
+        fig,
+        "Hybrid parallelism, forward: each device holds one table, for all rows of the batch, and the MLPs (the "
+        "bottom one isn't drawn) for its own part of the rows. Between the two, everybody sends to everybody; what is "
+        "dotted stays at home. Backward, the arrows turn round.",
+        f"{devices} columns, one a device: a table at the bottom, interaction and top MLP above. From each table, "
+        "arrows go to the interactions of all devices.",
+    )
+
+
+def traffic(counted, on_paper):
+    """Bytes of a step by kind of sharding: {kind: Traffic-like} counted between processes, and the formula's."""
+    fig, ax = canvas(height=3.0)
+    colours = dict(ids=NEUTRAL, forward=SPARSE, backward=TOP)
+    for x, kind in enumerate(counted):
+        left = 0.0
+        for part, colour in colours.items():
+            ax.barh(x, counted[kind][part] / 1e3, left=left, color=colour, height=0.5, label=None if x else part)
+            left += counted[kind][part] / 1e3
+        ax.plot([sum(on_paper[kind]) / 1e3] * 2, [x - 0.38, x + 0.38], color=INK, lw=2, label=None if x else "formula")
+    ax.set(yticks=range(len(counted)), yticklabels=[SAYS[kind] for kind in counted], xlabel="kB a step, all together")
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    fig.legend(loc="outside upper center", ncols=4)
+    said = "; ".join(f"{SAYS[k]} {sum(c[p] for p in colours) / 1e3:.1f} kB" for k, c in counted.items())
+    return show(
+        fig,
+        f"What crossed between processes in one step of training, counted, and the formula. {measured_on()}",
+        f"Stacked bars of ids, forward and backward: {said}. The formula's marks stand at the bars' ends.",
+    )
+
+
+def crossover(seconds, link):
+    """Seconds of a step against a table's rows, {kind: {rows: seconds}}; `link` says how slow the network is."""
+    fig, ax = canvas(height=3.4)
+    marks = dict(table="o", column="s", row="^", data="D")
+    for kind, by_rows in seconds.items():
+        ax.loglog(list(by_rows), [s * 1e3 for s in by_rows.values()], marker=marks[kind], color=KIND_COLOURS[kind],
+                  label=SAYS[kind])  # fmt: skip
+    rows = sorted({n for by_rows in seconds.values() for n in by_rows})
+    ax.set_xticks(rows, [f"{n:,}" for n in rows])
+    low, high = ax.get_ylim()
+    ticks = [m * 10**e for e in range(5) for m in (1, 2, 5) if low <= m * 10**e <= high]
+    ax.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+    ax.minorticks_off()
+    ax.set(xlabel="rows of a table", ylabel="ms a step")
+    fig.legend(loc="outside upper center", ncols=4)
+    said = "; ".join(
+        f"{SAYS[kind]} from {min(by.values()) * 1e3:.0f} to {max(by.values()) * 1e3:.0f} ms"
+        for kind, by in seconds.items()
+    )
+    return show(
+        fig,
+        f"A step's traffic on a link of {link}, against the tables' rows. {measured_on()}",
+        f"Four lines on logarithmic axes: {said}. Only data-parallel rises with the rows.",
+    )
+
+
+def plans(steps):
+    """What a step takes: {(plan, devices): planner.Step}, lookups and network."""
+    fig, ax = canvas(height=0.36 * len(steps) + 1.3)
+    for y, ((_, _), step) in enumerate(steps.items()):
+        lookups, network = step.lookups * 1e3, step.network * 1e3
+        ax.barh(y, lookups, color=SPARSE, height=0.6, label=None if y else "lookups")
+        ax.barh(y, network, left=lookups, color=NEUTRAL, height=0.6, label=None if y else "network")
+        said = f"  {step.seconds * 1e3:.3g} ms, busiest / mean {step.imbalance:.3g}"
+        ax.text(step.seconds * 1e3, y, said, va="center")
+    ax.set(yticks=range(len(steps)), yticklabels=[f"{plan}, {n}" for plan, n in steps], xlabel="ms a step, on paper")
+    ax.set_xlim(right=max(step.seconds for step in steps.values()) * 1.6e3)
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    fig.legend(loc="outside upper center", ncols=2)
+    said = "; ".join(f"{plan} on {n} devices {step.seconds * 1e3:.3g} ms" for (plan, n), step in steps.items())
+    return show(
+        fig,
+        "What a step takes under several plans on 8, 64 and 512 devices, by the simulation: lookups and network of the "
+        "busiest device.",
+        f"Stacked bars: {said}.",
+    )

@@ -1,0 +1,9 @@
+import pytest
+
+from microdlrm.machine import scale
+
+
+@pytest.fixture(scope="session")
+def measured():
+    """The whole measurement, once: 2 and 4 processes, some two minutes."""
+    return scale.measure()

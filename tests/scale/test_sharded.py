@@ -1,0 +1,73 @@
+"""The model on TorchRec, in one process: the same logits, and the same weights back."""
+
+import pytest
+import torch
+from worker import model
+
+from microdlrm import sharded
+from microdlrm.clicks import Batch
+from microdlrm.model import MicroDLRM
+
+
+def batch(model, rows=7, seed=1):
+    """Bags of 0 to 3 ids, weighted for every second of the bags."""
+    draw = torch.Generator().manual_seed(seed)
+    indices, offsets, weights = [], [], []
+    for b, t in enumerate(model.reads):
+        lengths = torch.randint(0, 4, (rows,), generator=draw)
+        indices.append(torch.randint(model.emb_l[t].num_embeddings, (int(lengths.sum()),), generator=draw))
+        offsets.append(lengths.cumsum(0) - lengths)
+        weights.append(torch.rand(len(indices[-1]), generator=draw) if b % 2 else None)
+    return Batch(torch.randn(rows, 4, generator=draw), indices, offsets, weights, torch.ones(rows, 1))
+
+
+@pytest.mark.parametrize("reads", [(0, 1, 2), (0, 1, 2, 1), (2, 0, 1, 0, 2)])
+def test_the_same_logits_whichever_table_the_bags_read(reads):
+    ours = model(reads=reads)
+    given = batch(ours)
+    logits = sharded.to_torchrec(ours)(given.dense_x, sharded.keyed(given))
+    torch.testing.assert_close(logits, ours.logits(*given.inputs), rtol=0, atol=1e-6)
+
+
+def test_without_the_columns_reordered_they_differ():
+    """Bags that share a table stand side by side in TorchRec: the order matters."""
+    ours = model()
+    theirs, given = sharded.to_torchrec(ours), batch(ours)
+    first = theirs.over_arch.model[0]._mlp[0]._linear.weight
+    with torch.no_grad():
+        first.copy_(ours.top_l[0].weight)
+    assert (theirs(given.dense_x, sharded.keyed(given)) - ours.logits(*given.inputs)).abs().max() > 1e-4
+
+
+def test_there_and_back_nothing_is_lost():
+    ours = model(reads=(2, 0, 1, 0, 2))
+    back = sharded.from_torchrec(sharded.to_torchrec(ours))
+    assert back.reads == ours.reads
+    for name, weight in ours.state_dict().items():
+        assert torch.equal(weight, back.state_dict()[name]), name
+
+
+def test_bags_there_and_back():
+    given = batch(model())
+    features = sharded.keyed(given)
+    indices, offsets, weights = sharded.bags(features)
+    for k in range(4):
+        assert torch.equal(indices[k], given.sparse_indices[k])
+        assert torch.equal(offsets[k], given.sparse_offsets[k])
+        own = given.sparse_weights[k]
+        assert torch.equal(weights[k], torch.ones(len(indices[k])) if own is None else own)
+
+
+def test_a_part_of_the_rows():
+    ours = model()
+    given = batch(ours)
+    theirs = sharded.to_torchrec(ours)
+    some = theirs(given.dense_x[2:5], sharded.keyed(given, 2, 5))
+    torch.testing.assert_close(some, ours.logits(*given.inputs)[2:5], rtol=0, atol=1e-6)
+
+
+def test_what_torchrec_has_no_model_for():
+    with pytest.raises(ValueError, match="dot interaction"):
+        sharded.to_torchrec(MicroDLRM())
+    with pytest.raises(ValueError, match="two layers"):
+        sharded.to_torchrec(model(ln_top=(1,)))

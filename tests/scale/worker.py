@@ -1,0 +1,77 @@
+"""What the processes of tests/scale do, by torchrun: `python -m torch.distributed.run ... worker.py TASK FOLDER`."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from microdlrm import MicroDLRM, sharded, workers
+
+SHAPE = dict(
+    m_spa=16, num_embeddings=(50, 30, 9), ln_bot=(4, 8, 16), ln_top=(8, 1), interaction="dot", reads=(0, 1, 2, 1)
+)
+
+
+def model(seed: int = 0, **changed) -> MicroDLRM:
+    torch.manual_seed(seed)
+    return MicroDLRM(**SHAPE | changed)
+
+
+def dealt_out(kind: str):
+    alone = sharded.to_torchrec(model())
+    return sharded.shard(alone, kind), alone
+
+
+def other_tables(folder, rank, world):
+    rows = (50, 30, 9) if rank == 0 else (50, 31, 9)
+    sharded.shard(sharded.to_torchrec(model(num_embeddings=rows)), "table")
+
+
+def killed_in_training(folder, rank, world):
+    sharded.shard(sharded.to_torchrec(model()), "table")
+    if rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    torch.distributed.barrier()  # which process 1 never reaches
+    time.sleep(60)
+
+
+def killed_while_writing(folder, rank, world):
+    """A whole checkpoint first; then process 1 dies when the second is half written."""
+    dealt, alone = dealt_out("row")
+    sharded.save(folder / "first", dealt, alone)
+    write = sharded.dcp.save
+
+    def dies(*args, **kwargs):
+        write(*args, **kwargs)
+        if rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(60)
+
+    sharded.dcp.save = dies
+    sharded.save(folder / "second", dealt, alone)
+
+
+def writes(folder, rank, world):
+    """Each kind of sharding keeps a checkpoint."""
+    for kind in sharded.KINDS:
+        sharded.save(folder / kind, *dealt_out(kind))
+
+
+def carries_on(folder, rank, world):
+    """Shard the model that the folder keeps, and keep it again."""
+    alone = sharded.to_torchrec(sharded.load(folder / "row"))
+    sharded.save(folder / "again", sharded.shard(alone, "column"), alone)
+
+
+def pids(folder, rank, world):
+    (folder / f"{rank}.pid").write_text(str(os.getpid()))
+    time.sleep(120)
+
+
+if __name__ == "__main__":
+    with workers.joined(seconds=float(os.environ.get("WAIT", 60))) as (rank, world):
+        globals()[sys.argv[1]](Path(sys.argv[2]), rank, world)
+        workers.report(dict())

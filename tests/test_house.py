@@ -14,8 +14,8 @@ MODULES = {
 }
 # In the order in which data flows: a module imports only from those before it.
 CORE = (
-    "archives", "movielens", "clicks", "histories", "inputs", "bags", "model", "metrics", "intervals", "training",
-    "baselines", "checkpoint", "seed", "predictions", "runs", "studies",
+    "archives", "movielens", "clicks", "histories", "ids", "logs", "inputs", "bags", "model", "metrics", "intervals",
+    "ranking", "adagrad", "training", "baselines", "checkpoint", "seed", "predictions", "runs", "wild", "studies",
 )  # fmt: skip
 ANNEXES = ("exercises", "figures", "machine")
 

@@ -6,26 +6,26 @@ from torch import Tensor
 
 from microdlrm.clicks import SparseFeature
 
-PRIME = 2**31 - 1
 UNKNOWN = 0  # the unknown's row
+GOLDEN = 0x9E3779B97F4A7C15
 
 
 def hash_ids(ids: Tensor, rows: int, seed: int = 0) -> Tensor:
-    """A row for each id, ((a·id + b) mod p) mod rows, with a and b drawn from `seed`: (N,) int64 in [0, rows).
+    """A row for each id, (N,) int64 in [0, rows): the same every day, and as if drawn by lot. Another seed, another lot.
 
-    The family of Carter and Wegman 1979: two ids share a row for about one choice of a and b in `rows`. (Python's own
-    `hash` leaves small numbers as they are, and salts strings anew in each process.) Raises ValueError for ids
-    outside [0, 2**31 - 1) and for fewer rows than one.
+    The bits are stirred as SplitMix64 stirs them (Steele et al. 2014); ids in a row must not land in a pattern, as they
+    do with a single multiplication. (Python's own `hash` leaves small numbers as they are, and salts strings anew in
+    each process.) Raises ValueError for negative ids and for fewer rows than one.
     """
     if rows < 1:
         raise ValueError(f"rows must be at least 1, got {rows}")
-    if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < PRIME:
-        raise ValueError(
-            f"ids must lie between 0 and {PRIME - 1}, got {int(ids.min())} to {int(ids.max())}: number them first"
-        )
-    draw = np.random.default_rng(seed)
-    a, b = int(draw.integers(1, PRIME)), int(draw.integers(0, PRIME))
-    return (a * ids.long() + b) % PRIME % rows  # (N,); a·id + b < 2**62
+    if len(ids) and int(ids.min()) < 0:
+        raise ValueError(f"ids must be 0 or more, got {int(ids.min())}: number them first")
+    z = ids.numpy().astype(np.uint64) + np.uint64((seed + 1) * GOLDEN % 2**64)  # sums and products modulo 2**64
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    return torch.from_numpy((z % np.uint64(rows)).astype(np.int64))  # (N,)
 
 
 def hashed(name: str, ids: Tensor, rows: int, hashes: int = 1) -> SparseFeature:

@@ -37,7 +37,7 @@ COLLIDES = Task(
             "four ids of nine digits, 1,000 rows",
             (torch.tensor([123456789, 987654321, 111111111, 222222222]), 1103515245, 12345, 2147483647, 1000),
             "breaks for large ids",
-            "Right for small ids. With large ones a · id needs 64 bits: stay with whole numbers, no floats and no int32.",
+            "Right for small ids. With large ones a · id needs 64 bits: stay with whole numbers, and with int64.",
         ),
         Case("many ids", "ids 0 to 39, 50 rows", (torch.arange(40), 30, 17, 101, 50)),
     ],

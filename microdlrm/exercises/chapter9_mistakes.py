@@ -239,7 +239,7 @@ SHARE_THAT_DIFFERS = [
     Mistake("rows with missing numbers dropped", "You left out the rows in which a number is missing. One side missing "
             "is the plainest difference there is, and both missing is agreement; the share is of all rows.",
             _columns(lambda a, b, t: _share(((a - b).abs() > t)[~(a.isnan() | b.isnan())]))),
-    Mistake("missing taken for 0", "You put 0 in place of nan. Then a missing number equals a real 0, and it isn't one.",
+    Mistake("missing taken for 0", "You put 0 for nan. A missing number then equals a real 0, and it isn't one.",
             _columns(lambda a, b, t: _share((a.nan_to_num() - b.nan_to_num()).abs() > t))),
     Mistake("count where a share is due", "You have the number of rows. Divide it by how many there are.",
             _columns(lambda a, b, t: differs(a, b, t).sum())),

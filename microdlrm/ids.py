@@ -11,7 +11,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 
 def hash_ids(ids: Tensor, rows: int, seed: int = 0) -> Tensor:
-    """A row for each id, (N,) int64 in [0, rows): the same every day, and as if drawn by lot. Another seed, another lot.
+    """A row for each id, (N,) int64 in [0, rows): the same every day, as if drawn by lot. Another seed, another lot.
 
     The bits are stirred as SplitMix64 stirs them (Steele et al. 2014); ids in a row must not land in a pattern, as they
     do with a single multiplication. (Python's own `hash` leaves small numbers as they are, and salts strings anew in

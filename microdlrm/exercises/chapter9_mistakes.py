@@ -27,6 +27,11 @@ def _again(ids, a, b, p, rows):
     return torch.stack([(where[:i] == where[i]).any() & ~(ids[:i] == ids[i]).any() for i in range(len(ids))])
 
 
+def _later(ids, a, b, p, rows):
+    where = _rows(ids, a, b, p, rows)
+    return torch.stack([((where[i:] == where[i]) & (ids[i:] != ids[i])).any() for i in range(len(ids))])
+
+
 def _beside(ids, a, b, p, rows):
     where = _rows(ids, a, b, p, rows)
     same = (where[1:] == where[:-1]) & (ids[1:] != ids[:-1])
@@ -51,6 +56,16 @@ COLLIDES = [
         "the first of two is let off",
         "You mark an id if an earlier one has its row. The earlier one shares its row, too.",
         _again,
+    ),
+    Mistake(
+        "the last of two is let off",
+        "You mark an id if a later one has its row. The later one shares its row, too.",
+        _later,
+    ),
+    Mistake(
+        "one answer for each different id",
+        "An id that comes twice needs its answer twice: one for each place in ids, in their order.",
+        lambda ids, *h: share(_rows(ids.unique(), *h), ids.unique()),
     ),
     Mistake("the free ones marked", "You marked the ids that have a row to themselves.",
             lambda ids, *h: ~share(_rows(ids, *h), ids)),
@@ -148,11 +163,34 @@ def _lowest_first(scores, relevant, k):
     return dcg(best_first(-scores, relevant)[:k]) / _ideal(relevant, k)
 
 
+def _position(scores):
+    """What `argsort` gives, one behind another: not the place of each film, but the film of each place."""
+    return torch.argsort(scores, descending=True).tolist()
+
+
+def _argsort_for_places(scores, relevant, k):
+    pairs = zip(relevant, _position(scores), strict=True)
+    return sum(float(r) / math.log2(2 + place) for r, place in pairs if place < k) / _ideal(relevant, k)
+
+
+def _argsort_for_places_cut_late(scores, relevant, k):
+    pairs = list(zip(relevant, _position(scores), strict=True))[:k]
+    return sum(float(r) / math.log2(2 + place) for r, place in pairs) / _ideal(relevant, k)
+
+
 def _sorted_by_label(scores, relevant, k):
     return dcg(relevant[:k]) / _ideal(relevant, k)
 
 
+_ARGSORT = (
+    "Sorting the positions gives the film that stands at each place. You read it as the place where each film stands."
+)
+
 NDCG_AT_K = [
+    Mistake("films taken for places", _ARGSORT, _argsort_for_places),
+    Mistake("films taken for places", _ARGSORT, _argsort_for_places_cut_late),
+    Mistake("best order one film short", "Your best order has a film too few: does a range end before its last number?",
+            _cut(lambda first, relevant, k: dcg(first) / dcg([1.0] * (min(k, int(relevant.sum())) - 1)))),
     Mistake("not normalised", "This is the DCG. Divide it by what the best order would give.",
             _cut(lambda first, relevant, k: dcg(first))),
     Mistake("lowest first", "You went from the lowest score upwards.", _lowest_first),

@@ -37,7 +37,7 @@ def hashed_tables(logloss, own_rows):
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return show(
         fig,
-        "Logloss of the test rows with users and films hashed into so many rows each, mean of two seeds. The axes differ.",
+        "Logloss of the test rows, users and films hashed into so many rows each, mean of two seeds. The axes differ.",
         f"Two line charts. {'; '.join(said)}.",
     )
 
@@ -52,8 +52,7 @@ def lists(table, metric="NDCG@10"):
         ax.plot(line["value"], y, "o", color=colour, ms=7)
         said.append(f"{name}: {line['value']:.3f}, from {line['low']:.3f} to {line['high']:.3f}")
     ax.set(yticks=range(len(table)), yticklabels=table.index, xlabel=f"{metric} among all films not yet rated")
-    ax.set_xlim(left=0)
-    ax.invert_yaxis()
+    ax.set(xlim=(0, None), ylim=(len(table) - 0.5, -0.5))
     return show(fig, "How good the lists of ten are, mean over users, with 95% intervals that draw users.",
                 f"A dot plot with intervals. {'; '.join(said)}.")  # fmt: skip
 
@@ -105,7 +104,8 @@ def by_width(gained):
     ax.axhline(0, color=NEUTRAL, ls=":")
     ax.set(xlabel="numbers in a row", ylabel=f"logloss saved over\n{gained.index[0]} numbers, nats")
     _plain_ticks(ax, gained.index)
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    handles = ax.get_legend_handles_labels()
+    fig.legend(*handles, loc="outside upper center", ncols=3, title="training ratings of the film")
     return show(
         fig,
         "What wider rows save, by how many training ratings the film has; mean of two seeds.",

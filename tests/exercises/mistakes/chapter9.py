@@ -97,6 +97,19 @@ def says_it_in_numbers(ids, a, b, p, rows):
     return ((where[:, None] == where) & (ids[:, None] != ids)).sum(1)
 
 
+@wrong("one answer for each different id", "twice", "collides")
+def drops_what_comes_twice(ids, a, b, p, rows):
+    ids = ids.unique()
+    where = (a * ids + b) % p % rows
+    return (where[:, None] == where).sum(1) > 1
+
+
+@wrong("the last of two is let off", "later", "collides")
+def looks_ahead(ids, a, b, p, rows):
+    where = (a * ids + b) % p % rows
+    return ((where[:, None] == where) & (ids[:, None] != ids)).triu().any(1)
+
+
 # --- recalibrated ---
 
 
@@ -242,6 +255,25 @@ def divides_by_the_place(scores, relevant, k):
         return sum(g / place for place, g in enumerate(gains.tolist(), 1))
 
     return worth(relevant[scores.argsort(descending=True)][:k]) / worth(relevant.sort(descending=True).values[:k])
+
+
+@wrong("films taken for places", "each place", "ndcg_at_k")
+def reads_argsort_as_ranks(scores, relevant, k):
+    ranks = scores.argsort(descending=True).float()
+    got = (relevant / torch.log2(ranks + 2))[:k].sum()
+    return got / sum(1 / math.log2(2 + place) for place in range(min(k, int(relevant.sum()))))
+
+
+@wrong("best order one film short", "last number", "ndcg_at_k")
+def ends_a_range_too_soon(scores, relevant, k):
+    got = _dcg(relevant[scores.argsort(descending=True)][:k])
+    return got / sum(1 / math.log2(1 + place) for place in range(1, int(min(k, relevant.sum()))))
+
+
+@wrong("breaks where k exceeds the list", "shorter", "ndcg_at_k")
+def takes_k_whatever_there_is(scores, relevant, k):
+    worth = 1 / torch.log2(torch.arange(k) + 2.0)
+    return (relevant[scores.topk(k).indices] * worth).sum() / (relevant.topk(k).values * worth).sum()
 
 
 # --- share_that_differs ---

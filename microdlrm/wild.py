@@ -91,18 +91,21 @@ def rankings() -> Cells:
     return {f"seed {seed}": partial(one_ranking, seed) for seed in (0, 1, 2)}
 
 
-def one_ranking(seed: int) -> list[dict]:
+RANKERS = {
+    "popularity": lambda users, seed: popularity(_data(), _prepared("user")[0]),
+    "dot, verdicts": lambda users, seed: by_verdicts(users, seed),
+    "dot, 1 negative": lambda users, seed: against_negatives(users, seed, each=1, epochs=8)[1],
+    "dot, 4 negatives": lambda users, seed: against_negatives(users, seed)[1],
+    "factorisation, 4 negatives": lambda users, seed: against_negatives(users, seed, epochs=8, factorise=True)[1],
+}
+
+
+def one_ranking(seed: int, rankers=tuple(RANKERS)) -> list[dict]:
     """Each ranker's lists for 300 users, judged among all unseen films and among 20 or 100 of them."""
     relevant, candidates = held_out_clicks(_data(), _prepared("user")[0])
     some = np.random.default_rng(seed).choice(len(relevant), 300, replace=False)
     candidates[np.setdiff1d(np.arange(len(relevant)), some)] = False
-    scores = {
-        "popularity": popularity(_data(), _prepared("user")[0]),
-        "dot, verdicts": by_verdicts(some, seed),
-        "dot, 1 negative": against_negatives(some, seed, each=1, epochs=8)[1],
-        "dot, 4 negatives": against_negatives(some, seed, each=4, epochs=4)[1],
-        "factorisation, 4 negatives": against_negatives(some, seed, each=4, epochs=8, factorise=True)[1],
-    }
+    scores = {name: RANKERS[name](some, seed) for name in rankers}
     records = []
     for among in ("all", 100, 20):
         which = candidates if among == "all" else ranking.sampled(relevant, candidates, among, seed)
@@ -192,7 +195,7 @@ def ages() -> Cells:
     return {f"seed {seed}": partial(one_age, seed) for seed in (0, 1)}
 
 
-def one_age(seed: int, weeks: int = 5) -> list[dict]:
+def one_age(seed: int, weeks: int = 5, kept=KEPT) -> list[dict]:
     """Models of the first half of the ratings, judged on each of the weeks that follow; four epochs, none chosen."""
     y, user = clicks.labels(_data()), clicks.positions(_data())[0]
     time = _data().ratings["timestamp"].to_numpy()
@@ -201,15 +204,19 @@ def one_age(seed: int, weeks: int = 5) -> list[dict]:
     known = np.isin(user, user[time < start])
     everything = np.arange(len(time))
     old, live = _of_age(start, None), _of_age(start, everything)
-    late = _of_age(start, everything, delay=DAY)
-    once, on_late = _four_epochs(old, start, seed), _four_epochs(late, start, seed)
-    answers = {name: np.full(len(time), np.nan) for name in KEPT}
+    once = _four_epochs(old, start, seed)
+    answers = {name: np.full(len(time), np.nan) for name in kept}
+    of_all_weeks = {KEPT[0]: (once, old), KEPT[1]: (once, live)}
+    if KEPT[2] in kept:
+        of_all_weeks[KEPT[2]] = _four_epochs(_of_age(start, everything, delay=DAY), start, seed), live
     for w in range(weeks):
+        of_week = dict(of_all_weeks)
+        if KEPT[3] in kept:
+            fresh = _of_age(start + w * 7 * DAY, everything)
+            of_week[KEPT[3]] = _four_epochs(fresh, start + w * 7 * DAY, seed), fresh
         rows = np.flatnonzero(week == w)
-        fresh = _of_age(start + w * 7 * DAY, everything)
-        again = _four_epochs(fresh, start + w * 7 * DAY, seed)
-        for name, model, of in zip(KEPT, (once, once, on_late, again), (old, live, live, fresh), strict=True):
-            answers[name][rows] = _answer(model, of, rows)
+        for name in kept:
+            answers[name][rows] = _answer(*of_week[name], rows)
     records = []
     for who, those in (("all", known | True), ("known", known)):
         for name, weeks_of in (("all weeks", range(weeks)), *((str(w), [w]) for w in range(weeks))):
@@ -249,7 +256,7 @@ def _four_epochs(prepared: clicks.Clicks, until, seed: int) -> MicroDLRM:
 
 
 def widths() -> Cells:
-    return {f"{width}": partial(one_width, width) for width in (4, 8, 16, 32, 64)}
+    return {f"{width}": partial(one_width, width) for width in (4, 16, 64)}
 
 
 def one_width(width: int, seeds=(0, 1)) -> list[dict]:

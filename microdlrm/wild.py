@@ -283,5 +283,8 @@ def one_width(width: int, seeds=(0, 1)) -> list[dict]:
 
 
 STUDIES = {
+    "hashing": ("Users and movies hashed into fewer rows, with one hash and with two, on the random split", hashing),
     "rankings": ("Lists judged among all films and among samples, three seeds, on the split by user", rankings),
+    "ages": ("A model week by week: trained once, with live histories, retrained; two seeds", ages),
+    "widths": ("Rows of 4 to 64 numbers, by how often the movie was rated", widths),
 }

@@ -18,7 +18,10 @@ CHEAP = {
     "parts": lambda: studies._one_part("DLRM's own start", 2),
     "dent": lambda: studies._one_dent("none", 0),
     "tomorrow": lambda: studies._one_tomorrow("time", 0),
+    "hashing": lambda: wild.one_hashing("ids alone", 0, 1),
     "rankings": lambda: wild.one_ranking(0, ("popularity", "factorisation, 4 negatives")),
+    "ages": lambda: [r for r in wild.one_age(0, 1, wild.KEPT[:2]) if r["week"] == "0"],
+    "widths": lambda: wild.one_width(4),
 }
 TOLERANCE = dict(logloss=0.003, auc=0.004, accuracy=0.006, ndcg=0.03, recall=0.03)
 MEASURED = {"value", "low", "high", "difference", "logloss", "auc", "epoch"}

@@ -56,6 +56,7 @@ def histories(
     cap: int | None = None,
     itself: bool = False,
     neutral: float = NEUTRAL,
+    delay: int = 0,
 ) -> list[SparseFeature]:
     """The movie's history and the user's, from the rows `train`, for `Clicks.add`.
 
@@ -66,6 +67,7 @@ def histories(
     cap      a bag holds no more entries, the latest; None: all
     itself   leave each rating in its own bag: for the chapter that shows why not
     neutral  the stars of an entry that weighs nothing
+    delay    with `past`: entries must be older by more than so many seconds, as where bags are refreshed by night
     """
     user, movie = (torch.tensor(ids) for ids in positions(data))
     time = torch.tensor(data.ratings["timestamp"].to_numpy())
@@ -73,7 +75,7 @@ def histories(
     rated = torch.tensor(train)[time[train].argsort(stable=True)]  # oldest first
 
     def feature(name, table, rows, entry, owner, owners) -> SparseFeature:
-        history = _history(owner, owners, entry, weights, rated, time, past, cap)
+        history = _history(owner, owners, entry, weights, rated, time, past, cap, delay)
         if itself:
             history = history._replace(own=torch.full_like(history.own, len(time)))
         return SparseFeature(name, table, rows, history.take)
@@ -85,7 +87,7 @@ def histories(
     ]
 
 
-def _history(owner, owners, entry, weights, rated, time, past, cap) -> History:
+def _history(owner, owners, entry, weights, rated, time, past, cap, delay) -> History:
     by_owner = rated[owner[rated].argsort(stable=True)]  # oldest first within an owner
     bags = Bags.of(entry[by_owner], torch.bincount(owner[rated], minlength=owners))
     own = torch.full((len(owner),), len(owner))
@@ -97,5 +99,5 @@ def _history(owner, owners, entry, weights, rated, time, past, cap) -> History:
         for o in range(owners):
             mine = times[bags.starts[o] : bags.starts[o] + bags.lengths[o]]
             asks = owner == o
-            visible[asks] = torch.searchsorted(mine, time[asks])
+            visible[asks] = torch.searchsorted(mine, time[asks] - delay)
     return History(bags, weights[by_owner], owner, own, visible, cap)

@@ -44,6 +44,16 @@ def calibration_error(p: np.ndarray, y: np.ndarray, bins: int = 10) -> float:
     return float(np.average((table["promised"] - table["came"]).abs(), weights=table["rows"]))
 
 
+def recalibrated(p: np.ndarray, w: float) -> np.ndarray:
+    """The probabilities of a model that was trained with all clicks and the share `w` of the non-clicks: (N,).
+
+    p / (p + (1 - p) / w) (He et al. 2014, section 6.3). Raises ValueError for a share that isn't in (0, 1].
+    """
+    if not 0 < w <= 1:
+        raise ValueError(f"w must be a share, above 0 and at most 1, got {w}: keeping one non-click in k, it is 1 / k")
+    return p / (p + (1 - p) / w)
+
+
 def breakdown(p: np.ndarray, y: np.ndarray, groups: np.ndarray) -> pd.DataFrame:
     """Judge all rows and then each group of them: rows, base rate, the headline metrics, calibration error.
 

@@ -21,7 +21,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from tqdm.auto import tqdm
 
-from microdlrm import baselines, clicks, intervals, metrics, movielens, training
+from microdlrm import baselines, clicks, intervals, metrics, movielens, training, wild
 from microdlrm.histories import NEUTRAL, histories
 from microdlrm.model import MicroDLRM
 
@@ -347,7 +347,7 @@ STUDIES: dict[str, tuple[str, Callable[[], Cells]]] = {
         "Histories of the past on the splits by time and by user, epoch by epoch, for known users and cold ones",
         _tomorrow,
     ),
-}
+} | wild.STUDIES
 
 
 def add_options(command: ArgumentParser) -> None:

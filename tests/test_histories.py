@@ -70,3 +70,14 @@ def test_held_out_labels_reach_no_history(data, split):
     rows = torch.tensor(SOME)
     for a, b in zip(histories(data, split.train), histories(scrambled, split.train), strict=True):
         assert all(torch.equal(x, y) for x, y in zip(a.take(rows), b.take(rows), strict=True))
+
+
+def test_with_a_delay_a_bag_holds_only_what_was_there_so_long_before(data, split):
+    day = 86_400
+    rows = np.array([*split.train[:200], *split.test[:100]])
+    train = data.ratings.iloc[split.train]
+    _, rated = histories(data, split.train, past=True, delay=day)
+    for row, (ids, _) in zip(rows, bags_of(rated, rows), strict=True):
+        this = data.ratings.loc[row]
+        seen = train[(train["user_id"] == this["user_id"]) & (train["timestamp"] < this["timestamp"] - day)]
+        assert set(ids) == set(seen["item_id"] - 1)

@@ -14,8 +14,9 @@ MODULES = {
 }
 # In the order in which data flows: a module imports only from those before it.
 CORE = (
-    "archives", "movielens", "clicks", "histories", "inputs", "bags", "model", "metrics", "intervals", "training",
-    "baselines", "checkpoint", "portable", "seed", "predictions", "runs", "studies", "workers", "sharded",
+    "archives", "movielens", "clicks", "histories", "ids", "logs", "inputs", "bags", "model", "metrics", "intervals",
+    "ranking", "adagrad", "training", "baselines", "checkpoint", "portable", "seed", "predictions", "runs", "wild",
+    "studies", "workers", "sharded",
 )  # fmt: skip
 ANNEXES = ("exercises", "figures", "machine")
 

@@ -56,3 +56,14 @@ def test_breakdown_judges_each_group_by_its_own_rows():
         assert table.loc[group, "base_rate"] == y[rows].sum() / rows.sum()
     assert math.isnan(table.loc[2, "auc"])  # nothing but clicks
     assert table.loc[2, "logloss"] == pytest.approx(-np.log(p[groups == 2]).mean())
+
+
+def test_recalibrated_is_what_bayes_says():
+    """Thin a log by hand: of 1,000 rows 200 clicks; one non-click in 8 is kept, so 100 of 800."""
+    assert metrics.recalibrated(np.array([200 / 300]), 1 / 8) == pytest.approx(200 / 1000)
+    p = np.array([0.0, 0.3, 1.0])
+    assert metrics.recalibrated(p, 1.0) == pytest.approx(p)
+    logit = np.log(0.3 / 0.7) + np.log(0.1)  # a factor on the odds
+    assert metrics.recalibrated(p, 0.1)[1] == pytest.approx(1 / (1 + np.exp(-logit)))
+    with pytest.raises(ValueError, match="w must be a share"):
+        metrics.recalibrated(p, 10)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from microdlrm.exercises import chapter1, chapter2, chapter3, chapter4, chapter5, chapter6, chapter10
+from microdlrm.exercises import chapter1, chapter2, chapter3, chapter4, chapter5, chapter6, chapter9, chapter10
 from microdlrm.exercises.chapter5 import plain_loop as plain_loop
 from microdlrm.exercises.judge import judge
 from microdlrm.exercises.traffic import traffic as traffic
@@ -133,6 +133,40 @@ def busiest_bytes(fn: Callable) -> Verdict:
     return judge(chapter10.BUSIEST_BYTES, fn, SECONDS)
 
 
+def collides(fn: Callable) -> Verdict:
+    """Check `collides(ids, a, b, p, rows)`: which ids share their row with another id, hashed into a table.
+
+    ids (n,) int64, the rest whole numbers; an id's row is ((a * id + b) mod p) mod rows -> (n,) bool. The same id once
+    more is no other id.
+    """
+    return judge(chapter9.COLLIDES, fn, SECONDS)
+
+
+def recalibrated(fn: Callable) -> Verdict:
+    """Check `recalibrated(p, w)`: the probabilities of a model whose training kept the share w of the non-clicks.
+
+    p (N,) float32, w a number above 0, at most 1 -> (N,): p / (p + (1 - p) / w) (He et al. 2014, section 6.3).
+    """
+    return judge(chapter9.RECALIBRATED, fn, SECONDS)
+
+
+def ndcg_at_k(fn: Callable) -> Verdict:
+    """Check `ndcg_at_k(scores, relevant, k)`: how good a list is, from its first k places.
+
+    scores (n,) float32, no two equal, relevant (n,) float32 of 0 and 1, at least one 1 -> a number from 0 to 1.
+    """
+    return judge(chapter9.NDCG_AT_K, fn, SECONDS)
+
+
+def share_that_differs(fn: Callable) -> Verdict:
+    """Check `share_that_differs(trained, served, tolerance)`: on which share of the rows each feature differs.
+
+    trained and served (N, F) float32, the same rows made in two ways -> (F,) float32. Two numbers differ if
+    they are further apart than the tolerance, or if one of them is nan and the other isn't.
+    """
+    return judge(chapter9.SHARE_THAT_DIFFERS, fn, SECONDS)
+
+
 # The function that a task asks for bears the task's name; two names may share a check.
 TASKS: dict[str, Callable[[Callable], Verdict]] = {
     fn.__name__: fn
@@ -149,6 +183,10 @@ TASKS: dict[str, Callable[[Callable], Verdict]] = {
         low_rank_cross,
         auc_from_ranks,
         rows_that_leak,
+        collides,
+        recalibrated,
+        ndcg_at_k,
+        share_that_differs,
         busiest_bytes,
     )
 } | {"dot_interaction_slow": dot_interaction, "dot_interaction": partial(dot_interaction, loop=False)}

@@ -114,8 +114,8 @@ NDCG_AT_K = Task(
     rows=some_rows(0, 1),
     per="all",
     columns=lambda *args: ["NDCG@k"],
-    other="Write the films in order, best score first, and below each relevant one 1 / log2(1 + its place). Add up the "
-    "first k. Then the same for the best order there could be.",
+    other="Write the films in order, best score first, and below each relevant one its worth: one over the logarithm, "
+    "to base 2, of one more than its place. Add up the first k. Then the same for the best order there could be.",
 )  # fmt: skip
 
 

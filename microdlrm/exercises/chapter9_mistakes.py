@@ -152,7 +152,7 @@ def _average_precision(first, relevant, k):
     return sum(hits) / min(k, int(relevant.sum()))
 
 
-_PLACE = "Place 1 counts in full, since its divisor is log2(1 + 1) = 1; place 2 is divided by log2(3). "
+_PLACE = "A place is divided by the logarithm, to base 2, of one more than its number: place 1 counts in full. "
 
 
 def _without_k(scores, relevant, k):
@@ -207,12 +207,12 @@ NDCG_AT_K = [
             _cut(lambda first, relevant, k: dcg(first, first=3) / _ideal(relevant, k, first=3))),
     Mistake("places off by one", _PLACE + "In the best order you start elsewhere than in the list.",
             _cut(lambda first, relevant, k: dcg(first, first=3) / _ideal(relevant, k))),
-    Mistake("log of 1 + log", "You divide by 1 + log2(place). The 1 belongs inside: log2(1 + place).",
+    Mistake("log of 1 + log", "You divide by one plus the logarithm of the place. The one belongs inside.",
             _cut(lambda first, relevant, k: dcg(first, lambda x: 1 + math.log2(x), 1)
                  / _ideal(relevant, k, log=lambda x: 1 + math.log2(x), first=1))),
-    Mistake("no logarithm", "You divide by the place. Its logarithm is due: log2(1 + place).",
+    Mistake("no logarithm", "You divide by the place. The logarithm of one more than it is due.",
             _cut(lambda first, relevant, k: dcg(first, float, 1) / _ideal(relevant, k, log=float, first=1))),
-    Mistake("no logarithm", "You divide by 1 + place. Its logarithm is due: log2(1 + place).",
+    Mistake("no logarithm", "You divide by one more than the place. The logarithm of that is due.",
             _cut(lambda first, relevant, k: dcg(first, float) / _ideal(relevant, k, log=float))),
     Mistake("divided by the number of relevant films", "You divided by how many relevant films there are. The best "
             "order isn't worth 1 a film: its later places count less.",

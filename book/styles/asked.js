@@ -10,7 +10,8 @@
   let guesses = {};
   let kept = true; // whether this browser lets the page remember
   try {
-    guesses = JSON.parse(localStorage.getItem(KEY)) || {};
+    const stored = JSON.parse(localStorage.getItem(KEY));
+    if (stored && Object.getPrototypeOf(stored) === Object.prototype) guesses = stored; // not a list, nor a word
   } catch (error) {
     kept = error instanceof SyntaxError;
   }

@@ -107,7 +107,7 @@ def test_the_explanation_is_the_outcomes(chapter):
     radios, place, card = first(page)
     radios.last.check()
     place.get_by_role("button", name="my guess").click()
-    told = re.search(r"was measured(: .*?)(?: \(No guess yet|$)", whole)[1]
+    told = re.search(r"(: .*?)(?: \(No guess yet|$)", whole)[1]
     assert card.inner_text().endswith(told.replace("`", ""))
 
 

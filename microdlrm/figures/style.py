@@ -80,7 +80,8 @@ def show(fig: Figure, caption: str, alt: str, points: dict[str, tuple[str, list[
     svg = re.sub(r'<g id="(part-[^"]+)">', r'<g data-point="\1">', svg)  # what belongs to a point, and says nothing
     svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" style="max-width: 46rem"', svg, count=1)
     return HTML(
-        f'<figure class="microdlrm"><div role="img" aria-label="{html.escape(alt, quote=True)}">{svg}</div>'
+        f'<figure class="microdlrm" tabindex="0">'
+        f'<div role="img" aria-label="{html.escape(alt, quote=True)}">{svg}</div>'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
     )
 

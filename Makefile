@@ -129,7 +129,8 @@ _build/nbval/%.passed: notebooks/%.ipynb tests/nbval.ini $(PACKAGE) $(STUDIES) $
 # --- the book in a browser ------------------------------------------------------------------------------
 
 test-browser: chromium book $(VENV)/ready-for-browser
-	$(RUN) -m pytest tests/browser
+	$(RUN) -m pytest tests/browser -n 2 --ignore tests/browser/test_jupyterlab.py
+	$(RUN) -m pytest tests/browser/test_jupyterlab.py
 
 # Found or, on Debian and as root, installed; otherwise it says how to get one, and make stops.
 chromium: | $(READY)

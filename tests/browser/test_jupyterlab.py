@@ -132,7 +132,8 @@ def test_run_all_cells_runs_all_cells(browser, lab, name):
         prompts = page.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
         assert prompts
         assert [prompt for prompt in prompts if not re.fullmatch(r"\[\d+\]:", prompt.strip())] == []
-        assert page.locator(".Toastify__toast, .jp-Dialog").all_text_contents() == []
+        said = page.locator(".Toastify__toast, .jp-Dialog").all_text_contents()
+        assert [text for text in said if text.strip()] == []  # one that is closing is empty
         foreign = [complaint for complaint in page.complaints if complaint.startswith(("asks", "calls", "throws"))]
         assert foreign == []
         for kernel in page.request.get("/api/kernels").json():

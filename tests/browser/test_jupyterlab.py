@@ -79,7 +79,7 @@ def run_all(page, saved):
     """Run All Cells; then save whenever the kernel rests, until the file has a count in each cell, or an error."""
     panel = page.locator(".jp-NotebookPanel:not(.lp-mod-hidden)")
     panel.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=120_000)
-    panel.locator(".jp-Cell").first.click()
+    panel.locator(".jp-Cell h1").first.click()  # a cell has to be chosen; elsewhere in it there are links
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     started = panel.locator(".jp-InputPrompt").filter(has_text=re.compile(r"[\d*]"))

@@ -34,7 +34,7 @@ def make_lab(root, port):
     lines = lines.replace("\\\n", " ").splitlines()
     command = shlex.split(next(line for line in lines if "jupyterlab" in line))
     command = [part for part in command if not part.startswith("--ServerApp.root_dir") and not part.endswith(".ipynb")]
-    settings = {"root_dir": root, "port": port, "port_retries": 0, "open_browser": False}
+    settings = {"root_dir": root, "port": port, "port_retries": 0, "open_browser": False, "disable_check_xsrf": True}
     # No token, no password: it listens on this machine alone, for as long as the tests last.
     secrets = ["--IdentityProvider.token=", "--PasswordIdentityProvider.hashed_password="]
     return command + [f"--ServerApp.{name}={value}" for name, value in settings.items()] + secrets
@@ -75,7 +75,11 @@ def wait_until_up(address, server, log):
     raise AssertionError(f"no JupyterLab after a minute:\n{log.read_text()}")
 
 
-def run_all(page, saved):
+def sessions(page, name):
+    return [session for session in page.request.get("/api/sessions").json() if session["path"] == name]
+
+
+def run_all(page, name, saved):
     """Run All Cells; then save whenever the kernel rests, until the file has a count in each cell, or an error."""
     panel = page.locator(".jp-NotebookPanel:not(.lp-mod-hidden)")
     panel.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=120_000)
@@ -87,8 +91,7 @@ def run_all(page, saved):
     ends = time.monotonic() + LONGEST
     while time.monotonic() < ends:
         page.wait_for_timeout(1000)
-        kernels = page.request.get("/api/kernels").json()
-        if [kernel["execution_state"] for kernel in kernels] != ["idle"]:
+        if [session["kernel"]["execution_state"] for session in sessions(page, name)] != ["idle"]:
             continue
         cells = save(page, saved)
         if errors(cells) or all(cell.execution_count for cell in cells):
@@ -126,7 +129,7 @@ def test_run_all_cells_runs_all_cells(browser, lab, name):
     assert not any(cell.execution_count or cell.outputs for cell in code_cells(root / name))
     with visit(browser, address, base_url=address, viewport={"width": 1280, "height": 900}) as page:
         page.goto(f"/lab/tree/{name}?reset")
-        cells = run_all(page, root / name)
+        cells = run_all(page, name, root / name)
         assert errors(cells) == []
         assert [cell.execution_count for cell in cells] == [*range(1, len(cells) + 1)]
         prompts = page.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
@@ -137,5 +140,5 @@ def test_run_all_cells_runs_all_cells(browser, lab, name):
         assert [text for text in said if text.strip()] == []  # one that is closing is empty
         foreign = [complaint for complaint in page.complaints if complaint.startswith(("asks", "calls", "throws"))]
         assert foreign == []
-        for kernel in page.request.get("/api/kernels").json():
-            page.request.delete(f"/api/kernels/{kernel['id']}")
+        for session in sessions(page, name):
+            assert page.request.delete(f"/api/sessions/{session['id']}").ok

@@ -180,7 +180,8 @@ def test_nbval_compares_what_is_stored(tmp_path):
     ]
     path = tmp_path / "made.ipynb"
     store_outputs.write(strip({"cells": made}), path)
-    command = [sys.executable, "-m", "pytest", "-v", "-c", ROOT / "tests/nbval.ini", "--rootdir", tmp_path, path]
+    # -rN: no summary at the end, which repeats each message where CI is set
+    command = [sys.executable, "-m", "pytest", "-v", "-rN", "-c", ROOT / "tests/nbval.ini", "--rootdir", tmp_path, path]
     run = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=tmp_path, check=False)
     assert run.returncode == 1, run.stdout
     assert re.findall(r"::Cell (\d) (PASSED|FAILED)", run.stdout) == [

@@ -11,7 +11,7 @@ import json
 import platform
 from argparse import ArgumentParser
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from tqdm.auto import tqdm
 
-from microdlrm import baselines, clicks, intervals, metrics, movielens, training, wild
+from microdlrm import baselines, cells, clicks, intervals, metrics, training, wild
 from microdlrm.histories import NEUTRAL, histories
 from microdlrm.model import MicroDLRM
 
 FOLDER = Path(__file__).resolve().parent.parent / "book" / "studies"
-Cells = dict[str, Callable[[], list[dict]]]
 
 
 def load(name: str) -> pd.DataFrame:
@@ -40,8 +39,8 @@ def load(name: str) -> pd.DataFrame:
 
 def run(name: str) -> Path:
     """Measure every cell of the study, with progress, and write what it came to."""
-    says, cells = STUDIES[name]
-    return write(name, says, [record for cell in tqdm(cells().values(), desc=name) for record in cell()])
+    says, grid = STUDIES[name]
+    return write(name, says, [record for cell in tqdm(grid().values(), desc=name) for record in cell()])
 
 
 def write(name: str, says: str, records: list[dict]) -> Path:
@@ -58,21 +57,6 @@ def _rounded(record: dict) -> dict:
     return {key: float(f"{v:.5g}") if isinstance(v, float | np.floating) else v for key, v in record.items()}
 
 
-# --- what all of them start from ---
-
-
-@cache
-def _data() -> movielens.MovieLens:
-    return movielens.load()
-
-
-@cache
-def _prepared(how: str = "random", split_seed: int = 42) -> tuple[clicks.Split, clicks.Clicks]:
-    """A split, and the clicks with genres."""
-    split = clicks.split(_data(), how, seed=split_seed)
-    return split, clicks.prepare(_data(), split.train).add(clicks.genres(_data()))
-
-
 def _train(prepared, split, interaction="dot", seed=0, decay=None, start="normal", fitting=(), **shape):
     """The recipe with some of it changed: the model and its epochs."""
     own_shape, own_decay = training.RECIPES[interaction]
@@ -83,14 +67,6 @@ def _train(prepared, split, interaction="dot", seed=0, decay=None, start="normal
             torch.nn.init.uniform_(table.weight, -(table.num_embeddings**-0.5), table.num_embeddings**-0.5)
     decay = own_decay if decay is None else decay
     return model, training.fit(model, prepared, split, embedding_decay=decay, seed=seed, **dict(fitting))
-
-
-def _answer(model, prepared, rows) -> np.ndarray:
-    return training.predict(model, prepared, rows).double().numpy()
-
-
-def _lines(table: pd.DataFrame, **key) -> list[dict]:
-    return [key | dict(metric=metric) | line.to_dict() for metric, line in table.iterrows()]
 
 
 # --- splits: the headline comparison on six splits ---
@@ -106,33 +82,34 @@ RIVALS = {
 OURS = ("concat", "dot", "concat, histories", "dot, histories")
 
 
-def _splits() -> Cells:
+def _splits() -> cells.Cells:
     return {f"split {seed}": partial(_one_split, seed) for seed in (1, 2, 3, 4, 5, 42)}
 
 
 def _one_split(split_seed: int, seeds=(0, 1), rivals=tuple(RIVALS), ours=OURS) -> list[dict]:
-    split, prepared = _prepared("random", split_seed)
-    more = prepared.add(*histories(_data(), split.train))
-    answers = {name: [RIVALS[name](_data(), prepared, split)] for name in rivals}
+    split, prepared = cells.prepared("random", split_seed)
+    more = prepared.add(*histories(cells.data(), split.train))
+    answers = {name: [RIVALS[name](cells.data(), prepared, split)] for name in rivals}
     for name in ours:
         of = more if "histories" in name else prepared
         models = [_train(of, split, name.split(",")[0], seed)[0] for seed in seeds]
-        answers[name] = [_answer(model, of, split.test) for model in models]
-    y, user = prepared.y[split.test, 0].numpy(), clicks.positions(_data())[0][split.test]
+        answers[name] = [cells.answer(model, of, split.test) for model in models]
+    y, user = prepared.y[split.test, 0].numpy(), clicks.positions(cells.data())[0][split.test]
     records = []
     for name, p in answers.items():
-        records += _lines(intervals.level(p, y, user), split=split_seed, model=name, over="")
+        records += cells.lines(intervals.level(p, y, user), split=split_seed, model=name, over="")
         for over in answers:
             if over != name:
-                records += _lines(intervals.lead(p, answers[over], y, user), split=split_seed, model=name, over=over)
+                lead = intervals.lead(p, answers[over], y, user)
+                records += cells.lines(lead, split=split_seed, model=name, over=over)
     return records
 
 
 # --- recipes: what was tried for each interaction, judged on the validation rows ---
 
 
-def _recipes() -> Cells:
-    cells = {}
+def _recipes() -> cells.Cells:
+    grid = {}
     for interaction in ("dot", "concat"):
         own = training.RECIPES[interaction][1]
         for used in (False, True):
@@ -145,14 +122,14 @@ def _recipes() -> Cells:
             for variant in variants:
                 for seed in (0, 1):
                     cell = partial(_one_recipe, interaction, used, seed, **variant)
-                    cells[f"{interaction}, {'' if used else 'no '}histories, {variant}, seed {seed}"] = cell
-    return cells
+                    grid[f"{interaction}, {'' if used else 'no '}histories, {variant}, seed {seed}"] = cell
+    return grid
 
 
 def _one_recipe(interaction, used, seed, neutral=NEUTRAL, cap=None, **variant) -> list[dict]:
-    split, prepared = _prepared()
+    split, prepared = cells.prepared()
     if used:
-        prepared = prepared.add(*histories(_data(), split.train, neutral=neutral, cap=cap))
+        prepared = prepared.add(*histories(cells.data(), split.train, neutral=neutral, cap=cap))
     _, epochs = _train(prepared, split, interaction, seed, **variant)
     best = epochs.loc[epochs["logloss"].idxmin()]
     shape, fitting = training.RECIPES[interaction][0], dict(variant.get("fitting", ()))
@@ -169,7 +146,7 @@ def _one_recipe(interaction, used, seed, neutral=NEUTRAL, cap=None, **variant) -
 # --- rivals: the same for two baselines ---
 
 
-def _rivals() -> Cells:
+def _rivals() -> cells.Cells:
     knn = {f"kNN, {k}, {shrink}": partial(_one_knn, k, shrink) for k in (10, 20, 40, 80) for shrink in (30, 100, 300)}
     grid = [(decay, epochs) for decay in (0.3, 0.5, 1.0, 2.0, 4.0) for epochs in (8, 16)]
     return knn | {f"MF, {decay}, {epochs}": partial(_one_mf, decay, epochs) for decay, epochs in grid}
@@ -177,9 +154,9 @@ def _rivals() -> Cells:
 
 def _one_knn(k: int, shrink: float) -> list[dict]:
     """The step to a probability is fitted on one half of the validation rows and judged on the other, and back."""
-    split, prepared = _prepared()
+    split, prepared = cells.prepared()
     y = prepared.y[split.validation, 0].numpy()
-    x = baselines.neighbours(_data(), split.train, split.validation, k, shrink)
+    x = baselines.neighbours(cells.data(), split.train, split.validation, k, shrink)
     even = np.arange(len(y)) % 2 == 0
     p = np.empty(len(y))
     for half in (even, ~even):
@@ -189,7 +166,7 @@ def _one_knn(k: int, shrink: float) -> list[dict]:
 
 
 def _one_mf(decay: float, epochs: int) -> list[dict]:
-    split, prepared = _prepared()
+    split, prepared = cells.prepared()
     p = baselines.matrix_factorisation(prepared, split._replace(test=split.validation), decay=decay, epochs=epochs)
     score = metrics.score(p, prepared.y[split.validation, 0].numpy())
     return [dict(model="matrix factorisation", decay=decay, epochs=epochs, logloss=score.logloss, auc=score.auc)]
@@ -206,30 +183,31 @@ PARTS = {
 }
 
 
-def _parts() -> Cells:
+def _parts() -> cells.Cells:
     return {f"{part}, split {s}": partial(_one_part, part, s) for part in PARTS for s in (1, 2, 3, 4, 5)}
 
 
 def _one_part(part: str, split_seed: int, interactions=("dot", "concat")) -> list[dict]:
-    split, prepared = _prepared("random", split_seed)
-    y, user = prepared.y[split.test, 0].numpy(), clicks.positions(_data())[0][split.test]
+    split, prepared = cells.prepared("random", split_seed)
+    y, user = prepared.y[split.test, 0].numpy(), clicks.positions(cells.data())[0][split.test]
     answers = {}
     for interaction in interactions:
         model, _ = _train(prepared, split, interaction, **PARTS[part])
-        answers[interaction] = _answer(model, prepared, split.test)
+        answers[interaction] = cells.answer(model, prepared, split.test)
     key = dict(part=part, split=split_seed)
     records = []
     if len(answers) == 2:
-        records += _lines(intervals.lead(answers["dot"], answers["concat"], y, user), model="dot", over="concat", **key)
+        lead = intervals.lead(answers["dot"], answers["concat"], y, user)
+        records += cells.lines(lead, model="dot", over="concat", **key)
     for interaction, p in answers.items():
-        records += _lines(intervals.level(p, y, user), model=interaction, over="", **key)
+        records += cells.lines(intervals.level(p, y, user), model=interaction, over="", **key)
     return records
 
 
 # --- dent: does leaving a row out of its own bag give its label away? ---
 
 
-def _dent() -> Cells:
+def _dent() -> cells.Cells:
     return {f"{bags}, seed {seed}": partial(_one_dent, bags, seed) for bags in DENTS for seed in (0, 1)}
 
 
@@ -268,8 +246,8 @@ DENTS = {
 
 
 def _one_dent(bags: str, seed: int) -> list[dict]:
-    split, prepared = _prepared()
-    prepared = prepared.add(*DENTS[bags](_data(), split.train))
+    split, prepared = cells.prepared()
+    prepared = prepared.add(*DENTS[bags](cells.data(), split.train))
     model, epochs = _train(prepared, split, seed=seed)
     some = np.random.default_rng(0).choice(split.train, 20_000, replace=False)
     training_rows, test = (training.evaluate(model, prepared, rows) for rows in (some, split.test))
@@ -284,13 +262,13 @@ def _one_dent(bags: str, seed: int) -> list[dict]:
 # --- tomorrow: histories of the past, epoch by epoch, for users with a past and for those without ---
 
 
-def _tomorrow() -> Cells:
+def _tomorrow() -> cells.Cells:
     return {f"{how}, seed {seed}": partial(_one_tomorrow, how, seed) for how in ("time", "user") for seed in (0, 1, 2)}
 
 
 def _one_tomorrow(how: str, seed: int, target: float | None = None) -> list[dict]:
-    split, prepared = _prepared(how)
-    user = clicks.positions(_data())[0]
+    split, prepared = cells.prepared(how)
+    user = clicks.positions(cells.data())[0]
     known = np.isin(user, user[split.train])
     parts = {
         (part, who): rows[known[rows] == (who == "known")]
@@ -299,14 +277,15 @@ def _one_tomorrow(how: str, seed: int, target: float | None = None) -> list[dict
     }
     parts = {key: rows for key, rows in parts.items() if len(rows)}  # on the split by user, nobody is cold
     answers, records = {}, []
-    for name, of in (("dot", prepared), ("dot, histories", prepared.add(*histories(_data(), split.train, past=True)))):
+    with_histories = prepared.add(*histories(cells.data(), split.train, past=True))
+    for name, of in (("dot", prepared), ("dot, histories", with_histories)):
         torch.manual_seed(seed)
         shape, decay = training.RECIPES["dot"]
         model = MicroDLRM(num_embeddings=of.num_embeddings, reads=of.reads, **shape)
 
         def watch(epoch, name=name, model=model, of=of):
             for (part, who), rows in parts.items():
-                answers[name, epoch, part, who] = p = _answer(model, of, rows)
+                answers[name, epoch, part, who] = p = cells.answer(model, of, rows)
                 score = metrics.score(p, prepared.y[rows, 0].numpy())
                 key = dict(split=how, seed=seed, model=name, epoch=epoch, part=part, who=who, rows=len(rows), over="")
                 records.append(key | dict(chosen_by="", logloss=score.logloss, auc=score.auc))
@@ -333,11 +312,11 @@ def _leads_of_tomorrow(how, seed, records, answers, parts, y, user) -> list[dict
             key = dict(
                 split=how, seed=seed, model="dot, histories", over="dot", part="test", who=who, chosen_by=chosen_by
             )
-            leads += _lines(table, epoch=epoch["dot, histories"], rows=len(rows), **key)
+            leads += cells.lines(table, epoch=epoch["dot, histories"], rows=len(rows), **key)
     return leads
 
 
-STUDIES: dict[str, tuple[str, Callable[[], Cells]]] = {
+STUDIES: dict[str, tuple[str, Callable[[], cells.Cells]]] = {
     "splits": ("The models on six splits: levels, and each one's lead over each other", _splits),
     "recipes": ("What was tried for dot and concat, judged on the validation rows", _recipes),
     "rivals": ("What was tried for item-kNN and matrix factorisation, judged on the validation rows", _rivals),

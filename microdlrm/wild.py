@@ -1,30 +1,16 @@
 """Chapter 9's studies: tables of hashed ids, lists, a model that ages, tables of several widths."""
 
-from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
-import pandas as pd
 import torch
 
-from microdlrm import baselines, clicks, intervals, logs, movielens, ranking, training
+from microdlrm import baselines, cells, clicks, intervals, logs, movielens, ranking, training
 from microdlrm.histories import histories
 from microdlrm.ids import hashed
 from microdlrm.model import MicroDLRM
 
-Cells = dict[str, Callable[[], list[dict]]]
 DAY = 86_400  # seconds
-
-
-@cache
-def _data() -> movielens.MovieLens:
-    return movielens.load()
-
-
-@cache
-def _prepared(how: str = "random") -> tuple[clicks.Split, clicks.Clicks]:
-    split = clicks.split(_data(), how)
-    return split, clicks.prepare(_data(), split.train).add(clicks.genres(_data()))
 
 
 def replaced(prepared: clicks.Clicks, **features: clicks.SparseFeature) -> clicks.Clicks:
@@ -37,62 +23,54 @@ def without_choice(split: clicks.Split) -> clicks.Split:
     return split._replace(validation=split.train[:2000])
 
 
-def _answer(model, prepared, rows) -> np.ndarray:
-    return training.predict(model, prepared, rows).double().numpy()
-
-
-def _lines(table: pd.DataFrame, **key) -> list[dict]:
-    return [key | dict(metric=metric) | line.to_dict() for metric, line in table.iterrows()]
-
-
 # --- hashing: quality against rows ---
 
 ROWS, SEEDS = (16, 256, 4096), (0, 1)
 
 
-def hashing() -> Cells:
-    cells = {}
+def hashing() -> cells.Cells:
+    grid = {}
     for told in ("all features", "ids alone"):
         for rows, hashes in [(0, 1), *((rows, hashes) for hashes in (1, 2) for rows in ROWS)]:
-            cells[f"{told}, {rows} rows, {hashes}"] = partial(one_hashing, told, rows, hashes)
-    return cells
+            grid[f"{told}, {rows} rows, {hashes}"] = partial(one_hashing, told, rows, hashes)
+    return grid
 
 
 def one_hashing(told: str, rows: int, hashes: int) -> list[dict]:
     """Users and movies hashed into `rows` rows each (0: a row for each id); four epochs, two seeds."""
-    split, _ = _prepared()
-    y, user = clicks.labels(_data())[split.test], clicks.positions(_data())[0][split.test]
+    split, _ = cells.prepared()
+    y, user = clicks.labels(cells.data())[split.test], clicks.positions(cells.data())[0][split.test]
     p = _hashed_answers(told, rows, hashes)
     key = dict(told=told, rows=rows, hashes=hashes)
-    records = _lines(intervals.level(p, y, user), over="", **key)
+    records = cells.lines(intervals.level(p, y, user), over="", **key)
     if rows:
-        records += _lines(intervals.lead(p, _hashed_answers(told, 0, 1), y, user), over="own rows", **key)
+        records += cells.lines(intervals.lead(p, _hashed_answers(told, 0, 1), y, user), over="own rows", **key)
     return records
 
 
 @cache
 def _hashed_answers(told: str, rows: int, hashes: int) -> list[np.ndarray]:
-    split, prepared = _prepared()
+    split, prepared = cells.prepared()
     if told == "ids alone":
         prepared = prepared._replace(dense=torch.zeros_like(prepared.dense))
     if rows:
-        users, movies = (torch.tensor(ids) for ids in clicks.positions(_data()))
+        users, movies = (torch.tensor(ids) for ids in clicks.positions(cells.data()))
         prepared = replaced(
             prepared, user=hashed("user", users, rows, hashes), movie=hashed("movie", movies, rows, hashes)
         )
     models = [training.train(prepared, split, seed=seed, epochs=4)[0] for seed in SEEDS]
-    return [_answer(model, prepared, split.test) for model in models]
+    return [cells.answer(model, prepared, split.test) for model in models]
 
 
 # --- rankings: lists judged among all films, and among some ---
 
 
-def rankings() -> Cells:
+def rankings() -> cells.Cells:
     return {f"seed {seed}": partial(one_ranking, seed) for seed in (0, 1, 2)}
 
 
 RANKERS = {
-    "popularity": lambda users, seed: popularity(_data(), _prepared("user")[0]),
+    "popularity": lambda users, seed: popularity(cells.data(), cells.prepared("user")[0]),
     "dot, verdicts": lambda users, seed: by_verdicts(users, seed),
     "dot, 1 negative": lambda users, seed: against_negatives(users, seed, each=1, epochs=8)[1],
     "dot, 4 negatives": lambda users, seed: against_negatives(users, seed)[1],
@@ -102,7 +80,7 @@ RANKERS = {
 
 def one_ranking(seed: int, rankers=tuple(RANKERS)) -> list[dict]:
     """Each ranker's lists for 300 users, judged among all unseen films and among 20 or 100 of them."""
-    relevant, candidates = held_out_clicks(_data(), _prepared("user")[0])
+    relevant, candidates = held_out_clicks(cells.data(), cells.prepared("user")[0])
     some = np.random.default_rng(seed).choice(len(relevant), 300, replace=False)
     candidates[np.setdiff1d(np.arange(len(relevant)), some)] = False
     scores = {name: RANKERS[name](some, seed) for name in rankers}
@@ -141,10 +119,10 @@ def popularity(data: movielens.MovieLens, split: clicks.Split) -> np.ndarray:
 
 def by_verdicts(users: np.ndarray, seed: int = 0) -> np.ndarray:
     """Scores of all films for `users`, from a dot model of who rates what well, as in chapters 1 to 6."""
-    split, _ = _prepared("user")
-    data, grid = _with_grid(_data(), users)
+    split, _ = cells.prepared("user")
+    data, grid = _with_grid(cells.data(), users)
     prepared = clicks.prepare(data, split.train).add(clicks.genres(data))
-    return _filled(_answer(training.train(prepared, split, seed=seed)[0], prepared, grid), users)
+    return _filled(cells.answer(training.train(prepared, split, seed=seed)[0], prepared, grid), users)
 
 
 def against_negatives(users, seed: int = 0, each: int = 4, epochs: int = 4, factorise: bool = False):
@@ -152,12 +130,12 @@ def against_negatives(users, seed: int = 0, each: int = 4, epochs: int = 4, fact
 
     Trained on the clicks among the training rows and, for each, `each` films at random that the user hasn't rated.
     """
-    split, _ = _prepared("user")
-    y = clicks.labels(_data())
-    rows, data = [], _data()
+    split, _ = cells.prepared("user")
+    y = clicks.labels(cells.data())
+    rows, data = [], cells.data()
     for part in (split.train, split.validation):
         of_part = part[y[part] == 1]
-        negatives = logs.unrated(_data(), of_part, np.concatenate([split.train, split.validation]), each, seed)
+        negatives = logs.unrated(cells.data(), of_part, np.concatenate([split.train, split.validation]), each, seed)
         rows.append(np.concatenate([of_part, len(data.ratings) + np.arange(len(negatives[0]))]))
         data = logs.with_pairs(data, *negatives)
     data, grid = _with_grid(data, users)
@@ -169,7 +147,7 @@ def against_negatives(users, seed: int = 0, each: int = 4, epochs: int = 4, fact
         training.fit(model, prepared, split, lr=1e-2, embedding_decay=1.0, epochs=epochs, seed=seed)
     else:
         model, _ = training.train(prepared, split, seed=seed, epochs=epochs)
-    return model, _filled(_answer(model, prepared, grid), users)
+    return model, _filled(cells.answer(model, prepared, grid), users)
 
 
 def _with_grid(data: movielens.MovieLens, users: np.ndarray) -> tuple[movielens.MovieLens, np.ndarray]:
@@ -180,7 +158,7 @@ def _with_grid(data: movielens.MovieLens, users: np.ndarray) -> tuple[movielens.
 
 
 def _filled(p: np.ndarray, users: np.ndarray) -> np.ndarray:
-    scores = np.full((len(_data().users), len(_data().movies)), -1.0)
+    scores = np.full((len(cells.data().users), len(cells.data().movies)), -1.0)
     scores[users] = p.reshape(len(users), -1)
     return scores
 
@@ -191,14 +169,14 @@ START = 0.5  # of the ratings, by time, the first model trains on
 KEPT = ("trained once", "trained once, histories live", "trained on late bags, histories live", "retrained weekly")
 
 
-def ages() -> Cells:
+def ages() -> cells.Cells:
     return {f"seed {seed}": partial(one_age, seed) for seed in (0, 1)}
 
 
 def one_age(seed: int, weeks: int = 5, kept=KEPT) -> list[dict]:
     """Models of the first half of the ratings, judged on each of the weeks that follow; four epochs, none chosen."""
-    y, user = clicks.labels(_data()), clicks.positions(_data())[0]
-    time = _data().ratings["timestamp"].to_numpy()
+    y, user = clicks.labels(cells.data()), clicks.positions(cells.data())[0]
+    time = cells.data().ratings["timestamp"].to_numpy()
     start = np.sort(time)[int(START * len(time))]
     week = (time - start) // (7 * DAY)  # negative before the start
     known = np.isin(user, user[time < start])
@@ -216,7 +194,7 @@ def one_age(seed: int, weeks: int = 5, kept=KEPT) -> list[dict]:
             of_week[KEPT[3]] = _four_epochs(fresh, start + w * 7 * DAY, seed), fresh
         rows = np.flatnonzero(week == w)
         for name in kept:
-            answers[name][rows] = _answer(*of_week[name], rows)
+            answers[name][rows] = cells.answer(*of_week[name], rows)
     records = []
     for who, those in (("all", known | True), ("known", known)):
         for name, weeks_of in (("all weeks", range(weeks)), *((str(w), [w]) for w in range(weeks))):
@@ -225,10 +203,10 @@ def one_age(seed: int, weeks: int = 5, kept=KEPT) -> list[dict]:
                 continue
             key = dict(seed=seed, week=name, who=who, rows=len(rows))
             for model, p in answers.items():
-                records += _lines(intervals.level(p[rows], y[rows], user[rows]), model=model, over="", **key)
+                records += cells.lines(intervals.level(p[rows], y[rows], user[rows]), model=model, over="", **key)
                 if model != KEPT[0]:
                     lead = intervals.lead(p[rows], answers[KEPT[0]][rows], y[rows], user[rows])
-                    records += _lines(lead, model=model, over=KEPT[0], **key)
+                    records += cells.lines(lead, model=model, over=KEPT[0], **key)
     return records
 
 
@@ -238,13 +216,13 @@ def _of_age(until, entries: np.ndarray | None, delay: int = 0) -> clicks.Clicks:
     entries  None: those up to `until`, so that the bags grow old
     """
     train = _before(until)
-    prepared = clicks.prepare(_data(), train).add(clicks.genres(_data()))
+    prepared = clicks.prepare(cells.data(), train).add(clicks.genres(cells.data()))
     entries = train if entries is None else entries
-    return prepared.add(*histories(_data(), entries, past=True, delay=delay))
+    return prepared.add(*histories(cells.data(), entries, past=True, delay=delay))
 
 
 def _before(until) -> np.ndarray:
-    return np.flatnonzero(_data().ratings["timestamp"].to_numpy() < until)
+    return np.flatnonzero(cells.data().ratings["timestamp"].to_numpy() < until)
 
 
 def _four_epochs(prepared: clicks.Clicks, until, seed: int) -> MicroDLRM:
@@ -255,15 +233,15 @@ def _four_epochs(prepared: clicks.Clicks, until, seed: int) -> MicroDLRM:
 # --- widths: how wide a row ---
 
 
-def widths() -> Cells:
+def widths() -> cells.Cells:
     return {f"{width}": partial(one_width, width) for width in (4, 16, 64)}
 
 
 def one_width(width: int, seeds=(0, 1)) -> list[dict]:
     """The dot recipe with rows of another width, four epochs, by how often the row's movie was rated."""
-    split, prepared = _prepared()
-    user, movie = clicks.positions(_data())
-    seen = np.bincount(movie[split.train], minlength=len(_data().movies))[movie[split.test]]  # (rows,)
+    split, prepared = cells.prepared()
+    user, movie = clicks.positions(cells.data())
+    seen = np.bincount(movie[split.train], minlength=len(cells.data().movies))[movie[split.test]]  # (rows,)
     shape, decay = training.RECIPES["dot"]
     p = []
     for seed in seeds:
@@ -271,14 +249,14 @@ def one_width(width: int, seeds=(0, 1)) -> list[dict]:
         own = shape | dict(m_spa=width, ln_bot=(16, 64, width))
         model = MicroDLRM(num_embeddings=prepared.num_embeddings, reads=prepared.reads, **own)
         training.fit(model, prepared, split, embedding_decay=decay, seed=seed, epochs=4)
-        p.append(_answer(model, prepared, split.test))
-    y, records = clicks.labels(_data()), []
+        p.append(cells.answer(model, prepared, split.test))
+    y, records = clicks.labels(cells.data()), []
     cuts = {"all": (0, 10**6), "up to 20": (0, 20), "21 to 150": (21, 150), "more": (151, 10**6)}
     for name, (low, high) in cuts.items():
         which = (seen >= low) & (seen <= high)
         rows = split.test[which]
         level = intervals.level([q[which] for q in p], y[rows], user[rows])
-        records += _lines(level, width=width, ratings=name, rows=len(rows))
+        records += cells.lines(level, width=width, ratings=name, rows=len(rows))
     return records
 
 

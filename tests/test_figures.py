@@ -1,10 +1,13 @@
-"""What the figures' points say is what was measured: the film map against a count by hand."""
+"""What the figures' points say is what was measured, and what belongs to a point is in the picture."""
 
 import re
 
 import numpy as np
+import pandas as pd
 
-from microdlrm.figures import embeddings
+from microdlrm.figures import embeddings, interaction, studies, training
+
+POINT = r'data-point="([^"]+)" data-says="([^"]+)" data-with="([^"]*)"'
 
 
 def test_a_film_says_who_clicked_both():
@@ -33,3 +36,71 @@ def test_a_bag_says_where_it_starts_and_what_it_holds():
         ("c: starts at 2, the ids end at 3: ids 7.", "part-2"),
     ]
     assert svg.count('data-point="part-') == 3
+
+
+def points(svg):
+    """Point -> what it says and what belongs to it; each of which must be drawn, once."""
+    found = {point: (says, others.split()) for point, says, others in re.findall(POINT, svg)}
+    drawn = re.findall(r'data-point="([^"]+)"', svg)
+    assert len(drawn) == len(set(drawn))
+    assert {other for _, others in found.values() for other in others} <= set(drawn)
+    return found
+
+
+def test_an_epoch_says_both_losses_and_whether_it_was_kept():
+    one = pd.DataFrame(dict(epoch=[1, 2], training_logloss=[0.7, 0.4], logloss=[0.5, 0.6]))
+    two = pd.DataFrame(dict(epoch=[1, 2], training_logloss=[0.3, 0.2], logloss=[0.9, 0.8]))
+    said = points(training.learning_curves({"one": one, "two": two}).data)
+    assert said == {
+        "epoch-0-0": ("one, epoch 1, the epoch kept: training rows 0.700, validation rows 0.500.", ["part-0-0"]),
+        "epoch-0-1": ("one, epoch 2: training rows 0.400, validation rows 0.600.", ["part-0-1"]),
+        "epoch-1-0": ("two, epoch 1: training rows 0.300, validation rows 0.900.", ["part-1-0"]),
+        "epoch-1-1": ("two, epoch 2, the epoch kept: training rows 0.200, validation rows 0.800.", ["part-1-1"]),
+    }
+
+
+def test_an_epoch_of_one_model_shows_the_same_epoch_of_the_other():
+    index = pd.MultiIndex.from_product([["known", "cold"], ["dot", "dot, histories"], [1, 2]])
+    said = points(training.by_epoch(pd.Series(np.arange(8) / 8, index=index)).data)
+    assert len(said) == 8
+    for point, (says, (other,)) in said.items():
+        theirs, back = said[other]
+        assert back == [point]
+        assert says.split(",")[0].split(" users")[0] == theirs.split(" users")[0]
+        assert re.search(r"epoch \d", says)[0] == re.search(r"epoch \d", theirs)[0]
+    assert {"known users, dot, epoch 2: 0.125.", "cold users, dot, histories, epoch 1: 0.750."} <= {
+        says for says, _ in said.values()
+    }
+
+
+def test_an_interval_says_its_split_its_sign_and_its_ends():
+    key = dict(model="ours", over="theirs")
+    splits = pd.DataFrame(
+        [
+            dict(split=1, metric="logloss", difference=-0.02, low=-0.03, high=0.01, **key),
+            dict(split=2, metric="logloss", difference=0.01, low=-0.01, high=0.02, **key),
+            dict(split=1, metric="auc within users", difference=0.1, low=0.05, high=0.2, **key),
+            dict(split=2, metric="auc within users", difference=-0.1, low=-0.2, high=-0.05, **key),
+        ]
+    )
+    said = points(studies.leads(splits, [("ours", "theirs")]).data)
+    assert {says.removeprefix("Split ") for says, _ in said.values()} == {
+        "1, ours over theirs, logloss saved, nats: +0.0200, from -0.0100 to +0.0300.",
+        "2, ours over theirs, logloss saved, nats: -0.0100, from -0.0200 to +0.0100.",
+        "1, ours over theirs, AUC within users gained: +0.1000, from +0.0500 to +0.2000.",
+        "2, ours over theirs, AUC within users gained: -0.1000, from -0.2000 to -0.0500.",
+    }
+    for says, (_, elsewhere) in said.values():
+        assert said[elsewhere][0].split(",")[0] == says.split(",")[0]
+        assert said[elsewhere][0] != says
+
+
+def test_a_group_and_a_seed_say_their_values():
+    groups = pd.DataFrame(dict(logloss=[0.01], low=[-0.02], high=[0.04], rows=[10]), index=["few ratings"])
+    assert points(training.leads(groups, "us").data) == {
+        "group-0": ("few ratings: 0.010, from -0.020 to 0.040", ["part-0"])
+    }
+    seeds = pd.DataFrame(dict(variant=["dot"] * 3, seed=[0, 1, 2], auc=[0.5, 0.7, 0.6], logloss=[0.1, 0.2, 0.3]))
+    said = points(interaction.seeds(seeds).data)
+    assert said["seed-auc-0-1"] == ("dot, seed 1: AUC 0.7000, the median is 0.6000.", ["seed-logloss-0-1"])
+    assert said["seed-logloss-0-0"] == ("dot, seed 0: logloss 0.1000, the median is 0.2000.", ["seed-auc-0-0"])

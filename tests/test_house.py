@@ -15,8 +15,8 @@ MODULES = {
 # In the order in which data flows: a module imports only from those before it.
 CORE = (
     "archives", "movielens", "clicks", "histories", "ids", "logs", "inputs", "bags", "model", "metrics", "intervals",
-    "ranking", "adagrad", "training", "baselines", "checkpoint", "portable", "seed", "predictions", "runs", "wild",
-    "studies", "workers", "sharded",
+    "ranking", "adagrad", "training", "baselines", "checkpoint", "portable", "seed", "predictions", "runs", "cells",
+    "wild", "studies", "workers", "sharded",
 )  # fmt: skip
 ANNEXES = ("exercises", "figures", "machine")
 

@@ -79,16 +79,20 @@ def rules(accuracy):
 
 
 def seeds(results, metrics=("auc", "logloss")):
-    """One point a seed and a bar at the median; `results` has the columns variant and the metrics."""
+    """One point a seed and a bar at the median; `results` has the columns variant, seed and the metrics."""
     order = list(dict.fromkeys(results["variant"]))
     fig, axes = canvas(columns=len(metrics), height=0.5 * len(order) + 1.1, sharey=True)
-    said = []
+    said, points = [], {}
     for ax, metric in zip(axes, metrics, strict=True):
         name = metric.upper() if metric == "auc" else metric
         for y, variant in enumerate(order):
-            values = results.loc[results["variant"] == variant, metric]
+            values = results[results["variant"] == variant].set_index("seed")[metric]
             fill = INTERACTION if variant.startswith("dot") else "none"
-            ax.plot(values, [y] * len(values), "o", color=INTERACTION, mfc=fill, alpha=0.8, ms=6)
+            for seed, value in values.items():
+                gid, others = f"seed-{metric}-{y}-{seed}", [f"seed-{m}-{y}-{seed}" for m in metrics if m != metric]
+                ax.plot(value, y, "o", color=INTERACTION, mfc=fill, alpha=0.8, ms=6, gid=gid)
+                says = f"{variant}, seed {seed}: {name} {value:.4f}, the median is {values.median():.4f}."
+                points[gid] = says, others
             ax.plot([values.median()] * 2, [y - 0.3, y + 0.3], color=INTERACTION, lw=3)
             said.append(f"{variant}, {name}: {values.median():.4f}, from {values.min():.4f} to {values.max():.4f}")
         better = "lower is better" if metric == "logloss" else "higher is better"
@@ -99,4 +103,5 @@ def seeds(results, metrics=("auc", "logloss")):
         fig,
         "One point a seed, a bar at the median, on the test rows.",
         f"{len(metrics)} dot plots; median and range: {'; '.join(said)}.",
+        points,
     )

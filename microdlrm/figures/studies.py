@@ -17,15 +17,21 @@ def leads(splits, pairs, metrics=("logloss", "auc within users")):
     """
     seeds = sorted(splits["split"].unique())
     fig, axes = canvas(columns=len(metrics), height=0.16 * len(seeds) * len(pairs) + 1.3, sharey=True)
-    said = []
-    for ax, metric in zip(axes, metrics, strict=True):
+    said, points = [], {}
+    for panel, (ax, metric) in enumerate(zip(axes, metrics, strict=True)):
         sign = -1 if metric == "logloss" else 1
         for k, (model, over) in enumerate(pairs):
             lines = splits[(splits["model"] == model) & (splits["over"] == over) & (splits["metric"] == metric)]
             for j, (_, line) in enumerate(lines.sort_values("split").iterrows()):
                 y = k + (j - (len(seeds) - 1) / 2) * 0.7 / len(seeds)
-                ax.plot([sign * line["low"], sign * line["high"]], [y, y], color=TOP, lw=1.5)
-                ax.plot(sign * line["difference"], y, "o", color=TOP, ms=4)
+                low, high = sorted((sign * line["low"], sign * line["high"]))
+                point, interval = f"lead-{panel}-{k}-{j}", f"part-{panel}-{k}-{j}"
+                elsewhere = [f"lead-{other}-{k}-{j}" for other in range(len(metrics)) if other != panel]
+                ax.plot([low, high], [y, y], color=TOP, lw=1.5, gid=interval)
+                ax.plot(sign * line["difference"], y, "o", color=TOP, ms=4, gid=point)
+                says = f"Split {line['split']}, {model} over {over}, {SAYS[metric]}: "
+                says += f"{sign * line['difference']:+.4f}, from {low:+.4f} to {high:+.4f}."
+                points[point] = says, [interval, *elsewhere]
             values = sign * lines["difference"]
             said.append(f"{model} over {over}, {SAYS[metric]}: {values.min():+.4f} to {values.max():+.4f}")
         ax.axvline(0, color=NEUTRAL, ls=":")
@@ -39,4 +45,5 @@ def leads(splits, pairs, metrics=("logloss", "auc within users")):
         f"Who leads whom on {len(seeds)} splits, a line a split, with 95% intervals that draw users. Right of the "
         "dotted line the first-named is better.",
         f"{len(metrics)} plots of intervals. {'; '.join(said)}.",
+        points,
     )

@@ -26,11 +26,20 @@ def calibrations(tables):
 def learning_curves(runs):
     """Logloss of training and of validation rows by epoch; `runs` maps a title to what `training.fit` returned."""
     fig, axes = canvas(columns=len(runs), height=3.2, sharey=True)
-    said = []
-    for ax, (title, epochs) in zip(axes, runs.items(), strict=True):
+    said, points = [], {}
+    for panel, (ax, (title, epochs)) in enumerate(zip(axes, runs.items(), strict=True)):
         best = epochs["logloss"].idxmin()
-        ax.plot(epochs["epoch"], epochs["training_logloss"], "--", color=NEUTRAL, label="training rows")
-        ax.plot(epochs["epoch"], epochs["logloss"], "o-", color=INK, ms=4, label="validation rows")
+        ax.plot(epochs["epoch"], epochs["training_logloss"], "--", color=NEUTRAL)
+        ax.plot(epochs["epoch"], epochs["logloss"], "-", color=INK)
+        ax.plot([], [], ".--", color=NEUTRAL, label="training rows")
+        ax.plot([], [], "o-", color=INK, ms=4, label="validation rows")
+        for k, line in epochs.iterrows():
+            training, validation = f"part-{panel}-{k}", f"epoch-{panel}-{k}"
+            ax.plot(line["epoch"], line["training_logloss"], ".", color=NEUTRAL, gid=training)
+            ax.plot(line["epoch"], line["logloss"], "o", color=INK, ms=4, gid=validation)
+            says = f"{title}, epoch {line['epoch']:.0f}{', the epoch kept' if k == best else ''}: "
+            says += f"training rows {line['training_logloss']:.3f}, validation rows {line['logloss']:.3f}."
+            points[validation] = says, [training]
         kept = epochs["epoch"][best], epochs["logloss"][best]
         ax.plot(*kept, "o", color=INK, mfc="none", ms=11, label="the epoch kept")
         ax.set(title=title, xlabel="epoch", xticks=epochs["epoch"])
@@ -45,17 +54,19 @@ def learning_curves(runs):
         fig,
         "Logloss by epoch: of the training rows the mean met on the way, of the validation rows at the epoch's end.",
         f"{len(runs)} line charts. {'; '.join(said)}.",
+        points,
     )
 
 
 def leads(table, better):
     """How far ahead a model is, by group; columns logloss, low, high, rows; `better` says who leads whom."""
     fig, ax = canvas(height=0.42 * len(table) + 1.1)
-    said = []
+    points = {}
     for y, (group, line) in enumerate(table.iterrows()):
-        ax.plot([line["low"], line["high"]], [y, y], color=TOP, lw=2)
-        ax.plot(line["logloss"], y, "o", color=TOP, ms=7)
-        said.append(f"{group}: {line['logloss']:.3f}, from {line['low']:.3f} to {line['high']:.3f}")
+        ax.plot([line["low"], line["high"]], [y, y], color=TOP, lw=2, gid=f"part-{y}")
+        ax.plot(line["logloss"], y, "o", color=TOP, ms=7, gid=f"group-{y}")
+        says = f"{group}: {line['logloss']:.3f}, from {line['low']:.3f} to {line['high']:.3f}"
+        points[f"group-{y}"] = says, [f"part-{y}"]
     ax.axvline(0, color=NEUTRAL, ls=":")
     names = [f"{group} ({int(rows):,} rows)" for group, rows in table["rows"].items()]
     ax.set(yticks=range(len(table)), yticklabels=names, xlabel=f"logloss saved by {better}, nats")
@@ -63,7 +74,8 @@ def leads(table, better):
     return show(
         fig,
         "How much lower the logloss is, by group of test rows, with 95% intervals. Right of the dotted line is better.",
-        f"A dot plot with intervals. {'; '.join(said)}.",
+        f"A dot plot with intervals. {'; '.join(says for says, _ in points.values())}.",
+        points,
     )
 
 
@@ -96,13 +108,20 @@ def time_to_quality(runs, targets):
 
 def by_epoch(logloss):
     """Logloss by epoch, for known and for cold users; a Series with the index levels who, model, epoch."""
-    looks = {"dot": ("s--", NEUTRAL), "dot, histories": ("o-", TOP)}
+    looks = {"dot": (("s", "--"), NEUTRAL), "dot, histories": (("o", "-"), TOP)}
     fig, axes = canvas(columns=2, height=3.0)
-    said = []
+    said, points = [], {}
     for ax, who in zip(axes, ("known", "cold"), strict=True):
-        for model, (line, colour) in looks.items():
+        for model, ((mark, line), colour) in looks.items():
             values = logloss[who][model]
-            ax.plot(values.index, values, line, color=colour, mfc=None if line == "o-" else "none", label=model)
+            look = dict(color=colour, mfc=None if mark == "o" else "none")
+            ax.plot(values.index, values, line, color=colour)
+            ax.plot([], [], mark + line, **look, label=model)
+            for epoch, value in values.items():
+                gid = f"{who}-{epoch}-{mark}"
+                ax.plot(epoch, value, mark, **look, gid=gid)
+                others = [f"{who}-{epoch}-{m}" for (m, _), _ in looks.values() if m != mark]
+                points[gid] = f"{who} users, {model}, epoch {epoch}: {value:.3f}.", others
             said.append(f"{who} users, {model}: {', '.join(f'{v:.3f}' for v in values)}")
         ax.set(title=f"{who} users", xlabel="epoch", ylabel="logloss, nats", xticks=values.index)
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
@@ -111,4 +130,5 @@ def by_epoch(logloss):
         "Logloss of the test rows of the time split after each epoch, for users with and without a past. The two "
         "axes differ.",
         f"Two line charts. {'; '.join(said)}.",
+        points,
     )

@@ -16,6 +16,16 @@ def chapter(page, address):
     assert page.complaints == []
 
 
+@pytest.fixture
+def training(page, address):
+    """Chapter 6, nothing covered."""
+    page.goto(f"{address}/notebooks/06_training.html")
+    for button in page.get_by_role("button", name="Just show me").all():
+        button.click()
+    yield page
+    assert page.complaints == []
+
+
 def picture(page, name):
     return page.locator("figure.microdlrm").filter(has_text=PICTURES[name])
 
@@ -65,6 +75,42 @@ def test_a_film_answers_with_its_neighbours_and_their_counts(chapter):
     assert says.startswith("Star Wars")
     assert len(belonging(figure)) == len(re.findall(r"\(\d+\)", says)) == 5
     assert all(titles[part] in says for part in belonging(figure))
+
+
+def test_a_curve_answers_epoch_by_epoch(training):
+    figure = training.locator("figure.microdlrm").filter(has_text="Logloss by epoch").first
+    figure.get_by_role("button", name="Next").focus()
+    for epoch in (1, 2, 3):
+        training.keyboard.press("Enter")
+        assert re.search(r"epoch (\d+)", figure.locator("output").inner_text())[1] == str(epoch)
+        assert chosen(figure) == [f"epoch-0-{epoch - 1}"]
+        assert belonging(figure) == [f"part-0-{epoch - 1}"]
+    figure.locator("[data-point='part-1-4'] use").hover()
+    assert chosen(figure) == ["epoch-1-4"]
+    figure.locator("[data-says*='the epoch kept'] use").last.click()
+    assert "the epoch kept" in figure.locator("output").inner_text()
+
+
+def test_an_interval_answers_with_its_split_in_both_plots(training):
+    figure = training.locator("figure.microdlrm").filter(has_text="Who leads whom").first
+    says = figure.locator("output")
+    figure.locator("[data-point='part-0-0-2'] path").hover()
+    assert says.inner_text().startswith("Split 3, ")
+    assert "logloss saved" in says.inner_text()
+    assert belonging(figure) == ["part-0-0-2", "lead-1-0-2"]
+    figure.locator("[data-point='lead-1-0-2'] use").hover()
+    assert "AUC within users gained" in says.inner_text()
+
+
+def test_stepping_through_chapter_6_moves_nothing(training):
+    training.set_viewport_size({"width": 400, "height": 844})
+    figures = training.locator("figure.microdlrm:has(.stepper)").all()
+    assert len(figures) >= 6
+    for figure in figures:
+        before = figure.bounding_box()["height"]
+        longest = max(figure.locator("[data-says]").evaluate_all("all => all.map((p) => p.dataset.says)"), key=len)
+        figure.locator("output").evaluate("(output, text) => { output.textContent = text; }", longest)
+        assert figure.bounding_box()["height"] == before
 
 
 def test_without_scripts_points_are_tooltips(browser, address):

@@ -20,8 +20,9 @@ def chapter(page, address):
 def training(page, address):
     """Chapter 6, nothing covered."""
     page.goto(f"{address}/notebooks/06_training.html")
-    for button in page.get_by_role("button", name="Just show me").all():
-        button.click()
+    covered = page.get_by_role("button", name="Just show me")
+    while covered.count():
+        covered.first.click()
     yield page
     assert page.complaints == []
 

@@ -35,11 +35,17 @@ class Answer:
 
     def _repr_html_(self) -> str:
         style = "border-left: 4px solid currentColor; padding: .4em .8em; margin: .5em 0"
-        said, told, invite = (re.sub(r"`(.*?)`", r"<code>\1</code>", html.escape(part)) for part in self._parts)
+        said, told, invite = map(_marked, self._parts)
         return (
             f'<div role="status" class="verdict" data-outcome="{self.outcome}" style="{style}">'
             f'<span class="verdict-said">{said}</span>{told}<span class="verdict-invite">{invite}</span></div>'
         )
+
+
+def _marked(text: str) -> str:
+    """Safe HTML of a text in which `code` and *stress* are marked as in Markdown."""
+    marks = re.compile(r"`(.*?)`|(?<!\w)\*(\S[^*]*)\*(?!\w)")
+    return marks.sub(lambda m: f"<code>{m[1]}</code>" if m[2] is None else f"<em>{m[2]}</em>", html.escape(text))
 
 
 def verdict(guess: str, outcome: str, options: Mapping[str, str], measured: str) -> Answer:

@@ -35,6 +35,12 @@ def test_the_card_is_safe_and_shows_code_as_code():
     assert "<code>table</code>" in card
 
 
+def test_the_card_shows_stress_as_stress_and_products_as_products():
+    options = {"a": "It *is a* product, 2 * 3 * 4 of m*n*k, and `f(*a, *b)` is a call.", "b": "no"}
+    card = predictions.verdict("?", "a", options, "*all* of it")._repr_html_()
+    assert "<em>all</em> of it. It <em>is a</em> product, 2 * 3 * 4 of m*n*k, and <code>f(*a, *b)</code>" in card
+
+
 @pytest.mark.parametrize(("outcome", "options"), [("c", OPTIONS), ("a", {"a": "", "b": "x"})])
 def test_an_outcome_without_an_explanation_is_refused(outcome, options):
     with pytest.raises(ValueError, match="explain each outcome"):

@@ -3,7 +3,8 @@
 A prediction is a Markdown question that opens with **Predict.** and ends in a list (a), (b), …; a cell `guess = "?"`;
 cells that measure; and a cell that calls `predictions.verdict(guess, …)`. On the page the guess cell becomes the place
 to commit, and what the cells show waits for that (asked.js, asked.css). A prediction that lacks a part is a warning,
-so that the build fails. Verdicts' code, and code that only makes a table or a picture, is folded.
+so that the build fails. Verdicts' code, and code that only makes a table or a picture, is folded; a
+cell that is hidden whole is a solution.
 """
 
 import ast
@@ -128,6 +129,8 @@ def reshape(app, doctree):
         elif is_verdict(source) or only_presents(source, modules):
             cell.setdefault("hide_mode", "input")
             cell["prompt_show"], cell["prompt_hide"] = "Show the code", "Hide the code"
+        elif cell.get("hide_mode") == "all":
+            cell["prompt_show"], cell["prompt_hide"] = "Show a solution", "Hide the solution"
 
 
 def asked(env, docname):

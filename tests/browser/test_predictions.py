@@ -269,3 +269,12 @@ def test_verdicts_and_what_only_shows_are_folded_and_in_reach(chapter, name):
             assert not code.is_visible()
             fold.locator("summary").click()
             assert code.is_visible()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_what_is_hidden_whole_says_that_it_is_a_solution(chapter, name):
+    page = chapter(name)
+    hidden = page.locator("div.cell.tag_hide-cell")
+    assert hidden.locator("details.hide > summary").all_inner_texts() == ["Show a solution"] * hidden.count()
+    for cell in hidden.all():
+        assert re.search(r"solution", cell.text_content())

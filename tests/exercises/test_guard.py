@@ -2,6 +2,7 @@
 
 import _thread
 import re
+import signal
 import sys
 import threading
 import time
@@ -48,6 +49,15 @@ def test_what_cannot_be_stopped_is_left_behind(monkeypatch):
     assert "Kernel → Restart" in verdict.hint
 
 
+@pytest.fixture
+def _interrupts():
+    """What a shell starts in the background ignores them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interrupts")
 def test_interrupting_gives_a_verdict():
     turns = []
 

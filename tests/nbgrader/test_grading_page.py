@@ -83,7 +83,7 @@ def test_solutions_earn_all_and_nothing_else_earns_any(marks):
 
 def test_the_page_sets_the_path_and_uses_commands_that_are_there():
     assert re.search(r'export PATH="[^"\n]*\.venv/bin:\$PATH"', PAGE)
-    fenced = "\n".join(re.findall(r"^```\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+    fenced = "\n".join(re.findall(r"^```bash\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
     for command in re.findall(r"^nbgrader .*$", fenced, re.MULTILINE):
         assert command.split()[1] in ("generate_assignment", "autograde", "export")
     assert shutil.which("make") is None or "test-nbgrader" in (ROOT / "Makefile").read_text(encoding="utf-8")

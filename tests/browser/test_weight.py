@@ -7,7 +7,9 @@ import pytest
 
 BOOK = Path(__file__).resolve().parents[2] / "_build/html"
 PAGES = sorted(
-    path.relative_to(BOOK).as_posix() for path in BOOK.rglob("*.html") if "_static" not in path.relative_to(BOOK).parts
+    path.relative_to(BOOK).as_posix()
+    for path in BOOK.rglob("*.html")
+    if "_static" not in path.relative_to(BOOK).parts and 'http-equiv="Refresh"' not in path.read_text(encoding="utf-8")
 )
 FIRST, FURTHER = 1_500_000, 500_000  # bytes
 

@@ -41,12 +41,14 @@ class _BagSums(torch.autograd.Function):
         ids, offsets, weights = ctx.saved_tensors
         lengths = torch.diff(offsets, append=offsets.new_tensor([len(ids)]))  # (B,)
         bag = torch.repeat_interleave(lengths, output_size=len(ids))  # (L,) the bag of each lookup
-        order = ids.int().sort(stable=True).indices  # (L,) by row; int32 sorts in half the time
-        times = torch.bincount(ids, minlength=ctx.rows)  # (R,) how often each row was looked up
+        # A radix sort makes a pass for each byte of a number, whatever its value: take the narrowest that holds an id.
+        narrow = torch.int16 if ctx.rows <= 2**15 else torch.int32
+        by_row, order = ids.to(narrow).sort(stable=True)  # (L,) each
+        starts = torch.searchsorted(by_row, torch.arange(ctx.rows, dtype=narrow, device=ids.device))  # (R,)
         of_table = F.embedding_bag(
             bag.index_select(0, order),
             gradient.contiguous(),
-            times.cumsum(0) - times,
+            starts,
             mode="sum",
             per_sample_weights=None if weights is None else weights.index_select(0, order),
         )  # (R, d)

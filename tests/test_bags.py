@@ -52,6 +52,19 @@ def test_it_is_what_embedding_bag_gives(dtype, grown):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=0.1 if grown == torch.bfloat16 else 1e-5)
 
 
+@pytest.mark.parametrize("rows", [2**15, 2**15 + 1, 70_000])
+def test_a_table_may_have_more_rows_than_a_narrow_number_counts(rows):
+    torch.manual_seed(0)
+    table, upstream = nn.EmbeddingBag(rows, 2, mode="sum"), torch.randn(3, 2)
+    ids = torch.tensor([rows - 1, 0, rows - 1, 2**15 - 1, rows // 2, 1, rows - 2])
+    offsets = torch.tensor([0, 2, 2])
+    one, other = (
+        torch.autograd.grad(sums, table.weight, upstream)[0]
+        for sums in (bag_sums(table, ids, offsets, None), table(ids, offsets))
+    )
+    torch.testing.assert_close(one, other)
+
+
 def test_bags_of_one_id_and_sparse_tables_stay_with_embedding_bag():
     ids, offsets = torch.tensor([1, 2]), torch.tensor([0, 0])
     one = bag_sums(nn.EmbeddingBag(4, 2, mode="sum"), ids[:1], offsets[:1], None)

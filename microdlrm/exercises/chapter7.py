@@ -36,8 +36,7 @@ def check_prediction(fn: Callable) -> Verdict:
     tried = dict.fromkeys(UNSEEN, "not reached")
     said, mistake = [], None
     for name, model in UNSEEN.items():
-        turns = turned(*model)
-        truth = measured_regime(turns)
+        truth = None
         for attempt in range(TRIES):
             if attempt:
                 measure_ceilings.cache_clear()
@@ -45,6 +44,9 @@ def check_prediction(fn: Callable) -> Verdict:
             if isinstance(asked, Verdict):
                 return replace(asked, tried=tried)
             guess, seconds, measured = asked
+            if truth is None:  # not before there is an answer to judge
+                turns = turned(*model)
+                truth = measured_regime(turns)
             within = 0.5 <= seconds / measured <= 2
             if within or guess != truth:
                 break

@@ -29,7 +29,7 @@ class Ceilings:
     """What this machine can do at best, on one thread: each a median with its quartiles.
 
     read, copy    GB/s through `table_bytes` of memory, end to end; a copy counts its reads and its writes, but not
-                  the lines that many a processor fetches before it writes to them
+                  the lines that many a processor fetches before it writes to them (Drepper 2007, section 6.1)
     gather        GB/s of rows at random from as many bytes, by row width (float32)
     cache, near   the same from `cache_bytes`, which fit the last cache, and `near_bytes`, which fit the core's own
     latency       seconds from one line of memory to the next where the first says which: nothing overlaps. Measured
@@ -189,10 +189,7 @@ def _in_cache(here: Machine) -> int:
 
 def _gathers(numbers: Tensor, options: dict) -> dict[int, Spread]:
     """GB/s of rows at random from `numbers`, by width."""
-    # So many lines that the last cache can't keep them from one round of batches to the next, whatever its size.
-    a_batch = 512 * 32 * LINE
-    batches = min(max(32, 2 * (machine().last_cache or 0) // a_batch), 512)
-    times = compare({str(w): gather_from(numbers.view(-1, w), batches=batches) for w in GATHER_WIDTHS}, **options)
+    times = compare({str(w): gather_from(numbers.view(-1, w)) for w in GATHER_WIDTHS}, **options)
     n_bytes = 512 * 32 * 4  # a column of the rows that gather_from reads
     return {w: times[str(w)].into(lambda s, w=w: n_bytes * w / s / 1e9) for w in GATHER_WIDTHS}
 
@@ -250,13 +247,15 @@ def _tiny_model(device: str) -> tuple[Callable, Callable, int]:
 
 
 def gather_from(
-    table: Tensor, rows: int | None = None, batch: int = 512, bag: int = 32, batches: int = 32, skewed: bool = False
+    table: Tensor, rows: int | None = None, batch: int = 512, bag: int = 32, skewed: bool = False
 ) -> Callable[[int], Tensor]:
     """A callable for `compare`: sums `bag` random rows of `table` (rows, width) for each of `batch` bags.
 
     Bags, so that the output stays small: writing a fresh row for each row read would measure page faults.
     `rows` restricts the draw to that many rows, spread over the table; `skewed` draws by `zipf` instead of alike.
     """
+    # So many lines that the last cache can't keep them from one round of batches to the next, whatever its size.
+    batches = min(max(32, 2 * (machine().last_cache or 0) // (batch * bag * LINE)), 512)
     draw = torch.Generator().manual_seed(0)
     count, kinds = (batches, batch * bag), len(table) if rows is None else rows
     ids = zipf(kinds, count, draw) if skewed else torch.randint(kinds, count, generator=draw)

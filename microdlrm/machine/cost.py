@@ -11,7 +11,8 @@ bytes     Compulsory traffic (Williams et al. 2009): each part reads its operand
 training  The gradient of the batch's dense features isn't computed: nobody asks for it.
 
 not here  Page faults, which are the allocator's; the cache line that a processor fetches before it writes to a part
-          of it (so that a copy moves three bytes for two); that ReLU reads and writes its layer's output again.
+          of it, so that a copy moves three bytes for two (Drepper 2007, section 6.1); that ReLU reads and writes its
+          layer's output again.
 
 Symbols: B rows in a batch, L ids in a bag on average, K = B L lookups in a table of R rows, m = m_spa,
 d the width of the bottom MLP's output, n = 1 + the number of tables. Numbers are float32, ids int64.

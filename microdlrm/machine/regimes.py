@@ -65,14 +65,27 @@ def seed_forward(
 
 def forward(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> Callable[[int], Tensor]:
     """A callable for `timing.compare`: a fresh model's forward pass on one of a few batches."""
-    torch.manual_seed(0)
-    model, inputs = MicroDLRM(**shape), random_batches(shape, batch, bag, batches)
+    model, inputs = _built(shape), random_batches(shape, batch, bag, batches)
 
     @torch.inference_mode()
     def run(i: int) -> Tensor:
         return seed_forward(model, *inputs[i % batches])
 
     return run
+
+
+def _built(shape: dict) -> MicroDLRM:
+    """A model of this shape to be timed: each row of a table is the same, and written.
+
+    Drawing the numbers of large tables would take longer than timing them does.
+    """
+    torch.manual_seed(0)
+    rows = shape["num_embeddings"]
+    model = MicroDLRM(**shape | dict(num_embeddings=(1,) * len(rows)))
+    for table, count in zip(model.emb_l, rows, strict=True):
+        table.weight = torch.nn.Parameter(table.weight.detach().repeat(count, 1))  # (R, m_spa)
+        table.num_embeddings = count
+    return model
 
 
 def wider(shape: dict) -> dict:
@@ -114,8 +127,7 @@ def measured_regime(turns: dict[str, Spread]) -> str:
 
 def part_calls(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> dict[str, Callable[[int], object]]:
     """Callables for `timing.compare`, one for each part of a model: tables, bottom MLP, interaction, top MLP."""
-    torch.manual_seed(0)
-    model, inputs = MicroDLRM(**shape), random_batches(shape, batch, bag, batches)
+    model, inputs = _built(shape), random_batches(shape, batch, bag, batches)
 
     def look_up(i: int) -> list[Tensor]:
         _, indices, offsets = inputs[i % batches]

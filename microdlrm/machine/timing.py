@@ -1,6 +1,6 @@
 """Honest timing.
 
-The rules, each there because breaking it has fooled someone: one thread, warm-up, fresh inputs on every call,
+The rules, each there because breaking it has fooled someone: one thread, warm-up, other inputs from call to call,
 memory written before it is read, an allocator in a known state, variants interleaved in changing order, medians with
 their quartiles, page faults counted. On a CPU the clock is CPU time, so that another program's turn on the core isn't
 counted; with one thread and a quiet machine it equals the time on the wall. (What another program takes of the caches

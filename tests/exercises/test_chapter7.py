@@ -56,6 +56,14 @@ def test_a_time_that_is_off_is_measured_again_with_the_rates(measured_as_predict
     assert passed or verdict.mistake == "too short a time"
 
 
+def test_an_untouched_exercise_waits_for_no_measurement(monkeypatch):
+    rates = cost.Rates(10, 4, 10, 40, 100, dispatch_us=5, bag_us=10, near_bytes=2**20, cache_bytes=2**24)
+    monkeypatch.setattr(chapter7, "measure_ceilings", lambda: type("Fixed", (), {"rates": lambda self, width: rates})())
+    monkeypatch.setattr(chapter7, "turned", lambda *model: pytest.fail("knobs were turned"))
+    monkeypatch.setattr(timing, "measure", lambda *model, **options: pytest.fail("a model was timed"))
+    assert chapter7.check_prediction(lambda forward, rates: ...).mistake == "not started"
+
+
 def raises(forward, rates):
     raise KeyError("flop")
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from microdlrm.__main__ import main
+from microdlrm.machine import ceilings as ceilings_module
 from microdlrm.machine import hardware
 from microdlrm.machine.ceilings import gather_from, measure_ceilings, walk, zipf
 
@@ -40,6 +41,13 @@ def test_gather_sums_the_rows_it_draws():
     assert sums.shape == (4, 8)
     hot = gather_from(torch.arange(1000.0)[:, None], rows=2, batch=500, bag=1)
     assert len({value for i in range(32) for value in hot(i).flatten().tolist()}) == 2
+
+
+@pytest.mark.parametrize(("cache", "again"), [(2**20, True), (2**30, False)])
+def test_no_cache_keeps_the_rows_of_one_round_of_batches(monkeypatch, cache, again):
+    monkeypatch.setattr(ceilings_module, "machine", lambda: hardware.machine()._replace(l3=cache))
+    rows = gather_from(torch.randn(100_000, 1), batch=512, bag=2)
+    assert torch.equal(rows(0), rows(32)) is again  # a gigabyte of cache takes more than 32 batches
 
 
 @pytest.mark.timing

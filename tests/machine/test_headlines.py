@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import torch
 
 from microdlrm import MicroDLRM, model
@@ -18,6 +19,16 @@ def test_the_seeds_forward_is_the_models():
     seed = MicroDLRM()
     inputs = regimes.random_batches(regimes.SEED, 9, batches=1)[0]
     torch.testing.assert_close(regimes.seed_forward(seed, *inputs), seed(*inputs))
+
+
+@pytest.mark.parametrize("shape", [regimes.SEED, regimes.COMPUTE, regimes.SEED | dict(interaction="dot")])
+def test_a_model_to_be_timed_has_the_shape_asked_for(shape):
+    built, asked = regimes._built(shape), MicroDLRM(**shape)
+    sizes = [{name: p.shape for name, p in model.named_parameters()} for model in (built, asked)]
+    assert sizes[0] == sizes[1]
+    assert all(table.weight.is_contiguous() and table.weight.std() > 0 for table in built.emb_l)  # each row is written
+    inputs = regimes.random_batches(shape, 9, batches=1)[0]
+    assert built(*inputs).shape == (9, 1)
 
 
 def test_bmm_index_is_the_dot_interaction():

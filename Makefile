@@ -20,6 +20,8 @@ TESTS     := $(wildcard tests/*.py tests/*/*.py tests/*/*/*.py)
 
 # One thread: what the course times is then the model, not how threads share the machine.
 export OMP_NUM_THREADS := 1
+# Apple's Accelerate, which computes the matrix products on a Mac, reads a variable of its own.
+export VECLIB_MAXIMUM_THREADS := 1
 # The kernel is this environment's own, whatever kernel called "python3" you have installed elsewhere.
 export JUPYTER_PREFER_ENV_PATH := 1
 unexport JUPYTER_PATH PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTEST_ADDOPTS MATPLOTLIBRC MPLBACKEND

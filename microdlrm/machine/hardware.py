@@ -19,7 +19,10 @@ KIB, MIB, GIB = 2**10, 2**20, 2**30
 
 
 class Machine(NamedTuple):
-    """What the measurements ran on; None where it can't be read. Caches of one core and memory in bytes."""
+    """What the measurements ran on; None where it can't be read. Caches of one core and memory in bytes.
+
+    `cores` are those that this process may use; two hardware threads of one core count as two.
+    """
 
     cpu: str | None
     cores: int | None

@@ -278,6 +278,20 @@ CAUSES = [
         "A tensor of many numbers stands where one number, or one yes or no, is due.",
     ),
     Cause(
+        (TypeError,),
+        "unhashable type: 'list'",
+        "a key that can change",
+        "A list can't be the key of a dict, nor in a set, nor an argument of a function under `cache` or `lru_cache`: "
+        "what they remember they find by the arguments. Remember what a number leads to, or nothing.",
+    ),
+    Cause(
+        (RuntimeError,),
+        "^Expected \\d+ elements in a list but found",
+        "number of tables recorded",
+        "`torch.jit.trace` records the steps taken on its example, and repeats them: the example's number of tables is "
+        "fixed in what came of it. Hand over the function itself.",
+    ),
+    Cause(
         (ZeroDivisionError,),
         "",
         "division by zero",
@@ -287,7 +301,7 @@ CAUSES = [
         (BaseException,),
         "",
         "exception",
-        "Your function stopped with an error, in the line shown. Just before it, print the types and shapes "
-        "of what stands in it.",
+        "Your function stopped with an error. Just before the line where it did, print the types and shapes of what "
+        "stands in it.",
     ),
 ]

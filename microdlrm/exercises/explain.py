@@ -56,7 +56,10 @@ def too_long(outcome: guard.Outcome) -> str:
 
 def explain(error: BaseException, fn: Callable, task: Task, args: tuple) -> Failure:
     """The Failure that an exception in a learner's function amounts to: their line, and the usual cause."""
-    text = re.sub(r"^\[enforce fail.*?\] err == 0\. ", "", str(error).strip().split("\n")[0])
+    said = str(error).strip().split("\n")
+    if "TorchScript interpreter" in said[0]:  # then the error itself comes last, behind its traceback
+        said = [said[-1].partition(": ")[2]]
+    text = re.sub(r"^\[enforce fail.*?\] err == 0\. ", "", said[0])
     where = where_it_was(error, f"{type(error).__name__}: {text[:240]}".rstrip(": "))
     if type(error) is NotImplementedError and "raise" in where.split("\n")[0]:
         return not_started(learners_name(fn, task))

@@ -10,7 +10,6 @@ import argparse
 import ast
 import contextlib
 import csv
-import inspect
 import io
 import json
 import linecache
@@ -26,11 +25,12 @@ from typing import NamedTuple
 
 import torch
 
-from microdlrm.exercises import check, guard, reading
+from microdlrm.exercises import check, guard, own, reading
 from microdlrm.exercises.verdict import Verdict
 
 SUFFIXES = (".ipynb", ".py")
 SUBMISSION = "submission"  # the module that a submission's own functions say they are from
+BORROWED = "uses the course's own answer"
 ON_LINUX = sys.platform == "linux"  # the one system that limits memory, and forks without risk
 # To import torch takes longer than to judge. On Linux one process imports it, with what it loads at its first use of
 # a dispatch mode, and forks for each file: none sees what another did. Elsewhere a fork isn't safe: each imports anew.
@@ -88,10 +88,11 @@ def judge_file(path: Path, names: list[str], memory: int) -> Iterator[tuple[str,
             needs = reading.needed(statements, [name])
             if name not in answers:
                 yield name, False, _missing(name, problems, needs)
-            elif reading.borrowed(name, needs, check.TASKS):
-                yield name, False, "uses the course's own answer"
+                continue
+            verdict = None if reading.borrowed(name, needs, check.TASKS) else check.TASKS[name](answers[name])
+            if verdict is None or (verdict.passed and own.borrows(answers[name], check.TASKS[name])):
+                yield name, False, BORROWED
             else:
-                verdict = check.TASKS[name](answers[name])
                 yield name, verdict.passed, _mistake(verdict, problems, reading.passed_over(statements, kept))
 
 
@@ -117,16 +118,19 @@ def _is_own(value, statement: ast.stmt) -> bool:
     """Whether the statement made `value` out of the submission's own code, rather than imported it."""
     if value is None or isinstance(statement, reading.IMPORTS):
         return False
-    inner = inspect.unwrap(getattr(value, "func", value)) if callable(value) else value
-    owner = getattr(inner, "__module__", None) or ""
-    return owner == SUBMISSION or (isinstance(statement, ast.Assign) and not owner.startswith("microdlrm"))
+    if own.is_own(value, SUBMISSION):
+        return True
+    made = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.ClassDef, *reading.FUNCTIONS))
+    return made and not any(owner.split(".")[0] == "microdlrm" for owner in own.owners(value))
 
 
 def _missing(name: str, problems: dict[str, str], needs: list[ast.stmt]) -> str:
     if name in problems:
         kind, colon, _ = problems[name].partition(":")
         return f"{kind} where it is defined" if colon else kind
-    return "imported, not defined" if any(name in reading.imported(s) for s in needs) else "not defined"
+    if any(name in reading.imported(s) for s in needs):
+        return "imported, not defined"
+    return BORROWED if reading.borrowed(name, needs, check.TASKS) else "not defined"
 
 
 def _mistake(verdict: Verdict, problems: dict[str, str], passed_over: list[str]) -> str:
@@ -274,7 +278,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         type=float,
         default=check.SECONDS,
         metavar="S",
-        help=f"seconds each check may take ({check.SECONDS:g}); more where a function has to be compiled first",
+        help=f"seconds each check may take ({check.SECONDS:g})",
     )
     command.add_argument(
         "--memory",

@@ -30,18 +30,21 @@ def assignment(exercise: dict, solutions: dict, points: int) -> dict:
         if source in answers:
             name = re.search(r"def (\w+)", source)[1]
             cells[-1] = cell | {"source": answers.pop(source), "metadata": _metadata(name, solution=True)}
-        checked = re.search(r"check\.\w+\((\w+)(, loop=False)?\)", source) if cell["cell_type"] == "code" else None
+        checked = re.search(r"(check\.\w+)\((\w+)(, loop=False)?\)", source) if cell["cell_type"] == "code" else None
         if checked:
             # An import in place of an answer would earn its points: what is graded is what the notebook defines.
+            call, judge, name = checked[0], checked[1], checked[2]
             test = (
-                f'assert getattr({checked[1]}, "__module__", "") == "__main__", "define {checked[1]} in this notebook: '
-                f'an import is no answer"\nverdict = {checked[0]}\nassert verdict.passed, verdict.hint'
+                "from microdlrm.exercises import own\n"
+                f'assert own.is_own({name}), "define {name} in this notebook: an import is no answer"\n'
+                f"verdict = {call}\nassert verdict.passed, verdict.hint\n"
+                f'assert not own.borrows({name}, {judge}), "{name} calls the course\'s own answer"'
             )
-            metadata = _metadata(f"test_{checked[1]}", grade=True, locked=True, points=points)
+            metadata = _metadata(f"test_{name}", grade=True, locked=True, points=points)
             cells.append(
                 {
                     "cell_type": "code",
-                    "id": f"test-{checked[1].replace('_', '-')}",
+                    "id": f"test-{name.replace('_', '-')}",
                     "source": test,
                     "metadata": metadata,
                     "outputs": [],

@@ -25,12 +25,18 @@ from microdlrm.exercises.gradients import gradients_of, is_float, tracked
 from microdlrm.exercises.task import Case, Task
 from microdlrm.exercises.traffic import traffic
 from microdlrm.exercises.verdict import Picture, Verdict
+from microdlrm.exercises.wrappers import layers, uncompiled
 
 PLAIN = ("wrong values", "wrong shape", "exception")  # what a failure is called that tells nothing more
 
 
 def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
     """Take `fn` through the steps of `task`, in at most `seconds`, and return the verdict."""
+    with uncompiled():
+        return _judge(task, fn, seconds)
+
+
+def _judge(task: Task, fn: Callable, seconds: float) -> Verdict:
     name = learners_name(fn, task)
     attempt = Attempt(task, fn, time.monotonic() + seconds, seconds)
     steps = attempt.steps()
@@ -105,6 +111,10 @@ class Attempt:
                 f"The check calls your function itself: hand it over by its bare name, {task.name}, "
                 f"without parentheses. It was given {returned.kind(self.fn)}.",
             )
+        if isinstance(self.fn, type) and any("__call__" in vars(base) for base in self.fn.__mro__):
+            name = learners_name(self.fn, task)
+            hint = f"The check calls {task.call}, and {name} is a class. Hand over an object of it: {name}()."
+            raise Failure("a class, no object of it", hint)
         try:
             inspect.signature(self.fn).bind(*args)
         except TypeError as error:
@@ -362,7 +372,8 @@ def _unsteady() -> Failure:
 
 def _is_stub(fn: Callable) -> bool:
     """Whether the function's body is nothing but a docstring and `...`."""
-    code = getattr(inspect.unwrap(fn), "__code__", None)
+    *_, inner = layers(fn)
+    code = getattr(inner, "__code__", None)
     idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
     return code is not None and all(step.opname in idle for step in dis.get_instructions(code))
 

@@ -46,8 +46,14 @@ def test_the_handout_for_nbgrader(tmp_path):
     name = re.search(r"check\.\w+\((\w+)", tests[0])[1]
     for imported in ("microdlrm.exercises.check import plain_loop", "microdlrm.model import dot_interaction"):
         exec(f"from {imported} as {name}", namespace)
-        with pytest.raises(AssertionError, match="an import is no answer"):
+        for wrapped in ("", f"import functools; {name} = functools.partial({name})"):
+            exec(wrapped, namespace)
+            with pytest.raises(AssertionError, match="an import is no answer"):
+                exec(tests[0], namespace)
+        exec(f"imported = {name}\ndef {name}(x, xs): return imported(x, xs)", namespace)
+        with pytest.raises(AssertionError, match="calls the course's own answer"):
             exec(tests[0], namespace)
+    exec(f"{solved[0]}\nimport functools\n{name} = functools.partial({name})\n{tests[0]}", namespace)
 
 
 def test_a_half_done_exercise_stops_nothing(monkeypatch):

@@ -206,7 +206,7 @@ OF_THEIR_OWN = "columns missing"
         ([STUB, "from microdlrm.model import *"], "not started"),
         ([WRONG, "from microdlrm.model import *"], OF_THEIR_OWN),
         ([WRONG, "if True:\n    from microdlrm.model import dot_interaction"], OF_THEIR_OWN),
-        (["from microdlrm import model\ndot_interaction = model.dot_interaction"], "not defined"),
+        (["from microdlrm import model\ndot_interaction = model.dot_interaction"], BORROWED),
         (["from microdlrm.model import INTERACTIONS\ndot_interaction = INTERACTIONS['dot']"], "not defined"),
         (["from microdlrm import dot_interaction as d\ndef dot_interaction(x, xs): return d(x, xs)"], BORROWED),
         (["import microdlrm.model as m\ndef dot_interaction(x, xs): return m.dot_interaction(x, xs)"], BORROWED),

@@ -100,6 +100,42 @@ def v1(folder, limit, used, cache=0):
         ("0::/\n1:name=systemd:/x", v2("", 512 * MB, 600 * MB), 0),
         ("", v2("", 512 * MB, 0), 512 * MB),
         ("nonsense", {}, 32 * 2**30),
+        # The tightest of four groups is the third, by what it has left and not by its limit.
+        (
+            "0::/kubepods.slice/pod1.slice/cri-1.scope/app",
+            v2("/kubepods.slice", 900 * MB, 850 * MB) | v2("/kubepods.slice/pod1.slice", 500 * MB, 480 * MB)
+            | v2("/kubepods.slice/pod1.slice/cri-1.scope", 300 * MB, 100 * MB)
+            | v2("/kubepods.slice/pod1.slice/cri-1.scope/app", "max", 0),
+            20 * MB,
+        ),
+        # The same, but what the third holds is a cache of files, so that the second is the tightest.
+        (
+            "0::/kubepods.slice/pod1.slice/app",
+            v2("/kubepods.slice", 900 * MB, 850 * MB)
+            | v2("/kubepods.slice/pod1.slice", 500 * MB, 480 * MB, cache=400 * MB)
+            | v2("/kubepods.slice/pod1.slice/app", "max", 0),
+            50 * MB,
+        ),
+        # Hybrid: memory is under version 1, and version 2 beside it counts nothing.
+        ("9:memory:/user.slice\n0::/user.slice/a.scope", v1("/user.slice", 256 * MB, 56 * MB), 200 * MB),
+        # Hybrid, memory under version 2.
+        (
+            "3:cpu,cpuacct:/u\n0::/u/a.scope",
+            {path.replace(V2, f"{V2}/unified"): text for path, text in v2("/u/a.scope", 256 * MB, 6 * MB).items()},
+            250 * MB,
+        ),
+        # Version 1 with a group of the same path for each controller.
+        ("4:cpu:/t\n5:memory:/t", v1("/t", 100 * MB, 0) | {"/sys/fs/cgroup/cpu/t/memory.max": "1"}, 100 * MB),
+        # Names with a colon, and of a group that has been removed.
+        ("0::/app:1.scope", v2("/app:1.scope", 64 * MB, MB), 63 * MB),
+        ("0::/gone.scope (deleted)", v2("", 64 * MB, MB), 63 * MB),
+        # Neither a limit without what is used, nor nonsense, nor what may not be read, is a limit.
+        ("0::/t", {f"{V2}/t/memory.max": "100"}, 32 * 2**30),
+        ("0::/t", v2("/t", "-1", 0), 32 * 2**30),
+        ("0::/t", v2("/t", "10 MB", 0), 32 * 2**30),
+        ("0::/t", v2("/t", 0, 0), 0),
+        ("0::/t", v2("/t", 100 * MB, 60 * MB, cache="x"), 40 * MB),
+        ("5:memory:/t", v1("/t", "9223372036854771712", 0), 32 * 2**30),
     ],
 )
 def test_memory_that_a_container_leaves(monkeypatch, group, files, left):
@@ -108,3 +144,16 @@ def test_memory_that_a_container_leaves(monkeypatch, group, files, left):
     texts = FREE | files | {"/proc/self/cgroup": group}
     monkeypatch.setattr(hardware, "_read", lambda path: texts.get(str(path), ""))
     assert hardware.available_memory() == left
+
+
+def test_what_cannot_be_read_is_no_text(tmp_path, monkeypatch):
+    (tmp_path / "bytes").write_bytes(b"\xff1")
+    assert not hardware._read(tmp_path / "bytes").isdigit()
+    assert hardware._read(tmp_path) == hardware._read(tmp_path / "nowhere") == ""
+
+    def refuse(self, **more):
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr(hardware.Path, "read_text", refuse)
+    assert hardware._read("/proc/meminfo") == ""
+    assert hardware._groups() == [hardware.Path("/sys/fs/cgroup"), hardware.Path("/sys/fs/cgroup/unified")]

@@ -24,13 +24,17 @@ export OMP_NUM_THREADS := 1
 export VECLIB_MAXIMUM_THREADS := 1
 # The kernel is this environment's own, whatever kernel called "python3" you have installed elsewhere.
 export JUPYTER_PREFER_ENV_PATH := 1
-unexport JUPYTER_PATH PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTEST_ADDOPTS MATPLOTLIBRC MPLBACKEND
+unexport JUPYTER_PATH PYTHONPATH PYTHONHOME PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS PYTEST_ADDOPTS MATPLOTLIBRC MPLBACKEND
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# pip installs into the environment, whatever `user` in your pip.conf says.
+# pip installs into the environment, and all of it, whatever your pip.conf says: a variable outranks it, and where none can,
+# the command line does. What it says of a mirror, a proxy or certificates holds.
 export PIP_USER := 0
-unexport PIP_TARGET PIP_PREFIX
-# A pip.conf may name a target, too, and only the command line outranks it; what else it says (a mirror) is needed.
-HERE := --target=
+export PIP_ROOT := /
+export PIP_DRY_RUN := 0
+export PIP_NO_DEPS := 0
+export PIP_REQUIRE_HASHES := 0
+unexport PIP_TARGET PIP_PREFIX PIP_NO_BINARY PIP_PYTHON
+HERE := --target= --no-binary=:none: --prefix
 # Notebooks run as they are stored: your own IPython start-up and Jupyter settings are for your own sessions.
 book test untimed timed test-nbgrader: export IPYTHONDIR := $(CURDIR)/_build/ipython
 book test untimed timed test-nbgrader: export JUPYTER_NO_CONFIG := 1
@@ -67,7 +71,9 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 	  echo "Name a newer one: make PYTHON=python3.12 ..."; exit 1; }
 	@$(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
 	  rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
-	$(RUN) -m pip install $(HERE) -r requirements.txt -c constraints.txt
+	@# The package is built with this setuptools: to fetch another, pip starts a pip that sees your pip.conf alone.
+	$(RUN) -m pip install $(HERE)="$(CURDIR)/$(VENV)" setuptools -c constraints.txt
+	$(RUN) -m pip install $(HERE)="$(CURDIR)/$(VENV)" --no-build-isolation -r requirements.txt -c constraints.txt
 	@touch $@
 
 data: $(READY)
@@ -139,7 +145,7 @@ chromium: | $(READY)
 	@$(RUN) tests/browser/chromium.py
 
 $(VENV)/ready-for-browser: requirements-browser.txt constraints.txt $(READY)
-	$(RUN) -m pip install -r requirements-browser.txt -c constraints.txt
+	$(RUN) -m pip install $(HERE)="$(CURDIR)/$(VENV)" -r requirements-browser.txt -c constraints.txt
 	@touch $@
 
 # --- nbgrader ------------------------------------------------------------------------------------------
@@ -155,7 +161,7 @@ $(NBGRADER)/ready: constraints.txt $(READY)
 	$(RUN) -m venv $(NBGRADER)
 	$(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 	  > "`$(NBGRADER)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/course.pth"
-	$(NBGRADER)/bin/python -m pip install $(HERE) nbgrader -c constraints.txt
+	$(NBGRADER)/bin/python -m pip install $(HERE)="$(CURDIR)/$(NBGRADER)" nbgrader -c constraints.txt
 	@touch $@
 
 # --- TorchRec -------------------------------------------------------------------------------------------
@@ -174,7 +180,7 @@ $(SCALE)/ready: requirements-scale.txt $(READY)
 	$(RUN) -m venv $(SCALE)
 	$(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 	  > "`$(SCALE)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`/course.pth"
-	$(SCALE)/bin/python -m pip install --no-deps -r requirements-scale.txt
+	$(SCALE)/bin/python -m pip install $(HERE)="$(CURDIR)/$(SCALE)" --no-deps -r requirements-scale.txt
 	@touch $@
 
 # --- reading and writing --------------------------------------------------------------------------------

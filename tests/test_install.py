@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-CONF = ("user = true", "target = {elsewhere}")
+# Places and demands that would leave the environment empty or incomplete; those below one another go together.
+CONF = (
+    "user = true\nno-binary = :all:\nrequire-virtualenv = true",
+    "target = {elsewhere}\nno-deps = true",
+    "prefix = {elsewhere}\nrequire-hashes = true",
+    "root = {elsewhere}\ndry-run = true",
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +41,10 @@ def wheel(folder: Path) -> Path:
 def test_a_persons_pip_conf_moves_no_package(environment, tmp_path, setting):
     """Run with the options and variables that the Makefile gives pip."""
     conf, elsewhere = tmp_path / "pip.conf", tmp_path / "elsewhere"
-    conf.write_text(f"[global]\n{setting.format(elsewhere=elsewhere)}\n")
+    conf.write_text(f"[install]\n{setting.format(elsewhere=elsewhere)}\n")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    options = re.search(r"-m pip install (.*)-r requirements\.txt", makefile)[1].replace("$(HERE)", here(makefile))
+    options = re.search(r"-m pip install (.*)-r requirements\.txt", makefile)[1]
+    options = options.replace("$(HERE)", here(makefile)).replace("$(CURDIR)/$(VENV)", str(environment))
     exported = dict(re.findall(r"^export (PIP_\w+) := (.*)$", makefile, re.MULTILINE))
     python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
     command = f'"{python}" -m pip install {options} --no-index --force-reinstall "{wheel(tmp_path)}"'
@@ -54,6 +61,14 @@ def test_a_persons_pip_conf_moves_no_package(environment, tmp_path, setting):
     assert (
         subprocess.run([python, "-c", "import tiny_module"], check=False, env={"HOME": str(tmp_path)}).returncode == 0
     )
+
+
+def test_the_package_is_built_without_a_second_pip():
+    """One that pip starts to fetch setuptools sees the pip.conf, and none of the Makefile's options."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    first, second, *_ = re.findall(r"^\t\$\(RUN\) -m pip install (.*)$", makefile, re.MULTILINE)
+    assert " setuptools -c constraints.txt" in first
+    assert " --no-build-isolation -r requirements.txt -c constraints.txt" in second
 
 
 def here(makefile: str) -> str:

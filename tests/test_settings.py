@@ -39,8 +39,28 @@ def test_pip_installs_into_the_environment(tmp_path, setting):
 
 
 @NO_MAKE
+def test_what_pip_needs_to_reach_a_mirror_holds(tmp_path):
+    """And nothing that decides where, how, or whether packages are installed."""
+    conf = tmp_path / "pip.conf"
+    conf.write_text(
+        "[global]\nindex-url = https://one/\nproxy = http://two\n[install]\nroot = /four\nprefix = /four\n"
+        "target = /four\nno-binary = :all:\nno-deps = true\ndry-run = true\nrequire-hashes = true\n"
+    )
+    probe = "from pip._internal.cli.main_parser import *; from pip._internal.commands import create_command as c; "
+    probe += "o = c('install').parse_args('$(HERE)=/env x'.split())[0]; "
+    probe += "print(o.index_url, o.extra_index_urls, o.proxy, o.cert, o.root_path, o.prefix_path, "
+    probe += "[o.target_dir, o.format_control.no_binary, o.ignore_dependencies, o.dry_run, o.require_hashes])"
+    came = made(
+        "probe", sys.executable, "-c", f'"{probe}"', PIP_CONFIG_FILE=str(conf), PIP_EXTRA_INDEX_URL="https://five/",
+        PIP_ROOT="/six", PIP_INDEX_URL="", PIP_PROXY="", PIP_CERT="three",
+    )  # fmt: skip
+    assert came.strip() == "https://one/ ['https://five/'] http://two three / /env ['', set(), 0, 0, 0]", came
+
+
+@NO_MAKE
 def test_settings_of_ones_own_stay_out():
     names = "PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTEST_ADDOPTS MATPLOTLIBRC MPLBACKEND JUPYTER_PATH PIP_PREFIX"
+    names += " PYTHONHOME PYTHONINSPECT PIP_TARGET PIP_NO_BINARY PIP_PYTHON"
     lines = made("probe", "env", **dict.fromkeys(names.split(), "mine")).splitlines()
     assert not [line for line in lines if line.split("=")[0] in names.split()]
     text = (ROOT / "Makefile").read_text(encoding="utf-8")

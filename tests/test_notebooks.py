@@ -190,6 +190,23 @@ def test_nbval_compares_what_is_stored(tmp_path):
     assert run.stdout.count("Cell outputs differ") == 2
 
 
+def test_a_reader_who_saved_outputs_is_told_the_way_back(tmp_path, monkeypatch):
+    """Run in JupyterLab and saved, nothing changed: each of the tests that then fail says how to undo it."""
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    path = tmp_path / "notebooks/03_mlps.ipynb"
+    path.parent.mkdir()
+    cells = shortest_start()["cells"] + [code_cell("import time; time.time()", result("0.1"), tags=())]
+    cells[-1]["id"] = "last"
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    for test in (test_other_cells_store_nothing, lambda path: test_stored_as_the_tool_stores_it(path, tmp_path)):
+        with pytest.raises(AssertionError) as error:
+            test(path)
+        said = str(error.value)
+        assert "you saved outputs with notebooks/03_mlps.ipynb" in said
+        assert "`git checkout notebooks/03_mlps.ipynb`" in said
+        assert "tests/store_outputs.py notebooks/03_mlps.ipynb`" in said
+
+
 def test_the_checks_above_see_what_nbval_overlooks():
     notebook = shortest_start()
     assert vacuous_checks(notebook) == out_of_order(notebook) == unchecked_outputs(notebook) == []

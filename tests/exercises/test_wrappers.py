@@ -71,6 +71,7 @@ OTHERS = {
     "scripted": "@torch.jit.script\n" + SCRIPTED.replace("mine", "dot_interaction"),
     "scripted and given the name": SCRIPTED + "dot_interaction = torch.jit.script(mine)\n",
     "vmap": ONE_ROW + "dot_interaction = torch.vmap(one)\n",
+    "with another's name": "from microdlrm import concat_interaction\n@functools.wraps(concat_interaction)\n" + DEF,
     "a helper that remembers": DEF.replace("torch.triu_indices(n, n, 1)", "pairs(n)")
     + "@functools.lru_cache\ndef pairs(n): return torch.triu_indices(n, n, 1)\n",
 }

@@ -148,6 +148,8 @@ def _sets(statement: ast.stmt) -> bool:
             return True
         case ast.Expr(ast.Call(ast.Attribute(ast.Name(), name))):
             return name.startswith("set")
+        case ast.Expr(ast.Call(ast.Name(name))):
+            return name == "setrecursionlimit" or name.startswith("set_")
         case ast.Assign() | ast.AugAssign():
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             return any(re.match(r"sys\.path\b", ast.unparse(target)) for target in targets)
@@ -167,21 +169,36 @@ def _changes(statement: ast.stmt, writes: dict[str, set[str]]) -> set[str]:
 
 
 def _globals(function: ast.stmt) -> set[str]:
-    return {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+    """The names that a function calls global, or whose values it changes: pairs[0] = …, pairs.append(…)."""
+    names = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Expr):
+            names |= _changes(node, {})
+        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names |= uses(node.value)
+    return names
 
 
 def passed_over(statements: list[ast.stmt], kept: set[ast.stmt]) -> list[str]:
-    """The calls that weren't run and may have defined something: helpers of one's own, `%run`."""
+    """The statements that weren't run and may have defined something: calls of one's own, `%run`, globals()."""
+    modules = {name for s in statements for name in imported(s)}
+    harmless = (set(dir(builtins)) - {"exec", "eval", "globals", "vars", "setattr"}) | modules | {"display", "get_ipython"}
     left = []
     for statement in statements:
         match statement:
-            case _ if statement in kept:
+            case _ if statement in kept or isinstance(statement, (*IMPORTS, *FUNCTIONS, ast.ClassDef)):
                 continue
-            case ast.Expr(ast.Call(ast.Name(name))) if name in ("exec", "eval") or name not in dir(builtins):
-                left.append(ast.unparse(statement))
             case ast.Expr(ast.Call(ast.Attribute(_, "run_line_magic"), [ast.Constant(name), ast.Constant(line)])):
-                left += [f"%{name} {line}"] if name in ("run", "load", "pylab") else []
-    return [text for text in left if not text.startswith("display(")]
+                left += [f"%{name} {line}"] if name in ("run", "load", "pylab", "store") else []
+            case _ if _called(statement) - harmless:
+                left.append(" ".join(ast.unparse(statement).split()))
+    return left
+
+
+def _called(statement: ast.stmt) -> set[str]:
+    """The names that a statement calls, or calls methods of."""
+    calls = [ast.unparse(node.func) for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    return {re.match(r"\w*", call)[0] for call in calls} - {""}
 
 
 def borrowed(name: str, statements: Iterable[ast.stmt], answers: Iterable[str]) -> bool:

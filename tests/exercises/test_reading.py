@@ -70,10 +70,19 @@ def notebook(tmp_path):
         "a setup that calls a name global": [
             "def setup():\n    global off\n    off = 1\nsetup()", RIGHT.replace("n, 1)", "n, off)")
         ],
+        "a setup that changes a list, a dict and a class": [
+            "found, kept = [], {}\nclass C: pass\n"
+            "def setup():\n    found.append(1)\n    kept['off'] = 0\n    C.more = 0\nsetup()",
+            RIGHT.replace("n, 1)", "n, found[0] + kept['off'] + C.more)"),
+        ],
         "setattr": ["class C: off = 0\nsetattr(C, 'off', 1)", RIGHT.replace("n, 1)", "n, C.off)")],
         "a deeper stack": [
             "import sys\nsys.setrecursionlimit(5000)\ndef deep(k): return 1 if k == 0 else deep(k - 1)",
             RIGHT.replace("n, 1)", "n, deep(2000))"),
+        ],
+        "a deeper stack, by its bare name": [
+            "from sys import setrecursionlimit\nsetrecursionlimit(5000)\n"
+            "def deep(k): return 1 if k == 0 else deep(k - 1)", RIGHT.replace("n, 1)", "n, deep(2000))"),
         ],
         "redefined": [HEAD + WRONG, DEF],
         "broken once, then mended": ["def dot_interaction(x, xs:\n    return", RIGHT],
@@ -125,12 +134,29 @@ def test_helpers_of_ones_own(notebook, tmp_path, monkeypatch):
         assert judged(notebook(f"import sys\n{way}", with_helper)) == (True, ""), way
 
 
-@pytest.mark.parametrize("passed_over", ["%run helpers.py", "make_names()", "exec(open('helpers.py').read())"])
+@pytest.mark.parametrize(
+    "passed_over",
+    [
+        "%run helpers.py",
+        "%run -i helpers.py",
+        "%store -r off",
+        "make_names()",
+        "names = make()",
+        "Names().make()",
+        "await make_names()",
+        "exec(open('helpers.py').read())",
+        "globals().update(off=1)",
+        "setattr(builtins, 'off', 1)",
+        "if True:\n    make_names()",
+        "with torch.no_grad():\n    make_names()",
+    ],
+)
 def test_of_a_name_that_is_missing_it_says_what_was_not_run(notebook, passed_over):
-    _, mistake = judged(notebook(RIGHT.replace("n, 1)", "n, off)"), "print(1)\n" + passed_over))
+    _, mistake = judged(notebook(RIGHT.replace("n, 1)", "n, off)"), "print(1)\ntorch.seed()\n" + passed_over))
     assert mistake.startswith("unknown name: off (not run: ")
-    assert passed_over[:20].replace('"', "'") in mistake
+    assert " ".join(passed_over.split())[:20] in mistake
     assert "print" not in mistake
+    assert "seed" not in mistake
 
 
 # --- files as systems and editors write them ---

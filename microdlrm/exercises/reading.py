@@ -182,7 +182,7 @@ def _globals(function: ast.stmt) -> set[str]:
 def passed_over(statements: list[ast.stmt], kept: set[ast.stmt]) -> list[str]:
     """The statements that weren't run and may have defined something: calls of one's own, `%run`, globals()."""
     modules = {name for s in statements for name in imported(s)}
-    harmless = (set(dir(builtins)) - {"exec", "eval", "globals", "vars", "setattr"}) | modules | {"display", "get_ipython"}
+    harmless = {*dir(builtins), *modules, "display", "get_ipython"} - {"exec", "eval", "globals", "vars", "setattr"}
     left = []
     for statement in statements:
         match statement:

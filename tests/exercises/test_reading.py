@@ -70,10 +70,11 @@ def notebook(tmp_path):
         "a setup that calls a name global": [
             "def setup():\n    global off\n    off = 1\nsetup()", RIGHT.replace("n, 1)", "n, off)")
         ],
-        "a setup that changes a list, a dict and a class": [
-            "found, kept = [], {}\nclass C: pass\n"
-            "def setup():\n    found.append(1)\n    kept['off'] = 0\n    C.more = 0\nsetup()",
-            RIGHT.replace("n, 1)", "n, found[0] + kept['off'] + C.more)"),
+        "a setup that fills a list": [
+            "found = []\ndef setup(): found.append(1)\nsetup()", RIGHT.replace("n, 1)", "n, found[0])")
+        ],
+        "a setup that changes a class": [
+            "class C: pass\ndef setup(): C.off = 1\nsetup()", RIGHT.replace("n, 1)", "n, C.off)")
         ],
         "setattr": ["class C: off = 0\nsetattr(C, 'off', 1)", RIGHT.replace("n, 1)", "n, C.off)")],
         "a deeper stack": [
@@ -81,8 +82,8 @@ def notebook(tmp_path):
             RIGHT.replace("n, 1)", "n, deep(2000))"),
         ],
         "a deeper stack, by its bare name": [
-            "from sys import setrecursionlimit\nsetrecursionlimit(5000)\n"
-            "def deep(k): return 1 if k == 0 else deep(k - 1)", RIGHT.replace("n, 1)", "n, deep(2000))"),
+            "from sys import setrecursionlimit\nsetrecursionlimit(9000)\n"
+            "def deep(k): return 1 if k == 0 else deep(k - 1)", RIGHT.replace("n, 1)", "n, deep(6000))"),
         ],
         "redefined": [HEAD + WRONG, DEF],
         "broken once, then mended": ["def dot_interaction(x, xs:\n    return", RIGHT],

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import execute_ahead
+import nbformat
 import pytest
 import store_outputs
 import yaml
+from nbformat import v4
 from store_outputs import LOCAL_PATH, ROOT, is_checked, strip, volatile
 
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -157,6 +160,20 @@ def test_contents_list_every_notebook_and_no_other():
 
 
 # --- the checks themselves ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["conda-env-dlrm-py", "python3", "ir", ".venv (3.12)"])
+def test_the_kernel_is_this_environments_whatever_a_notebook_was_saved_under(tmp_path, name):
+    """As `make book` executes it ahead, and as the build itself does."""
+    path = tmp_path / "a.ipynb"
+    made = v4.new_notebook(cells=[v4.new_code_cell("1")], metadata={"kernelspec": {"name": name, "display_name": name}})
+    nbformat.write(made, path)
+    assert execute_ahead.read(path).metadata["kernelspec"]["name"] == "python3"
+    nbformat.write(v4.new_notebook(), path)
+    assert execute_ahead.read(path).metadata["kernelspec"]["name"] == "python3"
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    aliases = config["sphinx"]["config"]["nb_kernel_rgx_aliases"]
+    assert {kernel for pattern, kernel in aliases.items() if re.fullmatch(pattern, name)} == {"python3"}
 
 
 def shortest_start():

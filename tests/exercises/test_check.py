@@ -150,3 +150,24 @@ def test_every_check_has_a_task_and_every_notebook_a_check():
         for name, argument in used:
             assert name in TASKS, f"{path.name}: check.{name}"
             assert argument.removesuffix("_solution") in check.TASKS, f"{path.name}: {argument}"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda z: z.to_sparse(),
+        lambda z: z.to_sparse_csr(),
+        lambda z: torch.nested.nested_tensor(list(z)),
+        lambda z: z.to_mkldnn(),
+    ],
+    ids=["coo", "csr", "nested", "mkldnn"],
+)
+def test_numbers_kept_in_another_form_get_a_verdict(other):
+    def right_but_packed(x_dense, x_sparse):
+        v = torch.stack([x_dense, *x_sparse], dim=1)
+        i, j = torch.triu_indices(v.shape[1], v.shape[1], 1)
+        return other(torch.cat([x_dense, torch.bmm(v, v.mT)[:, i, j]], dim=1))
+
+    verdict = check.dot_interaction(right_but_packed)
+    assert verdict.mistake == "not an ordinary tensor", repr(verdict)
+    assert "to_dense" in verdict.hint

@@ -39,6 +39,7 @@ SEEN = """() => [...document.querySelectorAll(".commit")].map((place) => {
     return {
         letters: [...list.querySelectorAll("input[type=radio]")].map((radio) => radio.value),
         words: [...list.children].map((item) => item.innerText.trim()[1]),
+        measured: [...list.querySelectorAll("li.measured input")].map((radio) => radio.value),
         outputs: outputs.length,
         shown: outputs.filter((output) => output.checkVisibility({ visibilityProperty: true })).length,
         verdict: outputs.at(-1).querySelector(".verdict") !== null,
@@ -84,6 +85,7 @@ def test_each_is_asked_covered_and_opened_in_place(chapter, name, capsys):
     assert [seen["words"] for seen in before] == ASKED[name]
     assert all(seen["verdict"] and seen["outputs"] >= 1 for seen in before)
     assert [seen["shown"] for seen in before] == [0] * len(before)
+    assert [seen["measured"] for seen in before] == [[]] * len(before)
     assert "guess =" not in page.locator("article").inner_text()
     height = page.evaluate("document.documentElement.scrollHeight")
     for i, place in enumerate(page.locator(".commit").all()):
@@ -95,6 +97,7 @@ def test_each_is_asked_covered_and_opened_in_place(chapter, name, capsys):
         said = f"You said ({letter}); the machine that built this page measured ({seen['outcome']}): "
         assert seen["card"].startswith(said)
         assert "No guess yet" not in seen["card"]
+        assert seen["measured"] == [seen["outcome"]]
     assert page.evaluate("document.documentElement.scrollHeight") == height, "the page jumped"
     with capsys.disabled():
         for i, seen in enumerate(page.evaluate(SEEN), start=1):

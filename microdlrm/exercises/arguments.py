@@ -14,13 +14,24 @@ def unused(probe: Probe) -> Finding | None:
     """An argument, or an entry of one, that changes the answer and not the result."""
     for name, variants in _variants(probe, _other_values).items():
         there = [(probe.call(args), answer) for args, answer in variants]
-        if len(there) > 1 and all(g is not None and equal(g, probe.got) for g, _ in there):
+        same = len(there) > 1 and all(g is not None and equal(g, probe.got) for g, _ in there)
+        if same and not has_a_say(probe, name):
             return Finding(
                 f"{name} not used",
                 f"Your result stays the same whatever {name} is. It should have a say: is it misspelt, overwritten, "
                 "or a fixed number in its place?",
             )
     return None
+
+
+def has_a_say(probe: Probe, name: str) -> bool:
+    """Whether the result follows an argument on the inputs that were tried first, if not on these."""
+    first = probe.task.cases[0]
+    if probe.case is first or (got := probe.call(first.args)) is None:
+        return False
+    there = probe._replace(case=first, got=got, want=probe.answer(first.args), kept={})
+    others = (probe.call(args) for args, _ in _variants(there, _other_values).get(name, []))
+    return any(other is not None and not equal(other, got) for other in others)
 
 
 def blamed(probe: Probe) -> Finding | None:
@@ -62,6 +73,18 @@ def _variants(probe: Probe, others: Callable) -> dict[str, list[tuple[tuple, Ten
             if answer.isfinite().all() and answer.any() and not equal(answer, probe.want):
                 found.setdefault(part, []).append((tuple(args), answer))
     return found
+
+
+def varied(probe: Probe) -> Iterator[tuple]:
+    """The case's inputs with one argument another, each argument in turn, where that changes the answer."""
+    args = probe.case.args
+    for k, (name, arg) in enumerate(zip(probe.task.arguments, args, strict=True)):
+        if isinstance(arg, Tensor) and arg.dtype == torch.int64 and name not in probe.task.ids and arg.ndim == 1:
+            for other in (arg + 1, arg.flip(0), arg.roll(1, 0) + torch.arange(len(arg)) % 2):
+                yield (*args[:k], other, *args[k + 1 :])
+    variants = _variants(probe, _other_values)
+    for turn in range(3):
+        yield from (found[turn][0] for found in variants.values() if len(found) > turn)
 
 
 def _is_yes_or_no(arg: Tensor) -> bool:

@@ -2,6 +2,7 @@
 
 import torch
 
+from microdlrm.exercises import recipes
 from microdlrm.exercises.compare import equal
 from microdlrm.exercises.finding import Finding, Probe
 from microdlrm.exercises.task import Case, Mistake, Task, some_rows
@@ -112,6 +113,7 @@ SMOOTHED_MEAN = Task(
     shape="(n,), one mean a movie",
     rows=some_rows(0, 1),
     per="row",
+    own=(recipes.SMOOTHED_MEAN,),
     other="Work out by hand what one movie should get: k ratings at the prior join its own.",
 )
 
@@ -262,6 +264,19 @@ LEAVE_ONE_OUT_MEAN = Task(
             "Right as long as all values differ. A row leaves out itself, and not the rows that happen to have its "
             "value; and a value that two rows have counts twice. Tell rows apart by position.",
         ),
+        Case(
+            "others that add up to 0",
+            "groups 5, 5, 5, 8, 8 and values 1, 0, 0, -2, 2",
+            (torch.tensor([5, 5, 5, 8, 8]), torch.tensor([1.0, 0, 0, -2, 2]), 0.5),
+            "a sum of 0 taken for no rows",
+            "Others whose values are 0, or add up to 0, are others all the same. Whether there are any is for their "
+            "number to say, not for their sum.",
+        ),
+        Case(
+            "others that are 0",
+            "groups 5, 5, 5, 5 and values 0, 0, 0, 3",
+            (torch.tensor([5, 5, 5, 5]), torch.tensor([0.0, 0, 0, 3]), 0.5),
+        ),
         Case("one row", "one row", (torch.tensor([3]), torch.tensor([2.0]), 0.5)),
     ],
     _LEAVE_ONE_OUT_MISTAKES,
@@ -270,6 +285,6 @@ LEAVE_ONE_OUT_MEAN = Task(
     rows=some_rows(0, 1),
     per="order",
     ids=("groups",),
-    own=(_sorted_by_group,),
+    own=(_sorted_by_group, recipes.LEAVE_ONE_OUT_MEAN),
     other="Write down the group of one row, leave the row itself out, and take the mean of the others.",
 )

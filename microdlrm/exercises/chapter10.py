@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from microdlrm.exercises import recipes_counts
 from microdlrm.exercises.task import Case, Mistake, Task
 from microdlrm.exercises.verdict import Verdict
 
@@ -95,6 +96,7 @@ BUSIEST_BYTES = Task(
     _BUSIEST_MISTAKES,
     "Right. Every device sends at once, so the plan is as slow as its busiest device.",
     returns="one whole number",
+    own=(recipes_counts.BUSIEST_BYTES,),
     columns=lambda *args: ["bytes"],
     other="Take one device: how many numbers does a row of its tables have together, for how many rows of others?",
 )  # fmt: skip

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import torch
 
+from microdlrm.exercises import recipes
 from microdlrm.exercises.task import Case, Mistake, Task, small_whole_numbers
 
 
@@ -221,5 +222,6 @@ EMBEDDING_BAG = Task(
     rows=_some_bags,
     per="row",
     ids=("indices", "offsets"),
+    own=(recipes.EMBEDDING_BAG,),
     other="Take a bag that is marked: the ids from its offset up to, not including, the next. Add up their rows.",
 )

@@ -6,6 +6,7 @@ from itertools import combinations, pairwise, product
 import torch
 import torch.nn.functional as F
 
+from microdlrm.exercises import recipes_counts
 from microdlrm.exercises.compare import equal
 from microdlrm.exercises.finding import Finding, Probe
 from microdlrm.exercises.task import Case, Mistake, Task, some_rows
@@ -73,6 +74,15 @@ _MLP_COST_MISTAKES = [
     ),
     Mistake("last layer missing", _A_LAYER_MISSING + "last.", _cost(_parameters, _flops, lambda w: pairwise(w[:-1]))),
     Mistake("first layer missing", _A_LAYER_MISSING + "first.", _cost(_parameters, _flops, lambda w: pairwise(w[1:]))),
+    Mistake(
+        "equal layers counted once",
+        "Two layers of equal widths are two layers, each with its own weights. Yours count once: is there a set, or a "
+        "dict, of the widths?",
+        lambda w: (
+            sum(n * m + m for n, m in set(pairwise(w))),
+            sum(2 * n * m for n, m in set(pairwise(w))),
+        ),
+    ),
     Mistake("answers exchanged", "Parameters come first, then FLOPs.", lambda w: _mlp_cost(w)[::-1]),
     Mistake(
         "every width with every other",
@@ -315,16 +325,33 @@ STABLE_LOGLOSS = Task(
             "breaks for large logits",
             "Right for small logits, and not at 200: half of these samples should cost 0, the other half 200.",
         ),
+        Case(
+            "large and small together",
+            "logits 200, 0.25, -0.5, 1 and y 1, 0, 1, 1",
+            (torch.tensor([[200.0], [0.25], [-0.5], [1.0]]), torch.tensor([[1.0], [0], [1], [1]])),
+            "one large logit spoils the others",
+            "Small logits come out right among themselves, and not beside one of 200. If you choose between two forms, "
+            "choose for each row, not for the whole batch.",
+        ),
         Case("a batch of 1", "one sample", (torch.tensor([[0.5]]), torch.tensor([[1.0]]))),
     ],
     _STABLE_LOGLOSS_MISTAKES,
     "Right, at any logit. This is why a loss should be given logits, not probabilities.",
     shape="(), a single number",
     gradients=True,
+    far=Case(
+        "gradients at large logits",
+        "logits 200, -200, 0.5 and y 0, 1, 1",
+        (torch.tensor([[200.0], [-200], [0.5]]), torch.tensor([[0.0], [1], [1]])),
+        "gradient lost at large logits",
+        "The numbers are right at a logit of 200, and the gradient isn't. `torch.where` computes both of its branches, "
+        "and if exp overflows in the one that isn't chosen, the gradient is 0 times infinity, nan: never give exp a "
+        "positive number, as with -|z|. What is cut off (`clamp`, `min`) has no gradient at all.",
+    ),
     data=("y",),
     rows=some_rows(0, 1),
     per="mean",
-    own=(_other_logits,),
+    own=(recipes_counts.STABLE_LOGLOSS, _other_logits),
     columns=lambda *args: ["loss"],
     divisor=lambda z, y: {
         "the number of samples": len(y),

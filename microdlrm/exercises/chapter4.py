@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+from microdlrm.exercises import recipes
 from microdlrm.exercises.task import Case, Mistake, Task
 
 
@@ -83,6 +84,7 @@ INTERACTION_WIDTH = Task(
     _MISTAKES,
     "Right. Concat grows with the tables' number and width, dot with their number squared and not with the width.",
     returns="one whole number",
+    own=(recipes.INTERACTION_WIDTH,),
     columns=lambda *args: ["width"],
     other="Draw the vectors as points and join every two of them: how many lines, for how many points?",
 )

@@ -7,6 +7,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from microdlrm.exercises import recipes
 from microdlrm.exercises.chapter5_mistakes import DEVIATIONS, DEVIATIONS_ITSELF, ON_THE_MATRIX, dot, pairs
 from microdlrm.exercises.task import Case, Growth, Mistake, Task, small_whole_numbers, some_rows
 from microdlrm.exercises.traffic import largest_result
@@ -301,6 +302,7 @@ LOW_RANK_CROSS = Task(
     gradients=True,
     rows=some_rows(0, 1),
     per="row",
+    own=(recipes.LOW_RANK_CROSS,),
     detour=_full_matrix,
     other="Take one row and go from the inside out: down to r numbers, up to w, plus b, times x0, plus x.",
 )

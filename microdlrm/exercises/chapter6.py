@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import torch
 
+from microdlrm.exercises import recipes_counts
 from microdlrm.exercises.compare import equal
 from microdlrm.exercises.finding import Finding, Probe
 from microdlrm.exercises.probes import scaled
@@ -121,6 +122,16 @@ AUC_FROM_RANKS = Task(
             (torch.tensor([0.9, 0.4, 0.7, 0.2, 0.6, 0.1, 0.3]), torch.tensor([1.0, 1, 0, 0, 1, 1, 0])),
         ),
         Case(
+            "other orders",
+            "five scores, most clicks below",
+            (torch.tensor([0.5, 0.2, 0.8, 0.1, 0.6]), torch.tensor([1.0, 1, 0, 1, 0])),
+        ),
+        Case(
+            "other orders",
+            "six scores, all clicks below",
+            (torch.tensor([5.0, 2, 8, 1, 6, 3]), torch.tensor([0.0, 1, 0, 1, 0, 1])),
+        ),
+        Case(
             "ties",
             "nine scores, three ties",
             (torch.tensor([0.9, 0.4, 0.4, 0.7, 0.2, 0.6, 0.6, 0.2, 0.1]), torch.tensor([1.0, 1, 0, 0, 0, 1, 0, 1, 1])),
@@ -140,7 +151,7 @@ AUC_FROM_RANKS = Task(
     returns="one number",
     rows=some_rows(0, 1),
     per="all",
-    own=(scaled, _extremes),
+    own=(recipes_counts.AUC_FROM_RANKS, scaled, _extremes),
     divisor=lambda s, y: {
         "the number of (click, non-click) pairs": float(y.sum() * (1 - y).sum()),
         "the number of all pairs of rows": len(y) * (len(y) - 1) / 2,

@@ -5,6 +5,7 @@ import math
 import torch
 
 from microdlrm.exercises import chapter9_mistakes as mistakes
+from microdlrm.exercises import recipes_lists
 from microdlrm.exercises.task import Case, Task, some_rows
 
 
@@ -44,6 +45,7 @@ COLLIDES = Task(
     mistakes.COLLIDES,
     "Right. An id alone in its row is safe from the others, and how often it comes has nothing to do with it.",
     shape="(n,), True where another id has the same row",
+    own=(recipes_lists.COLLIDES,),
     per="",
     other="Work out each id's row by hand, write the ids below their rows, and see which stand together.",
 )
@@ -67,19 +69,15 @@ RECALIBRATED = Task(
             {"w = 0.05": (torch.tensor([0.5, 0.2, 0.9]), 0.05)},
         ),
         Case("nothing thrown away", "w = 1", (torch.tensor([0.3, 0.6]), 1.0)),
-        Case(
-            "sure ones",
-            "p = 0 and p = 1",
-            (torch.tensor([0.0, 1.0, 0.5]), 0.25),
-            "breaks at 0 and 1",
-            "Right in between, and not at 0 or 1, which stay as they are: a logit is infinite there, and so are odds.",
-        ),
+        Case("rare clicks", "p = 0.0002, 0.003 and w = 0.05", (torch.tensor([0.0002, 0.003, 0.04]), 0.05)),
+        Case("rare non-clicks", "p = 0.9997, 0.98 and w = 0.25", (torch.tensor([0.9997, 0.98, 0.5]), 0.25)),
     ],
     mistakes.RECALIBRATED,
     "Right. The order stays, the promise is mended.",
     shape="(N,), one probability a row",
     rows=some_rows(0),
     per="row",
+    own=(recipes_lists.RECALIBRATED,),
     other="Think of 100 rows that the model gives p: how many clicks, how many non-clicks? How many were there before "
     "the log was thinned out?",
 )
@@ -113,6 +111,7 @@ NDCG_AT_K = Task(
     returns="one number",
     rows=some_rows(0, 1),
     per="all",
+    own=(recipes_lists.NDCG_AT_K,),
     columns=lambda *args: ["NDCG@k"],
     other="Write the films in order, best score first, and below each relevant one its worth: one over the logarithm, "
     "to base 2, of one more than its place. Add up the first k. Then the same for the best order there could be.",
@@ -154,6 +153,7 @@ SHARE_THAT_DIFFERS = Task(
     mistakes.SHARE_THAT_DIFFERS,
     "Right: row by row, in both directions, missing numbers included.",
     shape="(F,), one share a feature",
+    own=(recipes_lists.SHARE_THAT_DIFFERS,),
     columns=lambda trained, *_: [f"feature {k}" for k in range(trained.shape[1])],
     other="Take one feature and put its two columns side by side. In how many of the rows would you say that they "
     "differ?",

@@ -21,6 +21,7 @@ class Failure(Exception):
     picture: Picture | None = None
     inputs: tuple | None = None
     known: bool = False  # by name, whatever the inputs that brought it up
+    sure: bool = False  # it holds on other inputs as well
 
 
 def learners_name(fn: Callable, task: Task) -> str:

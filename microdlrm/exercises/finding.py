@@ -17,6 +17,7 @@ class Finding(NamedTuple):
     mistake: str
     hint: str
     args: tuple | None = None
+    sure: bool = False  # it holds on many inputs, those that come out right among them
 
 
 class Probe(NamedTuple):

@@ -87,6 +87,8 @@ class Attempt:
             steps["gradients"] = self.gradients
         for case in others:
             steps[case.step] = lambda step=case.step: [self.again(c) for c in others if c.step == step]
+        if self.task.far:
+            steps[self.task.far.step] = self.gradients_far_out
         steps |= {
             "same answer twice": self.deterministic,
             "inputs untouched": lambda: self.untouched(base.args, self.used),
@@ -177,16 +179,18 @@ class Attempt:
             return
         self.sound(case)
         picture = draw(self.task.columns(*case.args), case.sizes, got, want)
-        probe = self.probe(case, got)
+        probe, found = self.probe(case, got), None
         for look in self.task.looks:
             if found := look(probe):
                 raise Failure(found.mistake, found.hint, picture=picture, inputs=case.args, known=True)
         self.recognise(case, got, picture=picture)
-        if not got.isfinite().all():
+        if not got.isfinite().all() and not (found := probes.strong(probe)):
             hint = "Some of your numbers are nan or infinite: a 0/0, or an overflow." + first_marked(probe)
             raise Failure("not a number", hint, picture=picture, inputs=case.args)
-        if found := probes.find(probe):
-            raise Failure(found.mistake, found.hint, picture=picture, inputs=found.args or case.args)
+        if found := found or probes.find(probe):
+            raise Failure(
+                found.mistake, found.hint, picture=picture, inputs=found.args or case.args, sure=found.sure
+            )
         hint = self.task.other + first_marked(probe)
         raise Failure("wrong values", hint, picture=picture, inputs=case.args)
 
@@ -244,7 +248,8 @@ class Attempt:
                 tries = 20  # what is drawn may come out equal a few times
             first = result if first is None else first
             if not equal(first, result):
-                raise _unsteady()
+                looks = (look(self.probe(case, result)) for look in self.task.looks)
+                raise _unsteady(next((found.hint for found in looks if found), ""))
             tries -= 1
             if tries <= 0:
                 return
@@ -288,6 +293,15 @@ class Attempt:
                 "cut: is something detached, or made anew from plain numbers?",
             )
 
+    def gradients_far_out(self) -> None:
+        far = self.task.far
+        got, want = (
+            self.call(gradients_of(fn, self.data()), copy.deepcopy(far.args)) for fn in (self.fn, self.task.answer)
+        )
+        for mine, right in zip(got or [None] * len(want), want, strict=True):
+            if mine is None or not equal(mine, right, rtol=1e-3):
+                raise Failure(far.mistake, far.hint, inputs=tuple(tracked(far.args, self.data())))
+
     def data(self) -> set[int]:
         """The places of the arguments that need no gradient."""
         return {k for k, name in enumerate(self.task.arguments) if name in self.task.data}
@@ -314,7 +328,7 @@ class Attempt:
             shapes = f.hint[f.hint.find("Its shape") :] if "Its shape" in f.hint else ""
             right = [sizes for sizes, args in case.more.items() if self.probe(case, self.got).right(args)]
             if not right:
-                found = f.hint if f.mistake not in PLAIN and not shapes else shapes
+                found = f.hint if f.sure and not shapes else shapes
                 hint = f"{case.hint} It went wrong with {case.sizes}. {found}".strip()
                 raise Failure(case.mistake, hint, f.where, f.picture, case.args) from None
             if f.mistake not in PLAIN:
@@ -361,11 +375,11 @@ class Attempt:
             return self.task.praise
 
 
-def _unsteady() -> Failure:
+def _unsteady(besides: str = "") -> Failure:
     return Failure(
         "not deterministic",
-        "Called twice with equal inputs, your function gives two different answers. Something in it is random "
-        "(noise, dropout, memory never filled), or remembers the call before.",
+        f"{besides + ' Besides: c' if besides else 'C'}alled twice with equal inputs, your function gives two different "
+        "answers. Something in it is random (noise, dropout, memory never filled), or remembers the call before.",
         known=True,
     )
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from microdlrm.exercises.arguments import blamed, unused
-from microdlrm.exercises.compare import ATOL, RTOL, close, equal
+from microdlrm.exercises.compare import ATOL, RTOL, as_tensor, close, equal
 from microdlrm.exercises.finding import Finding, Probe, columns, first_marked
+from microdlrm.exercises.otherwise import agrees, other_inputs, some_rows_only
 from microdlrm.exercises.responses import bent, influence, step, unmoved, weight
 from microdlrm.exercises.shapes import OF_THE_SHAPE
 
@@ -19,6 +20,11 @@ from microdlrm.exercises.shapes import OF_THE_SHAPE
 def find(probe: Probe) -> Finding | None:
     tests = WITH_A_SHAPE if probe.got.shape == probe.want.shape else OF_THE_SHAPE
     return next((found for test in (*probe.task.own, *tests) if (found := test(probe))), None)
+
+
+def strong(probe: Probe) -> Finding | None:
+    """What agrees with the result on many inputs, number by number."""
+    return next((found for test in (other_inputs, some_rows_only) if (found := test(probe))), None)
 
 
 # --- the result against the expected one: what was done to it ---
@@ -38,6 +44,7 @@ AFTERWARDS = [
     ("root taken", "you took the square root of it", lambda t: t.sqrt()),
     ("logarithm taken", "you took its logarithm", lambda t: t.log()),
     ("exponential taken", "you took its exponential", lambda t: t.exp()),
+    ("turned round below a half", "it is turned round where it is below a half", lambda t: t.maximum(1 - t)),
     ("one minus", "it is 1 minus what is due", lambda t: 1 - t),
     ("upside down", "it is 1 divided by what is due", lambda t: 1 / t),
     ("squashed", "it went through a sigmoid", lambda t: t.sigmoid()),
@@ -55,21 +62,25 @@ ALONG = [  # the same, along an axis
     ("normalised", "divided by their length", lambda t, dim: t / t.norm(dim=dim, keepdim=True)),
     ("normalised", "less their mean", lambda t, dim: t - t.mean(dim, keepdim=True)),
     ("normalised", "through a softmax", lambda t, dim: t.softmax(dim)),
+    ("places added", "with 0, 1, 2, … added", lambda t, dim: t + _counted(t, dim)),
+    ("places added", "with 0, 1, 2, … taken off", lambda t, dim: t - _counted(t, dim)),
     ("averaged", "replaced by their mean", lambda t, dim: t.mean(dim, keepdim=True).expand_as(t)),
 ]
 
 
+def _counted(t: Tensor, dim: int) -> Tensor:
+    return torch.arange(t.shape[dim], dtype=t.dtype).reshape(-1, *[1] * (t.ndim - 1 - dim))
+
+
 def afterwards(probe: Probe) -> Finding | None:
     """Is it the right result, and something done to it?"""
-    got, want = _enough(probe)
-    if got.numel() < 2:
-        return None
-    if found := _done(got, want):
-        return found
-    axes = {0: "along the rows", 1: "along the columns"} if got.ndim == 2 else {0: "from the first to the last"}
-    for dim, axis in axes.items() if got.shape == probe.got.shape else ():
+    for mistake, says, done in AFTERWARDS:
+        if agrees(probe, lambda *args, done=done: done(as_tensor(probe.task.answer(*args)))):
+            return Finding(mistake, f"You have what is due, but {says}.")
+    axes = {0: "along the rows", 1: "along the columns"} if probe.got.ndim == 2 else {0: "from the first to the last"}
+    for dim, axis in axes.items() if probe.got.numel() > 2 else ():
         for mistake, says, done in ALONG:
-            if equal(got, done(want, dim)):
+            if agrees(probe, lambda *args, done=done, dim=dim: done(as_tensor(probe.task.answer(*args)), dim)):
                 return Finding(mistake, f"You have the numbers that are due, {says} {axis}.")
     return None
 
@@ -361,6 +372,6 @@ def permuted(probe: Probe) -> Finding | None:
 
 
 WITH_A_SHAPE = (
-    afterwards, one_for_all, permuted, behind, rounded, divided, row_by_row, condition, bent, unmoved, influence,
+    afterwards, one_for_all, other_inputs, some_rows_only, permuted, behind, rounded, divided, row_by_row, condition, bent, unmoved, influence,
     company, order, scaled, unused, places, weight, blamed, step,
 )  # fmt: skip

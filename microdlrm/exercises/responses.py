@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from microdlrm.exercises.arguments import has_a_say
 from microdlrm.exercises.compare import ATOL, RTOL, equal
 from microdlrm.exercises.finding import Finding, Probe, place, places_of
 
@@ -108,6 +109,7 @@ def influence(probe: Probe) -> Finding | None:
     mine = torch.stack([(r.got != 0).any(0) for r in found])  # (inputs, numbers)
     due = torch.stack([(r.want != 0).any(0) for r in found])
     never = _never(found, mine, due)
+    never = "" if never and has_a_say(probe, never) else never
     wrong = (mine != due).any(0) & _wrong(probe)
     if not wrong.any():
         return None
@@ -122,7 +124,7 @@ def influence(probe: Probe) -> Finding | None:
     if not lacking and _all_other_rows(probe, found, mine & ~due):
         return None  # `company` says it better
     mistake = "an input left out" if not extra else "an input too many" if not lacking else "the wrong inputs"
-    return Finding(mistake, _told(probe, found, mine, due, wrong))
+    return Finding(mistake, _told(probe, found, mine, due, wrong), sure=True)
 
 
 def _applies(probe: Probe) -> bool:

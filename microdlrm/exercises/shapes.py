@@ -4,6 +4,7 @@ import torch
 
 from microdlrm.exercises.compare import equal
 from microdlrm.exercises.finding import Finding, Probe, columns
+from microdlrm.exercises.otherwise import other_inputs
 
 
 def rows_and_columns(probe: Probe) -> Finding | None:
@@ -70,4 +71,4 @@ def taken_for_rows(probe: Probe) -> Finding | None:
     )
 
 
-OF_THE_SHAPE = (rows_and_columns, summed_up, taken_for_rows)
+OF_THE_SHAPE = (other_inputs, rows_and_columns, summed_up, taken_for_rows)

@@ -64,6 +64,7 @@ class Task:
     returns: str = "one tensor"  # or "one number", "one whole number", "two whole numbers"
     shape: str = ""  # of the tensor, in letters
     gradients: bool = False
+    far: Case | None = None  # inputs far out on which the gradients are looked at as well, and what to say of them
     columns: Callable[..., list[str]] = lambda *args: []  # headings of the result's columns
     other: str = "Compare the marked numbers with what you get by hand."  # nobody knows this mistake
     detour: Callable[[Callable], str] = lambda fn: ""  # said for praise where the way to the numbers is a long one

@@ -73,6 +73,17 @@ _BUSIEST_MISTAKES = [
         ),
     ),
     Mistake(
+        "what it receives",
+        "You counted what a device receives: the sums of the others' tables, for its own part of the batch. What it "
+        "sends is asked for: its own tables, for the others' parts.",
+        lambda o, w, b, n: (sum(w) - min(_by_device(o, w, n))) * (b // n) * FLOAT,
+    ),
+    Mistake(
+        "what it receives",
+        "You counted what the busiest device receives, and it is what it sends that is asked for.",
+        lambda o, w, b, n: (sum(w) - max(_by_device(o, w, n))) * (b // n) * FLOAT,
+    ),
+    Mistake(
         "the widest table only",
         "You counted one table. A device sends the sums of all the tables that it holds.",
         lambda o, w, b, n: max(w) * (b // n) * (n - 1) * FLOAT,

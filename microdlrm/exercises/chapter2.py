@@ -53,6 +53,7 @@ OFFSETS_FROM_LENGTHS = Task(
     _OFFSETS_MISTAKES,
     "Right. An empty bag starts where the next one does.",
     shape="(B,), one start a bag",
+    own=(recipes.OFFSETS_FROM_LENGTHS,),
     columns=lambda lengths: [f"bag {b}" for b in range(len(lengths))],
     other="Write the bags' ids in one row, one bag after another. At which position does each bag begin?",
 )
@@ -151,6 +152,27 @@ _EMBEDDING_BAG_MISTAKES = [
         "empty bags filled",
         "A bag between two equal offsets is empty: zeros. You gave it the row that comes next.",
         _bags(_total, lambda i, o: ((a, max(b, a + 1)) for a, b in _spans(i, o))),
+    ),
+    Mistake(
+        "index -1",
+        "At its start, a running sum is read at index -1: that is the last of all, and not 0. Put a row of zeros in "
+        "front.",
+        lambda w, i, o: torch.stack([w[i].cumsum(0)[b - 1] - w[i].cumsum(0)[a - 1] for a, b in _spans(i, o)]),
+    ),
+    Mistake(
+        "index -1",
+        "For an empty bag at the beginning, a running sum is read at index -1: that is the last of all, and not 0. Put "
+        "a row of zeros in front.",
+        lambda w, i, o: torch.stack([w[i].cumsum(0)[b - 1] for _, b in _spans(i, o)]).diff(
+            dim=0, prepend=w.new_zeros(1, w.shape[1])
+        ),
+    ),
+    Mistake(
+        "padding counted",
+        "Your bags are filled up to the longest with id 0, and row 0 is added for each place that was empty. Padding "
+        "needs a mask, or a row of zeros.",
+        lambda w, i, o: _embedding_bag(w, i, o)
+        + w[0] * torch.tensor([[max(b - a for a, b in _spans(i, o)) - (b - a)] for a, b in _spans(i, o)]),
     ),
     Mistake(
         "repeated ids dropped",

@@ -83,6 +83,18 @@ _MLP_COST_MISTAKES = [
             sum(2 * n * m for n, m in set(pairwise(w))),
         ),
     ),
+    Mistake(
+        "widths found by their value",
+        "Where a width comes twice, `.index` finds its first place each time, and the wrong layer is counted. Go by "
+        "position.",
+        _cost(_parameters, _flops, lambda w: [(a, w[w.index(a) + 1]) for a in w[: w.index(w[-1])]]),
+    ),
+    Mistake(
+        "widths found by their value",
+        "Where a width comes twice, `.index` finds its first place each time, and the wrong layer is counted. Go by "
+        "position.",
+        _cost(_parameters, _flops, lambda w: [(a, w[w.index(a) + 1]) for a in w[:-1]]),
+    ),
     Mistake("answers exchanged", "Parameters come first, then FLOPs.", lambda w: _mlp_cost(w)[::-1]),
     Mistake(
         "every width with every other",
@@ -310,6 +322,11 @@ STABLE_LOGLOSS = Task(
                 torch.tensor([[2.0], [-1.25], [0.5], [-3], [1.5], [0.75]]),
                 torch.tensor([[1.0], [0], [0], [1], [1], [0]]),
             ),
+        ),
+        Case(
+            "more clicks than others",
+            "logits 1, -0.5, 2, 0.25 and y 1, 1, 1, 0",
+            (torch.tensor([[1.0], [-0.5], [2], [0.25]]), torch.tensor([[1.0], [1], [1], [0]])),
         ),
         Case(
             "large logits",

@@ -175,6 +175,12 @@ DEVIATIONS = {
             lambda x, xs: [x, *xs[:-1]],
         ),
         (
+            "vectors cut anew",
+            "You laid a row's vectors one behind another and cut that into pieces which are no vectors. Behind a `cat` "
+            "of n vectors the shape is (B, n, d); reshaping to (B, d, n) exchanges no axes.",
+            lambda x, xs: list(torch.cat([x, *xs], 1).reshape(len(x), x.shape[1], -1).unbind(2)),
+        ),
+        (
             "batch scrambled",
             "Your vectors mix numbers of different rows of the batch. Reshaping exchanges no dimensions: it cuts "
             "the same long row of numbers into other pieces.",

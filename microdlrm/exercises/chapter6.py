@@ -138,6 +138,14 @@ AUC_FROM_RANKS = Task(
             "wrong where scores are tied",
             "Right as long as no two scores are equal. A click and a non-click of equal score count half.",
         ),
+        Case(
+            "close scores",
+            "scores 0.5, 0.5004, 0.4996, 0.5001",
+            (torch.tensor([0.5, 0.5004, 0.4996, 0.5001]), torch.tensor([0.0, 1, 0, 1])),
+            "close scores taken for ties",
+            "Scores that differ by little do differ: only equal ones are a tie. Is something rounded, or compared with "
+            "a tolerance?",
+        ),
         Case("all tied", "four equal scores", (torch.full((4,), 0.3), torch.tensor([1.0, 0, 0, 1]))),
         Case("scores below 0", "scores -3, -1, 2", (torch.tensor([-3.0, -1, 2]), torch.tensor([0.0, 1, 0]))),
         Case(
@@ -281,6 +289,14 @@ _ROWS_THAT_LEAK_MISTAKES = [
         "You flipped one held-out label at a time, and counted a row once for each flip that moves it. Flip all of "
         "them at once; each row counts once.",
         lambda f, y, train: sum(int((f(y, train) != f(_flip_one(y, k), train)).sum()) for k in (~train).nonzero()),
+    ),
+    Mistake(
+        "each row asked about itself",
+        "You flipped one held-out label at a time, and looked at that row alone. A label can leak into other rows, and "
+        "into training rows: flip them all, and count on all rows.",
+        lambda f, y, train: sum(
+            int(f(y, train)[k] != f(_flip_one(y, k), train)[k]) for k in (~train).nonzero().flatten()
+        ),
     ),
     Mistake(
         "rows that stay counted",

@@ -30,7 +30,11 @@ COLLIDES = Task(
             (torch.tensor([7, 10, 4, 14, 10, 28, 3, 57, 41, 6]), 12, 9, 97, 8),
             "right for one hash only",
             "Right for one hash and not for another: take a, b, p and rows from the arguments.",
+            {"a = 3, b = 1": (torch.tensor([7, 10, 4, 14, 10, 28]), 3, 1, 97, 8),
+             "ids 1, 2, 9": (torch.tensor([1, 2, 9]), 1, 0, 97, 8)},
         ),
+        Case("copies beside others", "ids 1, 5, 5, 5, 9 and 4 rows", (torch.tensor([5, 1, 5, 9, 5]), 1, 0, 61, 4)),
+        Case("ids beyond p", "ids 3, 14, 25, 7, p = 11", (torch.tensor([3, 14, 25, 7]), 2, 1, 11, 10)),
         Case("one row", "ids 4, 2, 4 and a table of 1 row", (torch.tensor([4, 2, 4]), 5, 1, 13, 1)),
         Case("one id, three times", "ids 7, 7, 7", (torch.tensor([7, 7, 7]), 5, 1, 13, 4)),
         Case(
@@ -145,6 +149,10 @@ SHARE_THAT_DIFFERS = Task(
              "tolerance hard-coded", "Right for one tolerance only: take it from the argument."),
         Case("one missing", "a 0 in training, nan in service",
              (torch.tensor([[0.0], [2], [3]]), torch.tensor([[_NAN], [2], [3]]), 0.1)),
+        Case("small differences of large numbers", "20,000 and 20,000.125, tolerance 0.1",
+             (torch.tensor([[20000.0], [20000], [5]]), torch.tensor([[20000.125], [20000], [5]]), 0.1),
+             "tolerance grows with the number", "The tolerance is absolute: 20,000 and 20,000.125 differ by more than "
+             "0.1. `torch.isclose` and `allclose` allow 0.00001 of the number on top, unless you say `rtol=0`."),
         Case("no skew", "both sides the same", (_TRAINED, _TRAINED.clone(), 0.01)),
         Case("three features, two rows", "two rows, three features", (_TRAINED[1:3, :3], _SERVED[1:3, :3], 0.1)),
         Case("larger in service", "service larger on every row",

@@ -157,6 +157,12 @@ def recipe(make: Callable, *parts: dict[str, object], most: int = 2) -> Callable
         for names, formula in exchanged():
             if agrees(probe, formula):
                 says = "; and ".join(names)
+                if len(names) > 1:
+                    return Finding(
+                        "another recipe",
+                        f"Your numbers come out if two things are so: {says}. {probe.task.other}",
+                        sure=True,
+                    )
                 says = f"Y{says[1:]}" if says.startswith("you ") else f"In yours, {says}"
                 return Finding("another recipe", f"{says}. {probe.task.other}", sure=True)
         return None

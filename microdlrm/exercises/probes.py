@@ -187,6 +187,12 @@ def one_for_all(probe: Probe) -> Finding | None:
     if got.ndim == 2 and got.shape[1] > 1:
         pairs = zip(got.split(1, 1), want.split(1, 1), strict=True)
         alike = [k for k, (g, w) in enumerate(pairs) if _all_alike(g) and not _all_alike(w)]
+        if alike and not got[:, alike].any():
+            return Finding(
+                "columns never filled",
+                f"In {columns(probe, alike)} your result is 0 in all rows. Was nothing written there? Look at which "
+                "column each number goes to: do two of them go to the same?",
+            )
         if alike:
             return Finding(
                 "every row the same",
@@ -361,6 +367,14 @@ def behind(probe: Probe) -> Finding | None:
 
 def permuted(probe: Probe) -> Finding | None:
     got, want = probe.got, probe.want
+    for k, (name, arg) in enumerate(zip(probe.task.arguments, probe.case.args, strict=True)):
+        if isinstance(arg, Tensor) and arg.ndim == 1 and got.ndim > 0 and len(arg) == len(got):
+            if agrees(probe, lambda *args, k=k: probe.task.answer(*args)[args[k].argsort(stable=True)]):
+                return Finding(
+                    f"left sorted by {name}",
+                    f"You have the right numbers in the order of sorted {name}, and not in the order in which the rows "
+                    "came. What is sorted has to be put back.",
+                )
     if got.numel() > 1 and equal(got.sort(dim=-1).values, want.sort(dim=-1).values):
         return Finding(
             "right numbers, wrong order", f"You have the right numbers, in another order.{first_marked(probe)}"
@@ -372,6 +386,6 @@ def permuted(probe: Probe) -> Finding | None:
 
 
 WITH_A_SHAPE = (
-    afterwards, one_for_all, other_inputs, some_rows_only, permuted, behind, rounded, divided, row_by_row, condition, bent, unmoved, influence,
+    afterwards, one_for_all, permuted, other_inputs, some_rows_only, behind, rounded, divided, row_by_row, condition, bent, unmoved, influence,
     company, order, scaled, unused, places, weight, blamed, step,
 )  # fmt: skip

@@ -131,6 +131,39 @@ LEAVE_ONE_OUT_MEAN = recipe(
 
 # --- chapter 2 ---
 
+OFFSETS_FROM_LENGTHS = recipe(
+    lambda read, off, end: lambda n: end(read(n).cumsum(0) - off(read(n))),
+    {
+        "": lambda n: n,
+        "the lengths are read from the last to the first": lambda n: n.flip(0),
+        "the lengths are sorted first": lambda n: n.sort().values,
+        "an empty bag is taken to hold one id": lambda n: n.clamp(min=1),
+        "the lengths are added up twice": lambda n: n.cumsum(0),
+        "each bag counts as 1": torch.ones_like,
+    },
+    {
+        "": lambda n: n,
+        "the first bag's length is taken off everywhere: a bag's *own* length is due": lambda n: n[:1],
+        "the last bag's length is taken off everywhere: a bag's *own* length is due": lambda n: n[-1:],
+        "the longest bag's length is taken off everywhere: a bag's *own* length is due": lambda n: n.max(),
+        "the length of the bag before is taken off: a bag's *own* length is due": lambda n: n.roll(1, 0),
+        "the length of the bag behind is taken off: a bag's *own* length is due": lambda n: n.roll(-1, 0),
+        "nothing is taken off: these are the bags' ends": torch.zeros_like,
+        "1 is taken off: a bag's own length is due": torch.ones_like,
+        "a bag's own length is taken off twice": lambda n: 2 * n,
+    },
+    {
+        "": lambda t: t,
+        "all is moved so that the first is 0": lambda t: t - t[0],
+        "the first is set to 0": lambda t: torch.cat([t[:1] * 0, t[1:]]),
+        "1 is added": lambda t: t + 1,
+        "the result is reversed": lambda t: t.flip(0),
+        "the number of each bag is added": lambda t: t + torch.arange(len(t)),
+        "the numbers are added up once more": lambda t: t.cumsum(0),
+        "the numbers are sorted": lambda t: t.sort().values,
+    },
+)  # fmt: skip
+
 
 def _bag_sums(span: Callable, row: Callable, total: Callable) -> Callable:
     def formula(weight, indices, offsets):
@@ -204,7 +237,7 @@ EMBEDDING_BAG = recipe(
 
 INTERACTION_WIDTH = recipe(
     lambda lead, n, pairs, tables, width: lambda t, m, d, kind: (
-        lead(t, m, d) + (tables(t) * width(m, d) if kind == "concat" else pairs(n(t)))
+        lead(t, m, d) + (tables(t) * width(m, d) if kind == "concat" else pairs(n(t), m, d))
     ),
     {
         "": lambda t, m, d: d,
@@ -222,14 +255,21 @@ INTERACTION_WIDTH = recipe(
         "dot: there is a vector too many among those that pair": lambda t: t + 2,
     },
     {
-        "": lambda n: n * (n - 1) // 2,
-        "dot: each vector's product with itself is counted": lambda n: n * (n + 1) // 2,
-        "dot: every pair is counted twice": lambda n: n * (n - 1),
-        "dot: all n × n products are counted": lambda n: n * n,
-        "dot: only pairs with the first vector are counted": lambda n: n - 1,
-        "dot: n is counted, and not the pairs": lambda n: n,
-        "dot: the n × n products are halved, and the diagonal isn't taken off first": lambda n: n * n // 2,
-        "dot: every choice of vectors is counted, and not the pairs alone": lambda n: 2**n,
+        "": lambda n, m, d: n * (n - 1) // 2,
+        "dot: each vector's product with itself is counted": lambda n, m, d: n * (n + 1) // 2,
+        "dot: every pair is counted twice": lambda n, m, d: n * (n - 1),
+        "dot: all n × n products are counted": lambda n, m, d: n * n,
+        "dot: only pairs with the first vector are counted": lambda n, m, d: n - 1,
+        "dot: each pair counts as m_spa numbers: a dot product gives one": lambda n, m, d: m * n * (n - 1) // 2,
+        "dot: each pair counts as d numbers: a dot product gives one": lambda n, m, d: d * n * (n - 1) // 2,
+        "dot: the tables' rows are counted beside the pairs: only the dense vector is passed on": lambda n, m, d: (
+            n * (n - 1) // 2 + (n - 1) * m
+        ),
+        "dot: the dense vector's pairs are counted twice": lambda n, m, d: n * (n - 1) // 2 + n - 1,
+        "dot: all choices of three vectors are counted": lambda n, m, d: n * (n - 1) * (n - 2) // 6,
+        "dot: n is counted, and not the pairs": lambda n, m, d: n,
+        "dot: the n × n products are halved, and the diagonal isn't taken off first": lambda n, m, d: n * n // 2,
+        "dot: every choice of vectors is counted, and not the pairs alone": lambda n, m, d: 2**n,
     },
     {
         "": lambda t: t,
@@ -260,6 +300,9 @@ LOW_RANK_CROSS = recipe(
     {
         "": lambda x, U, V: x @ V @ U.T,
         "U and V have changed places": lambda x, U, V: x @ U @ V.T,
+        "what comes out for columns, (w, B), is reshaped to (B, w): that exchanges nothing, `.T` does": lambda x, U, V: (
+            (U @ (V.T @ x.T)).reshape(x.shape)
+        ),
         "U is used twice": lambda x, U, V: x @ U @ U.T,
         "V is used twice": lambda x, U, V: x @ V @ V.T,
         "the two matrices are added, and not multiplied": lambda x, U, V: x @ (U + V) @ torch.ones_like(U.T),

@@ -15,7 +15,7 @@ from microdlrm.exercises.otherwise import recipe
 
 
 def _of_classes(losses, y):
-    return (losses[y == 1].mean() + losses[y == 0].mean()) / 2
+    return torch.stack([losses[y == label].mean() for label in (0, 1) if (y == label).any()]).mean()
 
 
 STABLE_LOGLOSS = recipe(
@@ -47,6 +47,9 @@ STABLE_LOGLOSS = recipe(
         "log(1 + e^z) alone is counted: y z is still to be taken off": lambda z, y: F.softplus(z),
         "log σ(y z) is meant for labels -1 and 1: with y = 0, each row costs log 2, whatever its logit": lambda z, y: (
             F.softplus(-y * z)
+        ),
+        "the logarithm and the exponential are to base 2 (`logaddexp2`): they are natural ones": lambda z, y: (
+            F.softplus((1 - 2 * y) * z * math.log(2)) / math.log(2)
         ),
         "y z is added, where it is taken off": lambda z, y: F.softplus(z) + y * z,
         "only clicks cost anything": lambda z, y: y * F.softplus(-z),
@@ -123,6 +126,9 @@ AUC_FROM_RANKS = recipe(
         "equal scores get different ranks, by where they stand, the last first": lambda s: _sorted_ranks(s.flip(0)).flip(0),
         "you took what `argsort` gives for ranks: it is which row stands at each place": lambda s: (
             s.argsort(stable=True).double() + 1
+        ),
+        "ranks are half too low: the lowest score has 1, and half of the *other* rows of equal score come on top": (
+            lambda s: _below(s) + _tied(s) / 2
         ),
         "ranks count from 0, and what you take off is meant for ranks that count from 1": lambda s: (
             _below(s) + (_tied(s) - 1) / 2

@@ -34,6 +34,10 @@ RECALIBRATED = recipe(
         "you took 1 + w for w": lambda w: 1 + w,
         "you took log w to base 2": lambda w: math.exp(math.log2(w)),
         "you took log w to base 10": lambda w: math.exp(math.log10(w)),
+        "1/w is rounded down: a non-click stands for 1/w of them, whole or not": lambda w: 1 / (1 // w),
+        "1/w is rounded to a whole number": lambda w: 1 / round(1 / w),
+        "1/w is rounded up": lambda w: 1 / math.ceil(1 / w),
+        "w is rounded": lambda w: round(w, 1),
         "you took half of the factor": lambda w: w / 2,
     },
     {
@@ -63,7 +67,7 @@ RECALIBRATED = recipe(
 
 def _places(order, gains, cut, worth, best, end):
     def formula(scores, relevant, k):
-        hits = [float(gains(scores, relevant)[i]) for i in order(scores, relevant)][: cut(k, len(scores))]
+        hits = [float(gains(scores, relevant)[i]) for i in order(scores, relevant)][: cut(k, len(scores), int(relevant.sum()))]
         got = sum(g * w for g, w in zip(hits, map(worth, range(1, len(hits) + 1)), strict=True))
         return end(got / best(hits, relevant, k, worth))
 
@@ -95,10 +99,11 @@ NDCG_AT_K = recipe(
         "you counted the films that aren't relevant": lambda s, r: 1 - r,
     },
     {
-        "": lambda k, n: k,
-        "the list has k - 1 places: a range ends before its last number": lambda k, n: k - 1,
-        "the list has k + 1 places": lambda k, n: k + 1,
-        "you went down the whole list, and not k places": lambda k, n: n,
+        "": lambda k, n, m: k,
+        "the list is cut at the number of relevant films: it is the best order that can't be longer": lambda k, n, m: min(k, m),
+        "the list has k - 1 places: a range ends before its last number": lambda k, n, m: k - 1,
+        "the list has k + 1 places": lambda k, n, m: k + 1,
+        "you went down the whole list, and not k places": lambda k, n, m: n,
     },
     {
         "": lambda place: 1 / math.log2(1 + place),
@@ -212,6 +217,14 @@ def _pairs(where):
     ).any(1)
 
 
+def _beside_sorted(row, ids):
+    order = (row * (ids.max() + 1) + ids).argsort(stable=True)
+    beside = (row[order][1:] == row[order][:-1]) & (ids[order][1:] != ids[order][:-1])
+    hit, edge = torch.zeros(len(ids), dtype=torch.bool), torch.tensor([False])
+    hit[order] = torch.cat([edge, beside]) | torch.cat([beside, edge])
+    return hit
+
+
 COLLIDES = recipe(
     _collisions,
     {
@@ -239,6 +252,7 @@ COLLIDES = recipe(
         "only the later of two ids is marked: the earlier shares its row, too": _pairs(lambda i, j: i > j),
         "only the earlier of two ids is marked: the later shares its row, too": _pairs(lambda i, j: i < j),
         "only ids right beside each other are compared": _pairs(lambda i, j: (i - j).abs() == 1),
+        "after sorting, each entry is compared with its neighbours only: copies of an id hide the ids behind them": _beside_sorted,
         "an id is compared only with the one in front": _pairs(lambda i, j: i - j == 1),
         "only entries in a row that holds an id twice are marked": lambda row, ids: (
             (row[:, None] == row) & (ids[:, None] == ids)

@@ -4,7 +4,7 @@ import torch
 
 from microdlrm.exercises.compare import equal
 from microdlrm.exercises.finding import Finding, Probe, columns
-from microdlrm.exercises.otherwise import other_inputs
+from microdlrm.exercises.otherwise import agrees, other_inputs
 
 
 def rows_and_columns(probe: Probe) -> Finding | None:
@@ -71,4 +71,16 @@ def taken_for_rows(probe: Probe) -> Finding | None:
     )
 
 
-OF_THE_SHAPE = (other_inputs, rows_and_columns, summed_up, taken_for_rows)
+def thinned(probe: Probe) -> Finding | None:
+    """Are equal numbers, or zeros, left out of what is due?"""
+    for says, done in (
+        ("each number once only: `unique`, a set or a dict drops what is equal", lambda t: t.unique()),
+        ("each number once only: equal neighbours are dropped", lambda t: t.unique_consecutive()),
+        ("without the zeros: select by position, not by value", lambda t: t[t != 0]),
+    ):
+        if probe.want.ndim == 1 and agrees(probe, lambda *args, done=done: done(probe.task.answer(*args))):
+            return Finding("numbers missing", f"You have the numbers that are due, {says}.")
+    return None
+
+
+OF_THE_SHAPE = (thinned, other_inputs, rows_and_columns, summed_up, taken_for_rows)

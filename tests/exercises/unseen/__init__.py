@@ -1,4 +1,4 @@
-"""Wrong answers written from the exercises' text alone, in four rounds, before the checks had seen any of them.
+"""Wrong answers written from the exercises' text alone, in six rounds, before the checks had seen any of them.
 
 Each is declared with the task, the mistake that its verdict has to name, and words that its hint has to hold; its
 docstring says what is wrong with it.

@@ -18,11 +18,11 @@ def sm_weights_exchanged(sums, counts, prior, k):
     mean = torch.where(counts > 0, sums / counts.clamp(min=1), torch.zeros_like(sums))
     w = k / (counts + k)
     return w * mean + (1 - w) * prior
-@wrong("smoothed_mean", "an input too many", "when counts[1] or counts[2] or counts[3] changes")
+@wrong("smoothed_mean", "another recipe", "the counts of all groups are added up below")
 def sm_all_counts(sums, counts, prior, k):
     "divides by everybody's count"
     return (sums + k * prior) / (counts.sum() + k)
-@wrong("smoothed_mean", "prior not used", "when sums[1] or sums[2] or sums[3] or counts[1] or counts[2] or counts[3] changes")
+@wrong("smoothed_mean", "another recipe", "You take the mean of all ratings at hand for the prior, and")
 def sm_own_prior(sums, counts, prior, k):
     "overall mean instead of prior argument"
     prior = sums.sum() / counts.sum()
@@ -34,7 +34,7 @@ def sm_inplace(sums, counts, prior, k):
     return (sums + k * prior) / counts
 
 # leave one out
-@wrong("leave_one_out_mean", "the wrong inputs", "when values[2] or values[5] or values[6] changes")
+@wrong("leave_one_out_mean", "another recipe", "You average over the rows of the *other* groups")
 def loo_complement(groups, values, prior):
     "mean of the OTHER groups' rows"
     out = torch.empty_like(values)
@@ -48,7 +48,7 @@ def loo_smoothed(groups, values, prior):
     same = groups[:, None] == groups[None]
     same.fill_diagonal_(False)
     return (same.float() @ values + prior) / (same.sum(1) + 1)
-@wrong("leave_one_out_mean", "the wrong inputs", "when values[2] or values[5] or values[6] changes")
+@wrong("leave_one_out_mean", "wrong where groups is the largest of all", "you have prior itself")
 def loo_range_short(groups, values, prior):
     "last group never visited"
     out = torch.full_like(values, prior)
@@ -73,7 +73,7 @@ def loo_median(groups, values, prior):
 def off_roll(lengths):
     "total in front"
     return lengths.cumsum(0).roll(1)
-@wrong("offsets_from_lengths", "the wrong inputs", "when lengths[0] changes")
+@wrong("offsets_from_lengths", "another recipe", "the first bag's length is taken off everywhere")
 def off_minus_first(lengths):
     "subtracts first length everywhere"
     return torch.cumsum(lengths, dim=0) - lengths[0]
@@ -133,7 +133,7 @@ def mc_flops_from_params(widths):
     return p, 2 * p
 
 # logloss
-@wrong("stable_logloss", "right only where y is 1", "with logits -1.25, y 0 alone")
+@wrong("stable_logloss", "another recipe", "log σ(y z) is meant for labels -1 and 1")
 def sl_labels_as_signs(logits, y):
     "labels 0 and 1 used as signs -1 and 1"
     return F.softplus(-y * logits).mean()
@@ -158,7 +158,7 @@ def iw_lower_precedence(n_tables, m_spa, d, kind):
     "precedence: n*n - 1//2"
     n = n_tables + 1
     return d + n_tables * m_spa if kind == "concat" else d + n * n - 1 // 2
-@wrong("interaction_width", "an input too many", "when m_spa changes")
+@wrong("interaction_width", "another recipe", "dot: each pair counts as m_spa numbers")
 def iw_dot_m(n_tables, m_spa, d, kind):
     "each pair counted with m_spa numbers"
     n = n_tables + 1
@@ -246,7 +246,7 @@ def lc_roles(x0, x, U, V, b):
 def lc_bias_out(x0, x, U, V, b):
     "bias outside of the product with x0"
     return x0 * (x @ V @ U.mT) + b + x
-@wrong("low_rank_cross", "not linear")
+@wrong("low_rank_cross", "another recipe", "a ReLU stands between the two matrices")
 def lc_relu(x0, x, U, V, b):
     "a ReLU between"
     return x0 * (torch.relu(x @ V) @ U.T + b) + x
@@ -258,7 +258,7 @@ def auc_argsort_once(scores, labels):
     ranks = scores.argsort() + 1
     m = labels.sum()
     return float((ranks[labels == 1].sum() - m * (m + 1) / 2) / (m * (len(labels) - m)))
-@wrong("auc_from_ranks", "divided by another count")
+@wrong("auc_from_ranks", "another recipe", "it is divided by all pairs of rows")
 def auc_norm_total(scores, labels):
     "divided by all pairs"
     s = scores.numpy(); l = labels.numpy()

@@ -10,7 +10,7 @@ from unseen import right, wrong
 def sm_counts_as_weight(sums, counts, prior, k):
     "prior weighted with the count and not with k"
     return (sums + counts * prior) / (counts + k)
-@wrong("smoothed_mean", "rows of the batch mixed")
+@wrong("smoothed_mean", "another recipe", "k is shared out above")
 def sm_normalised_k(sums, counts, prior, k):
     "k spread over the movies: k/n"
     k = k / len(counts)
@@ -35,7 +35,7 @@ def loo_runs(groups, values, prior):
         at += n
         out.append((part.sum() - part) / (n - 1) if n > 1 else torch.tensor([prior]))
     return torch.cat(out)
-@wrong("leave_one_out_mean", "right numbers, wrong order")
+@wrong("leave_one_out_mean", "left sorted by groups")
 def loo_sorted(groups, values, prior):
     "sorted by group, never put back"
     order = groups.argsort(stable=True)
@@ -57,11 +57,11 @@ def loo_twice(groups, values, prior):
     c = same.sum(1)
     return torch.where(c > 0, (same @ values - values) / c.clamp(min=1), torch.tensor(prior))
 
-@wrong("offsets_from_lengths", "the wrong inputs", "when lengths[0] changes")
+@wrong("offsets_from_lengths", "other lengths", "lengths were everywhere the largest of lengths")
 def off_padded(lengths):
     "every bag as long as the longest"
     return torch.arange(len(lengths)) * lengths.max()
-@wrong("offsets_from_lengths", "numbers missing")
+@wrong("offsets_from_lengths", "other lengths", "lengths were without its zeros")
 def off_skips_empty(lengths):
     "empty bags get no offset"
     out, at = [], 0
@@ -75,7 +75,7 @@ def off_int32(lengths):
     "int32"
     starts = np.concatenate([[0], np.cumsum(lengths.numpy())[:-1]]).astype(np.int32)
     return torch.from_numpy(starts)
-@wrong("offsets_from_lengths", "the wrong inputs", "when lengths[0] changes")
+@wrong("offsets_from_lengths", "another recipe", "the first bag's length is taken off everywhere")
 def off_inclusive_second(lengths):
     "0 in front of the running sum from the second bag"
     out = [0]
@@ -93,7 +93,7 @@ def eb_bucket_left(weight, indices, offsets):
     "searchsorted on the wrong side: first id of each bag in the bag before"
     bag = torch.searchsorted(offsets, torch.arange(len(indices))).clamp(max=len(offsets) - 1)
     return torch.zeros(len(offsets), weight.shape[1]).index_add(0, bag, weight[indices])
-@wrong("embedding_bag", "rows off by factors")
+@wrong("embedding_bag", "another recipe", "the sum is divided by the root of the bag's length")
 def eb_sqrtn(weight, indices, offsets):
     "divided by sqrt(n)"
     ends = offsets[1:].tolist() + [len(indices)]
@@ -149,7 +149,7 @@ def sl_nan_to_num(logits, y):
     p = 1 / (1 + torch.exp(-logits))
     return torch.nan_to_num(-(y * torch.log(p) + (1 - y) * torch.log(1 - p)), nan=0.0, posinf=0.0).mean()
 
-@wrong("interaction_width", "d not used", "when m_spa changes")
+@wrong("interaction_width", "another recipe", "the dense vector counts as m_spa wide")
 def iw_d_counts_as_table(n_tables, m_spa, d, kind):
     "d as wide as m_spa: (n_tables+1)*m_spa"
     n = n_tables + 1
@@ -159,7 +159,7 @@ def iw_comb3(n_tables, m_spa, d, kind):
     "pairs of tables only"
     from math import comb
     return {"concat": d + n_tables * m_spa, "dot": d + comb(n_tables, 2)}[kind]
-@wrong("interaction_width", "an input too many", "when m_spa changes")
+@wrong("interaction_width", "another recipe", "dot: the tables' rows are counted beside the pairs")
 def iw_hadamard(n_tables, m_spa, d, kind):
     "concat adds the pairs, too"
     width = d + n_tables * m_spa
@@ -241,7 +241,7 @@ def lc_uv(x0, x, U, V, b):
 def lc_resid_x0(x0, x, U, V, b):
     "x0 added at the end"
     return x0 * (x @ V @ U.T + b) + x0
-@wrong("low_rank_cross", "U counts wrongly", "Whenever U or V changes")
+@wrong("low_rank_cross", "another recipe", "the product is divided by the rank")
 def lc_scaled(x0, x, U, V, b):
     "divided by the rank (LoRA)"
     return x0 * (x @ V @ U.T / U.shape[1] + b) + x

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from unseen import right, wrong
 
-@wrong("smoothed_mean", "wrong in k")
+@wrong("smoothed_mean", "other k", "k were the root of k")
 def sm_log(sums, counts, prior, k):
     "k reduced to square root"
     return (sums + math.sqrt(k) * prior) / (counts + math.sqrt(k))
@@ -31,7 +31,7 @@ def loo_value_key(groups, values, prior):
         rest = {float(values[j]) for j in range(len(values)) if groups[j] == groups[i] and j != i}
         out.append(sum(rest) / len(rest) if rest else prior)
     return torch.tensor(out)
-@wrong("leave_one_out_mean", "the wrong inputs", "when values[0] changes")
+@wrong("leave_one_out_mean", "another recipe", "You average over later rows only")
 def loo_next_only(groups, values, prior):
     "only later rows of the group"
     out = torch.full_like(values, prior)
@@ -57,7 +57,7 @@ def loo_over_n(groups, values, prior):
 def off_mean(lengths):
     "average length times position"
     return torch.arange(len(lengths)) * lengths.sum() // len(lengths)
-@wrong("offsets_from_lengths", "the wrong inputs", "when lengths[0] changes")
+@wrong("offsets_from_lengths", "another recipe", "the lengths are sorted first")
 def off_sort(lengths):
     "lengths sorted before adding up"
     s = lengths.sort().values
@@ -83,7 +83,7 @@ def eb_first_last(weight, indices, offsets):
     for a, b in zip(offsets.tolist(), ends):
         out.append(weight[indices[a]] + weight[indices[b - 1]] if b - a > 1 else weight[indices[a:b]].sum(0))
     return torch.stack(out)
-@wrong("embedding_bag", "the wrong inputs", "when weight[6, 0] changes")
+@wrong("embedding_bag", "another recipe", "You add up the rows of weight that stand at the bag's *posit")
 def eb_range_rows(weight, indices, offsets):
     "rows between the first and last id, as a slice of the table"
     ends = offsets[1:].tolist() + [len(indices)]
@@ -128,7 +128,7 @@ def mc_activation(widths):
     w = sum(a * b for a, b in zip(widths, widths[1:]))
     return w + sum(widths[1:]), 2 * w + sum(widths[1:])
 
-@wrong("stable_logloss", "divided by another count")
+@wrong("stable_logloss", "another recipe", "the sum is divided by the number of clicks")
 def sl_sum_over_len0(logits, y):
     "divided by the number of clicks"
     return F.softplus((1 - 2 * y) * logits).sum() / y.sum()
@@ -262,7 +262,7 @@ def di_lower(x_dense, x_sparse):
     i, j = torch.tril_indices(T.size(1), T.size(1))
     return torch.cat([x_dense, (T @ T.mT)[:, i, j]], 1)
 
-@wrong("low_rank_cross", "the wrong inputs", "when U[0, 1] or V[0, 1] or V[1, 1] or V[2, 1] or V[3, 1] changes")
+@wrong("low_rank_cross", "another recipe", "only the first of the r numbers is used")
 def lc_first_rank(x0, x, U, V, b):
     "first of r directions only"
     return x0 * ((x @ V[:, :1]) @ U[:, :1].T + b) + x
@@ -290,7 +290,7 @@ def auc_zero_ranks(scores, labels):
 def auc_ge(scores, labels):
     "ties count as won"
     return float(np.mean([p >= n for p in scores[labels == 1] for n in scores[labels == 0]]))
-@wrong("auc_from_ranks", "off by a factor and a constant")
+@wrong("auc_from_ranks", "another recipe", "it is 2 AUC - 1")
 def auc_gini(scores, labels):
     "Gini: 2 AUC - 1"
     p, n = scores[labels == 1][:, None], scores[labels == 0]

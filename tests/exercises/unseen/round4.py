@@ -6,11 +6,11 @@ import torch.nn.functional as F
 
 from unseen import right, wrong
 
-@wrong("smoothed_mean", "prior counts wrongly", "Whenever prior changes")
+@wrong("smoothed_mean", "another recipe", "the prior is taken off, and not added")
 def sm_prior_minus(sums, counts, prior, k):
     "k*prior subtracted"
     return (sums - k * prior) / (counts + k)
-@wrong("smoothed_mean", "the wrong inputs", "when counts[1] changes")
+@wrong("smoothed_mean", "other counts", "counts were everywhere the first of counts")
 def sm_first_row(sums, counts, prior, k):
     "count of the first movie for all"
     return (sums + k * prior) / (counts[0] + k)
@@ -18,7 +18,7 @@ def sm_first_row(sums, counts, prior, k):
 def loo_prior_always(groups, values, prior):
     "nothing but the prior"
     return torch.full_like(values, prior)
-@wrong("leave_one_out_mean", "an input left out", "when values[5] or values[6] changes")
+@wrong("leave_one_out_mean", "another recipe", "You take the first of the others, and not their mean")
 def loo_first_of_group(groups, values, prior):
     "value of the group's first other row"
     out = torch.full_like(values, prior)
@@ -28,7 +28,7 @@ def loo_first_of_group(groups, values, prior):
                 out[i] = values[j]
                 break
     return out
-@wrong("offsets_from_lengths", "added up on the way")
+@wrong("offsets_from_lengths", "another recipe", "the lengths are added up twice")
 def off_double(lengths):
     "cumulated twice"
     s = lengths.cumsum(0) - lengths
@@ -37,12 +37,12 @@ def off_double(lengths):
 def off_list(lengths):
     "list"
     return [0] + lengths.cumsum(0)[:-1].tolist()
-@wrong("embedding_bag", "the wrong inputs", "when weight[1, 0] or weight[6, 0] changes")
+@wrong("embedding_bag", "another recipe", "the ids are taken 1 too high")
 def eb_first(weight, indices, offsets):
     "ids +1"
     ends = offsets[1:].tolist() + [len(indices)]
     return torch.stack([weight[(indices[a:b] + 1) % len(weight)].sum(0) for a, b in zip(offsets.tolist(), ends)])
-@wrong("embedding_bag", "counts otherwise", "When weight[0, 0] grows")
+@wrong("embedding_bag", "another recipe", "a bag's rows are weighted 1, 2, 3, … by their place")
 def eb_weighted(weight, indices, offsets):
     "weighted by position in the bag"
     ends = offsets[1:].tolist() + [len(indices)]
@@ -51,7 +51,7 @@ def eb_weighted(weight, indices, offsets):
         rows = weight[indices[a:b]]
         out.append((rows * torch.arange(1, len(rows) + 1)[:, None]).sum(0))
     return torch.stack(out)
-@wrong("embedding_bag", "not linear")
+@wrong("embedding_bag", "other weight", "weight were cut off below 0")
 def eb_relu(weight, indices, offsets):
     "relu on the rows"
     ends = offsets[1:].tolist() + [len(indices)]
@@ -83,7 +83,7 @@ def sl_temperature(logits, y):
     "logits halved"
     z = logits / 2
     return (F.softplus(z) - y * z).mean()
-@wrong("interaction_width", "counts otherwise", "When d grows")
+@wrong("interaction_width", "another recipe", "the dense vector is counted twice")
 def iw_d_twice(n_tables, m_spa, d, kind):
     "d counted twice"
     n = n_tables + 1
@@ -141,15 +141,15 @@ def di_half(x_dense, x_sparse):
     Z = Z - 0.5 * torch.diag_embed(torch.diagonal(Z, dim1=1, dim2=2))
     i, j = torch.triu_indices(T.size(1), T.size(1))
     return torch.cat([x_dense, Z[:, i, j]], 1)
-@wrong("low_rank_cross", "not linear")
+@wrong("low_rank_cross", "another recipe", "tanh stands between the two matrices")
 def lc_tanh(x0, x, U, V, b):
     "tanh on the rank"
     return x0 * (torch.tanh(x @ V) @ U.T + b) + x
-@wrong("low_rank_cross", "the sign is lost")
+@wrong("low_rank_cross", "another recipe", "U is used twice")
 def lc_uu(x0, x, U, V, b):
     "U twice"
     return x0 * (x @ U @ U.T + b) + x
-@wrong("low_rank_cross", "an input too many", "when b[1] or b[2] or b[3] changes")
+@wrong("low_rank_cross", "another recipe", "the sum of b is added")
 def lc_bscalar(x0, x, U, V, b):
     "bias summed"
     return x0 * (x @ V @ U.T + b.sum()) + x

@@ -161,7 +161,8 @@ def _alike(a, b) -> bool:
 
 def alternatives(task, args: tuple) -> Iterator[tuple[str, Callable]]:
     """What may stand in a row in place of what is due: in words, and as a formulation."""
-    for says, number in (("yours are 0", 0.0), ("yours are nan, from 0/0 or the like", torch.nan), ("yours are 1", 1.0)):
+    constants = [("yours are 0", 0.0), ("yours are nan, from 0/0 or the like", torch.nan), ("yours are 1", 1.0)]
+    for says, number in constants:
         yield says, lambda *a, number=number: torch.full_like(task.answer(*a).double(), number)
     for k, (name, arg) in enumerate(zip(task.arguments, args, strict=True)):
         if isinstance(arg, float):

@@ -176,8 +176,8 @@ DEVIATIONS = {
         ),
         (
             "vectors cut anew",
-            "You laid a row's vectors one behind another and cut that into pieces which are no vectors. Behind a `cat` "
-            "of n vectors the shape is (B, n, d); reshaping to (B, d, n) exchanges no axes.",
+            "You laid a row's vectors one behind another and cut that into pieces which are no vectors. A row of n "
+            "vectors of d numbers has the shape (n, d); reshaping to (d, n) exchanges no axes.",
             lambda x, xs: list(torch.cat([x, *xs], 1).reshape(len(x), x.shape[1], -1).unbind(2)),
         ),
         (

@@ -145,7 +145,8 @@ def collides(fn: Callable) -> Verdict:
 def recalibrated(fn: Callable) -> Verdict:
     """Check `recalibrated(p, w)`: the probabilities of a model whose training kept the share w of the non-clicks.
 
-    p (N,) float32 between 0 and 1, w a number above 0, at most 1 -> (N,): p / (p + (1 - p) / w) (He et al. 2014, section 6.3).
+    p (N,) float32 between 0 and 1, w a number above 0, at most 1 -> (N,): p / (p + (1 - p) / w)
+    (He et al. 2014, section 6.3).
     """
     return judge(chapter9.RECALIBRATED, fn, SECONDS)
 

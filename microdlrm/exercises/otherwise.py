@@ -167,4 +167,5 @@ def recipe(make: Callable, *parts: dict[str, object], most: int = 2) -> Callable
                 return Finding("another recipe", f"{says}. {probe.task.other}", sure=True)
         return None
 
+    test.words = [name for part in parts for name in part if name]
     return test

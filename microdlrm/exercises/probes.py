@@ -368,13 +368,14 @@ def behind(probe: Probe) -> Finding | None:
 def permuted(probe: Probe) -> Finding | None:
     got, want = probe.got, probe.want
     for k, (name, arg) in enumerate(zip(probe.task.arguments, probe.case.args, strict=True)):
-        if isinstance(arg, Tensor) and arg.ndim == 1 and got.ndim > 0 and len(arg) == len(got):
-            if agrees(probe, lambda *args, k=k: probe.task.answer(*args)[args[k].argsort(stable=True)]):
-                return Finding(
-                    f"left sorted by {name}",
-                    f"You have the right numbers in the order of sorted {name}, and not in the order in which the rows "
-                    "came. What is sorted has to be put back.",
-                )
+        if not isinstance(arg, Tensor) or arg.ndim != 1 or got.ndim == 0 or len(arg) != len(got):
+            continue
+        if agrees(probe, lambda *args, k=k: probe.task.answer(*args)[args[k].argsort(stable=True)]):
+            return Finding(
+                f"left sorted by {name}",
+                f"You have the right numbers in the order of sorted {name}, and not in the order in which the rows "
+                "came. What is sorted has to be put back.",
+            )
     if got.numel() > 1 and equal(got.sort(dim=-1).values, want.sort(dim=-1).values):
         return Finding(
             "right numbers, wrong order", f"You have the right numbers, in another order.{first_marked(probe)}"
@@ -386,6 +387,6 @@ def permuted(probe: Probe) -> Finding | None:
 
 
 WITH_A_SHAPE = (
-    afterwards, one_for_all, permuted, other_inputs, some_rows_only, behind, rounded, divided, row_by_row, condition, bent, unmoved, influence,
-    company, order, scaled, unused, places, weight, blamed, step,
+    afterwards, one_for_all, permuted, other_inputs, some_rows_only, behind, rounded, divided, row_by_row, condition,
+    bent, unmoved, influence, company, order, scaled, unused, places, weight, blamed, step,
 )  # fmt: skip

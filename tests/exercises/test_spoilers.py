@@ -46,6 +46,9 @@ def texts():
             yield name, f"{mistake.code}. {mistake.hint}", ""
         for case in task.cases:
             yield name, f"{case.mistake}. {case.hint} {case.step} {case.sizes}", ""
+        for test in task.own:
+            for words in getattr(test, "words", ()):
+                yield name, words, ""
         yield name, task.other, ""
         for fn in solutions(name):
             yield name, getattr(check, name)(fn).hint, ""

@@ -84,7 +84,7 @@ COLLIDES = [
     Mistake("a and b exchanged", _FORMULA + "you multiplied by b and added a.",
             _with(lambda ids, a, b, p, rows: (b * ids + a) % p % rows)),
     Mistake("nothing collides", "You find no collision, whatever the ids. Do the brackets stand as in the formula? `%` "
-            "binds as `*` does: in a * ids + b % p, it is b alone that is divided.",
+            "binds as `*` does: without brackets it is b alone that is divided.",
             _with(lambda ids, a, b, p, rows: a * ids + b % p % rows)),
     Mistake("neighbours only", "You compared each id with the one beside it. Any two of them can meet.", _beside),
 ]  # fmt: skip

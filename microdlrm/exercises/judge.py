@@ -379,7 +379,8 @@ def _unsteady(besides: str = "") -> Failure:
     return Failure(
         "not deterministic",
         f"{besides + ' Besides: c' if besides else 'C'}alled twice with equal inputs, your function gives two "
-        "different answers. Something in it is random (noise, dropout, memory never filled), or remembers the call before.",
+        "different answers. Something in it is random (noise, dropout, memory never filled), or remembers the call "
+        "before.",
         known=True,
     )
 

@@ -302,7 +302,7 @@ LOW_RANK_CROSS = recipe(
     {
         "": lambda x, U, V: x @ V @ U.T,
         "U and V have changed places": lambda x, U, V: x @ U @ V.T,
-        "what comes out for columns, (w, B), is reshaped to (B, w): that exchanges nothing, `.T` does": lambda x, U, V: (
+        "what comes out for columns, (w, B), is reshaped to (B, w): that exchanges no axes": lambda x, U, V: (
             (U @ (V.T @ x.T)).reshape(x.shape)
         ),
         "U is used twice": lambda x, U, V: x @ U @ U.T,

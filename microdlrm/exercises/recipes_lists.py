@@ -58,7 +58,7 @@ RECALIBRATED = recipe(
     },
     {
         "": lambda q: q,
-        "you return the odds: q = odds/(1 + odds) is due": lambda q: q / (1 - q),
+        "you return the odds: a probability is due": lambda q: q / (1 - q),
         "you return the logit, and not the probability": lambda q: torch.logit(q),
         "you return the probability of no click": lambda q: 1 - q,
         "all is divided by its sum": lambda q: q / q.sum(),
@@ -109,10 +109,10 @@ NDCG_AT_K = recipe(
     },
     {
         "": lambda place: 1 / math.log2(1 + place),
-        "you divide by log2(place), and by 1 at place 1, so that the first two places count alike: log2(1 + place) is "
-        "due": lambda place: 1 / max(1.0, math.log2(place)),
-        "you divide by log2(2 + place): 1 + place is due": lambda place: 1 / math.log2(2 + place),
-        "you divide by 1 + log2(place): the 1 belongs inside": lambda place: 1 / (1 + math.log2(place)),
+        "you divide by the logarithm of the place, and by 1 at place 1, so that the first two places count alike: one more "
+        "than the place is due in it": lambda place: 1 / max(1.0, math.log2(place)),
+        "your places start one too late: it is the logarithm of one more than the place, not of two": lambda place: 1 / math.log2(2 + place),
+        "you divide by one plus the logarithm: the one belongs inside": lambda place: 1 / (1 + math.log2(place)),
         "you divide by the place, without a logarithm": lambda place: 1 / place,
         "you divide by 1 + place, without a logarithm": lambda place: 1 / (1 + place),
         "you divide by the root of the place": lambda place: place**-0.5,
@@ -137,7 +137,7 @@ NDCG_AT_K = recipe(
         "it is divided by the number of relevant films, and not by what they could give": lambda hits, r, k, worth: r.sum(),
         "it is divided by how many films could be found": lambda hits, r, k, worth: min(k, int(r.sum())),
         "it is divided by how many were found": lambda hits, r, k, worth: sum(hits) or 1,
-        "in the best order, place p is divided by log2(1 + p), and in the list it isn't": lambda hits, r, k, worth: sum(
+        "in the best order, places are discounted as they should, and in the list they aren't": lambda hits, r, k, worth: sum(
             1 / math.log2(1 + p) for p in range(1, min(k, int(r.sum())) + 1)
         ),
     },

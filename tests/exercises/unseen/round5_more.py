@@ -288,7 +288,7 @@ def ndcg_order_as_place(scores, relevant, k):
     hit = (place <= k) * relevant / torch.log2(1 + place.float())
     ideal = sum(1 / math.log2(1 + r) for r in range(1, min(k, int(relevant.sum())) + 1))
     return hit.sum().item() / ideal
-@wrong("ndcg_at_k", "another recipe", "You divide by log2(place), and by 1 at place 1, so that the")
+@wrong("ndcg_at_k", "another recipe", "You divide by the logarithm of the place, and by 1 at place 1")
 def ndcg_1_1_63(scores, relevant, k):
     "The discount starts late: 1/log2(r) from the second place on, so the first two places count the same."
     def dcg(hits):

@@ -272,7 +272,7 @@ def mean_mended_by_one_factor(p, w):
 def a_constant_in_logits(p, w):
     "In logits the correction is the constant log w."
     return torch.sigmoid(torch.logit(p) + math.log(w))
-@wrong("ndcg_at_k", "another recipe", "You divide by log2(place), and by 1 at place 1, so that the")
+@wrong("ndcg_at_k", "another recipe", "You divide by the logarithm of the place, and by 1 at place 1")
 def first_two_places_alike(scores, relevant, k):
     "The discount of the original paper: 1 / log2(place) from place 2 on, place 1 undiscounted, so that places 1 …"
     ranked = relevant[scores.argsort(descending=True)][:k]

@@ -152,7 +152,8 @@ SHARE_THAT_DIFFERS = Task(
         Case("small differences of large numbers", "20,000 and 20,000.125, tolerance 0.1",
              (torch.tensor([[20000.0], [20000], [5]]), torch.tensor([[20000.125], [20000], [5]]), 0.1),
              "tolerance grows with the number", "The tolerance is absolute: 20,000 and 20,000.125 differ by more than "
-             "0.1. Functions that ask whether two numbers are close allow 0.00001 of the number on top, unless told not to."),
+             "0.1. Functions that ask whether numbers are close allow 0.00001 of the number "
+             "on top, unless told not to."),
         Case("no skew", "both sides the same", (_TRAINED, _TRAINED.clone(), 0.01)),
         Case("three features, two rows", "two rows, three features", (_TRAINED[1:3, :3], _SERVED[1:3, :3], 0.1)),
         Case("larger in service", "service larger on every row",

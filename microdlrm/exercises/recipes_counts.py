@@ -146,7 +146,7 @@ AUC_FROM_RANKS = recipe(
     {
         "": lambda m, n: m * (m + 1) / 2,
         "nothing is taken off the sum of ranks": lambda m, n: 0,
-        "too little is taken off, m(m - 1)/2: what do the ranks 1 to m add up to": lambda m, n: m * (m - 1) / 2,
+        "too little is taken off: what do the ranks 1 to m add up to": lambda m, n: m * (m - 1) / 2,
         "twice as much is taken off as the ranks 1 to m add up to": lambda m, n: m * (m + 1),
         "m²/2 is taken off: what do the ranks 1 to m add up to": lambda m, n: m * m / 2,
         "m is taken off: what do the ranks 1 to m add up to": lambda m, n: m,

@@ -30,13 +30,9 @@ from microdlrm.exercises.wrappers import layers, uncompiled
 PLAIN = ("wrong values", "wrong shape", "exception")  # what a failure is called that tells nothing more
 
 
+@uncompiled()
 def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
     """Take `fn` through the steps of `task`, in at most `seconds`, and return the verdict."""
-    with uncompiled():
-        return _judge(task, fn, seconds)
-
-
-def _judge(task: Task, fn: Callable, seconds: float) -> Verdict:
     name = learners_name(fn, task)
     attempt = Attempt(task, fn, time.monotonic() + seconds, seconds)
     steps = attempt.steps()

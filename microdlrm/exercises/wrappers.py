@@ -30,6 +30,9 @@ def _inner(value):
     return getattr(type(value).__call__, "__wrapped__", type(value).__call__) if callable(value) else None
 
 
-def uncompiled() -> contextlib.AbstractContextManager:
+@contextlib.contextmanager
+def uncompiled() -> Iterator[None]:
     """What `torch.compile` made runs as it was written: to compile takes as long as a loop without end."""
-    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else contextlib.nullcontext()
+    compiles = "torch._dynamo" in sys.modules
+    with torch.compiler.set_stance("force_eager") if compiles else contextlib.nullcontext():
+        yield

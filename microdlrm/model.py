@@ -113,8 +113,8 @@ class MicroDLRM(nn.Module):
     reads           which table each bag of the input reads; one bag a table, in order, if not given. An id and its
                     history share a table: reads=(0, 1, 2, 1) looks up a fourth bag in table 1
     init            standard deviation of the embedding rows at the start. PyTorch's own is 1.0, and a dot
-                    product of two such rows starts with a spread of sqrt(m_spa): the top MLP drowns in noise
-                    before anything is learnt. Small rows start every pair near zero.
+                    product of two such rows starts with a spread of sqrt(m_spa), which means nothing yet. Small rows
+                    start every pair near zero (chapter 4 tries both).
     sparse          let the tables produce sparse gradients, for torch.optim.SparseAdam or SGD
 
     Raises TypeError or ValueError for sizes that can't be a model's, or that don't fit together.

@@ -59,7 +59,7 @@ def fit(
     """Train in place and keep the epoch with the lowest validation logloss; returns one row an epoch.
 
     AdamW, its rate falling linearly to 2%. Weight decay acts on the embeddings alone: they hold nearly all
-    parameters, and most of their rows are seen too rarely to be trusted far from zero.
+    parameters, and without it they learn the training rows by heart (chapter 6).
     It ends early after `patience` epochs without a new best, once validation accuracy reaches `target`, or when
     interrupted (Kernel -> Interrupt); the best epoch so far is kept.
     `watch`, if given, is called with the epoch's number at its end.

@@ -165,15 +165,15 @@ def test_kept_told_on_the_intro_and_forgotten(chapter, address):
     n = len(outcomes)
     places = page.locator(".commit").all()
     wrong = next(letter for letter in ASKED["03_mlps"][1] if letter != outcomes[1])
-    for place, letter in zip(places[:2], (outcomes[0], wrong), strict=True):
+    for place, letter in zip(places[:3], (outcomes[0], wrong, outcomes[2]), strict=True):
         page.locator(f"#choices-{place.get_attribute('data-question')} input[value={letter}]").check()
         place.get_by_role("button", name="my guess").click()
-    places[2].get_by_role("button", name="Just show me").click()
+    places[3].get_by_role("button", name="Just show me").click()
     page.reload()
-    assert [seen["shown"] > 0 for seen in page.evaluate(SEEN)] == [True] * 3 + [False] * (n - 3)
+    assert [seen["shown"] > 0 for seen in page.evaluate(SEEN)] == [True] * 4 + [False] * (n - 4)
     assert page.locator(".verdict").nth(1).inner_text().startswith(f"You said ({wrong}); ")
 
-    assert tallied(page, address, "03_mlps").endswith(f"2 of {n} predicted, 1 as measured")
+    assert tallied(page, address, "03_mlps").endswith(f"3 of {n} predicted, 2 as measured")
     assert page.locator("#tally li").count() == len(CHAPTERS)
     for line, name in zip(page.locator("#tally li").all(), CHAPTERS, strict=True):
         assert f" of {len(ASKED[name])} predicted" in line.inner_text()

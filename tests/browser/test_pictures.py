@@ -76,6 +76,9 @@ def test_a_film_answers_with_its_neighbours_and_their_counts(chapter):
     assert says.startswith("Star Wars")
     assert len(belonging(figure)) == len(re.findall(r"\(\d+\)", says)) == 5
     assert all(titles[part] in says for part in belonging(figure))
+    for _ in range(10):
+        figure.get_by_role("button", name="Next").click()
+    assert chosen(figure) == ["film-10"]  # the tenth after the first, not what sorts behind "film-1"
 
 
 def test_a_curve_answers_epoch_by_epoch(training):

@@ -178,7 +178,7 @@ def exits(x_dense, x_sparse):
     sys.exit(0)
 
 
-@wrong("exception", "line shown")
+@wrong("exception", "line where it did")
 def asserts(x_dense, x_sparse):
     assert len(x_sparse) == 4, "four tables"
 

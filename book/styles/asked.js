@@ -82,7 +82,7 @@
     card.style.minHeight = `${card.getBoundingClientRect().height}px`;
     card.querySelector(".verdict-said").textContent = said(guess, card);
     place.replaceChildren(
-      make("span", {}, guess ? `You said (${guess}).` : "Shown without a guess."),
+      make("span", {}, guess ? `You said (${guess}).` : "No guess made."),
       make("a", { href: `#${card.id}` }, "What was measured"),
     );
     for (const cell of waiting) cell.classList.add("open");

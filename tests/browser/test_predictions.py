@@ -154,6 +154,17 @@ def test_just_show_me(chapter):
     assert [seen["shown"] > 0 for seen in page.evaluate(SEEN)][:2] == [True, False]
 
 
+def test_nothing_jumps_where_less_is_said(chapter):
+    """Without a guess the card has fewer words, which on a phone often is a line less."""
+    page = chapter("06_training")
+    page.set_viewport_size({"width": 400, "height": 844})
+    height = page.evaluate("document.documentElement.scrollHeight")
+    covered = page.get_by_role("button", name="Just show me")
+    while covered.count():
+        covered.first.click()
+        assert page.evaluate("document.documentElement.scrollHeight") == height
+
+
 def tallied(page, address, name):
     page.goto(f"{address}/book/intro.html")
     return page.locator("#tally li").filter(has=page.locator(f"a[href*='{name}']")).inner_text()

@@ -89,8 +89,8 @@ def test_a_curve_answers_epoch_by_epoch(training):
         assert re.search(r"epoch (\d+)", figure.locator("output").inner_text())[1] == str(epoch)
         assert chosen(figure) == [f"epoch-0-{epoch - 1}"]
         assert belonging(figure) == [f"part-0-{epoch - 1}"]
-    figure.locator("[data-point='part-1-4'] use").hover()
-    assert chosen(figure) == ["epoch-1-4"]
+    figure.locator("[data-point='part-0-6'] use").hover()
+    assert chosen(figure) == ["epoch-0-6"]
     figure.locator("[data-says*='the epoch kept'] use").last.click()
     assert "the epoch kept" in figure.locator("output").inner_text()
 
@@ -98,7 +98,10 @@ def test_a_curve_answers_epoch_by_epoch(training):
 def test_an_interval_answers_with_its_split_in_both_plots(training):
     figure = training.locator("figure.microdlrm").filter(has_text="Who leads whom").first
     says = figure.locator("output")
-    figure.locator("[data-point='part-0-0-2'] path").hover()
+    interval = figure.locator("[data-point='part-0-0-2'] path")
+    interval.evaluate("line => line.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    line = interval.bounding_box()
+    training.mouse.move(line["x"] + line["width"] / 5, line["y"] + line["height"] / 2)
     assert says.inner_text().startswith("Split 3, ")
     assert "logloss saved" in says.inner_text()
     assert belonging(figure) == ["part-0-0-2", "lead-1-0-2"]

@@ -79,19 +79,33 @@ def sessions(page, name):
     return [session for session in page.request.get("/api/sessions").json() if session["path"] == name]
 
 
+def states(page, name):
+    return [session["kernel"]["execution_state"] for session in sessions(page, name)]
+
+
+def has_begun(page, name, saved):
+    """Whether the kernel gets to work within 20 seconds. Cells out of view aren't drawn: prompts can't tell."""
+    for _ in range(100):
+        if states(page, name) == ["busy"]:
+            return True
+        page.wait_for_timeout(200)
+    return any(cell.execution_count for cell in save(page, saved))
+
+
 def run_all(page, name, saved):
     """Run All Cells; then save whenever the kernel rests, until the file has a count in each cell, or an error."""
     panel = page.locator(".jp-NotebookPanel:not(.lp-mod-hidden)")
     panel.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=120_000)
-    panel.locator(".jp-Cell h1").first.click()  # a cell has to be chosen; elsewhere in it there are links
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    started = panel.locator(".jp-InputPrompt").filter(has_text=re.compile(r"[\d*]"))
-    started.first.wait_for(state="attached", timeout=60_000)
+    for _ in range(3):  # a click may be lost while the page still arranges itself
+        panel.locator(".jp-Cell h1").first.click()  # a cell has to be chosen; elsewhere in it there are links
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        if has_begun(page, name, saved):
+            break
     ends = time.monotonic() + LONGEST
     while time.monotonic() < ends:
         page.wait_for_timeout(1000)
-        if [session["kernel"]["execution_state"] for session in sessions(page, name)] != ["idle"]:
+        if states(page, name) != ["idle"]:
             continue
         cells = save(page, saved)
         if errors(cells) or all(cell.execution_count for cell in cells):

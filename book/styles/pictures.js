@@ -35,9 +35,14 @@ for (const figure of document.querySelectorAll("figure.microdlrm:has([data-says]
     return button;
   };
 
+  // The longest of the answers, unseen behind the one that is said: its room is kept, so that nothing moves.
+  const room = document.createElement("span");
+  room.ariaHidden = "true";
+  room.textContent = points.map((point) => point.dataset.says).reduce((a, b) => (b.length > a.length ? b : a));
+
   const bar = document.createElement("p");
   bar.className = "stepper";
-  bar.append(step("‹", "Previous", -1), step("›", "Next", 1), said);
+  bar.append(step("‹", "Previous", -1), step("›", "Next", 1), room, said);
   figure.querySelector("figcaption").before(bar);
   for (const name of ["pointerover", "click"]) figure.querySelector("svg").addEventListener(name, find);
   // The browser's own tooltip would cover the picture.

@@ -9,11 +9,11 @@ import torch
 # Who does the work, imported when asked to: `add_options(parser)` names the options, and who runs.
 COMMANDS = {
     "fetch": ("microdlrm.movielens", "fetch and verify MovieLens-100K"),
-    "train": ("microdlrm.runs", "train on MovieLens-100K and judge on the test rows"),
+    "train": ("microdlrm.training", "train on MovieLens-100K and judge on the test rows"),
     "ceilings": ("microdlrm.machine.ceilings", "measure what this machine can do at best (under 15 s)"),
     "bench": ("microdlrm.machine.headlines", "measure the package's headline ratios (under two minutes)"),
-    "study": ("microdlrm.studies", "repeat a long measurement that the book shows; without a name, list them"),
-    "scale": ("microdlrm.machine.scale", "the model sharded by TorchRec, against the model in one piece"),
+    "study": ("microdlrm.studies.store", "repeat a long measurement that the book shows; without a name, list them"),
+    "scale": ("microdlrm.scaling.study", "the model sharded by TorchRec, against the model in one piece"),
     "check": ("microdlrm.exercises.grading", "check submitted notebooks or .py files"),
     "handout": ("microdlrm.exercises.handout", "write the exercise of chapter 5 as an nbgrader assignment"),
 }

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 def bag_sums(table: nn.EmbeddingBag, ids: Tensor, offsets: Tensor, weights: Tensor | None) -> Tensor:
     """What `table(ids, offsets, per_sample_weights=weights)` gives, and the same gradients: (B, m_spa).
 
-    `weights` (L,) are data: they get no gradient.
+    Weights (L,) that want a gradient, as those of an attention do, take EmbeddingBag's own way back.
     """
     # Who traces the model mustn't be made to ask for a length: the trace would hold for this length alone.
-    plain = torch.compiler.is_compiling() or table.sparse or not torch.is_grad_enabled()
+    learned = weights is not None and weights.requires_grad
+    plain = torch.compiler.is_compiling() or table.sparse or learned or not torch.is_grad_enabled()
     if plain or len(ids) == len(offsets):
         return table(ids, offsets, weights)  # (B, m_spa)
     return _BagSums.apply(table.weight, ids, offsets, weights)  # (B, m_spa)

@@ -1,35 +1,14 @@
 """What anyone should try before a neural network, and what a neural network must beat."""
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from microdlrm.clicks import Clicks, Split, positions
-from microdlrm.metrics import score
 from microdlrm.movielens import MovieLens
 from microdlrm.training import fit, predict
-
-
-def baselines(data: MovieLens, clicks: Clicks, split: Split, quick: bool = False) -> pd.DataFrame:
-    """Judge the baselines on split.test, trained on split.train: one row each, the headline metrics as columns.
-
-    `quick` leaves out the last three, which take most of the time.
-    """
-    y = clicks.y[split.test, 0].numpy()
-    answers = {
-        "always click": np.full(len(split.test), clicks.y[split.train].mean()),
-        "logistic regression, 2 features": logistic_regression(clicks, split, ("user mean", "movie mean")),
-        "logistic regression, 16 features": logistic_regression(clicks, split, clicks.dense_names),
-        "gradient boosting, 16 features": gradient_boosting(clicks, split),
-    }
-    if not quick:
-        answers["matrix factorisation"] = matrix_factorisation(clicks, split)
-        answers["item-kNN"] = item_knn(data, clicks, split)
-        answers["logistic regression, 16 features and the neighbours"] = stacked(data, clicks, split)
-    return pd.DataFrame({name: score(p, y)._asdict() for name, p in answers.items()}).T
 
 
 def logistic_regression(clicks: Clicks, split: Split, features=("user mean", "movie mean")) -> np.ndarray:
@@ -49,23 +28,23 @@ def _classify(model, clicks: Clicks, split: Split, features) -> np.ndarray:
     return model.fit(x[split.train], y[split.train]).predict_proba(x[split.test])[:, 1]
 
 
-def item_knn(data: MovieLens, clicks: Clicks, split: Split, k: int = 40, shrink: float = 100.0) -> np.ndarray:
-    """Click probabilities of the test rows from the k most similar movies that the user has rated.
+def item_knn(data: MovieLens, clicks: Clicks, split: Split) -> np.ndarray:
+    """Click probabilities of the test rows from the 40 most similar movies that the user has rated.
 
     An idea of Sarwar et al. 2001 in the form of Bell and Koren 2007. The step from `neighbours` to a probability is a
     logistic regression, and it is fitted on the validation rows.
     """
     y = clicks.y[:, 0].numpy()
-    validation, test = (neighbours(data, split.train, rows, k, shrink) for rows in (split.validation, split.test))
+    validation, test = (neighbours(data, split.train, rows) for rows in (split.validation, split.test))
     return LogisticRegression().fit(validation, y[split.validation]).predict_proba(test)[:, 1]
 
 
-def stacked(data: MovieLens, clicks: Clicks, split: Split, folds: int = 5) -> np.ndarray:
+def stacked(data: MovieLens, clicks: Clicks, split: Split) -> np.ndarray:
     """Click probabilities of the test rows from all dense features and, as one more, what the neighbours say.
 
     A training row's own rating must not reach its feature: the neighbours of a fold are found in the others.
     """
-    opinion = np.zeros(len(clicks.y))
+    opinion, folds = np.zeros(len(clicks.y)), 5
     fold = np.random.default_rng(0).permutation(len(split.train)) % folds
     for f in range(folds):
         rows = split.train[fold == f]
@@ -135,11 +114,9 @@ class MatrixFactorisation(nn.Module):
         return torch.sigmoid(self.logits(*inputs))
 
 
-def matrix_factorisation(
-    clicks: Clicks, split: Split, dimensions: int = 32, seed: int = 0, decay: float = 1.0, epochs: int = 16
-) -> np.ndarray:
+def matrix_factorisation(clicks: Clicks, split: Split, decay: float = 1.0, epochs: int = 16) -> np.ndarray:
     """Click probabilities of the test rows from ids alone; the defaults did best on the validation rows."""
-    torch.manual_seed(seed)
-    model = MatrixFactorisation(*clicks.num_embeddings[:2], dimensions)
-    fit(model, clicks, split, lr=1e-2, embedding_decay=decay, epochs=epochs, seed=seed)
-    return predict(model, clicks, split.test).double().numpy()
+    torch.manual_seed(0)
+    model = MatrixFactorisation(*clicks.num_embeddings[:2])
+    fit(model, clicks, split, lr=1e-2, embedding_decay=decay, epochs=epochs)
+    return predict(model, clicks, split.test)

@@ -31,7 +31,6 @@ DENSE_FEATURES = (
     "release year",
     *(f"is {genre}" for genre in COMMON_GENRES),
 )
-SEED_FEATURES = ("age", "male", "user mean", "user count", *(f"is {genre}" for genre in GENRES[:12]))
 
 
 class Split(NamedTuple):
@@ -82,6 +81,12 @@ class Clicks(NamedTuple):
         if unknown := set(names) - {feature.name for feature in self.sparse}:
             raise ValueError(f"there is no sparse feature {', '.join(sorted(unknown))} to leave out")
         return self._replace(sparse=tuple(feature for feature in self.sparse if feature.name not in names))
+
+    def replace(self, **features: SparseFeature) -> "Clicks":
+        """The same clicks with other bags in the place of those of that name. Raises ValueError for an unknown name."""
+        if unknown := set(features) - {feature.name for feature in self.sparse}:
+            raise ValueError(f"there is no sparse feature {', '.join(sorted(unknown))} to replace")
+        return self._replace(sparse=tuple(features.get(f.name, f) for f in self.sparse))
 
     @property
     def tables(self) -> dict[str, int]:
@@ -158,7 +163,7 @@ def split(data: MovieLens, how: str = "random", fractions=(0.8, 0.1, 0.1), seed:
     )
 
 
-def prepare(data: MovieLens, train: np.ndarray, seed: int = 0, folds: int = FOLDS) -> Clicks:
+def prepare(data: MovieLens, train: np.ndarray, folds: int = FOLDS) -> Clicks:
     """Features of all ratings, whose statistics come from the rows `train` alone.
 
     A training row's own label must not reach its own features either, or the model learns to read it there
@@ -169,13 +174,13 @@ def prepare(data: MovieLens, train: np.ndarray, seed: int = 0, folds: int = FOLD
     user, movie = positions(data)
     train = row_numbers(train, len(user)).numpy()
     fold = np.full(len(user), folds)  # the held-out rows: a fold of their own, served by all of `train`
-    fold[train] = np.random.default_rng(seed).permutation(len(train)) % folds
+    fold[train] = np.random.default_rng(0).permutation(len(train)) % folds
     statistics = np.empty((len(user), 7))
     for f in range(folds + 1):
         known = train if folds == 1 else train[fold[train] != f]
         statistics[fold == f] = _statistics(data, known, user[fold == f], movie[fold == f])
 
-    in_genre = _in_genre(data)[movie]  # (N, 19)
+    in_genre = genre_flags(data)[movie]  # (N, 19)
     dense = np.column_stack(
         [
             data.users["age"].to_numpy()[user],
@@ -185,32 +190,7 @@ def prepare(data: MovieLens, train: np.ndarray, seed: int = 0, folds: int = FOLD
             in_genre[:, [GENRES.index(genre) for genre in COMMON_GENRES]],
         ]
     )
-    return _clicks(data, dense, DENSE_FEATURES, shift=dense[train].mean(0), scale=dense[train].std(0))
-
-
-def seed_features(data: MovieLens, train: np.ndarray | None = None) -> Clicks:
-    """The original 16 features, *with their leak*: the user's mean and count over all ratings, held out or not.
-
-    age (z-score), male, user mean, user count, and the first 12 genre flags. For the chapters that show the leak:
-    `train` names the rows whose ratings may be used, which closes it; a user without any gets their overall mean.
-    """
-    user, movie = positions(data)
-    rating = data.ratings["rating"].to_numpy()
-    known = np.arange(len(rating)) if train is None else row_numbers(train, len(rating)).numpy()
-    count = np.bincount(user[known], minlength=len(data.users))
-    total = np.bincount(user[known], rating[known], minlength=len(data.users))
-    mean = np.where(count > 0, total / np.maximum(count, 1), rating[known].mean())
-    age = data.users["age"].to_numpy()
-    dense = np.column_stack(
-        [
-            ((age - age.mean()) / age.std())[user],
-            data.users["gender"].to_numpy()[user] == "M",
-            ((mean - 3) / 2)[user],
-            (count / count.max())[user],
-            _in_genre(data)[movie, :12],
-        ]
-    )
-    return _clicks(data, dense, SEED_FEATURES, shift=np.zeros(16), scale=np.ones(16))
+    return made_of(data, dense, DENSE_FEATURES, shift=dense[train].mean(0), scale=dense[train].std(0))
 
 
 # --- sparse features: makers of bags ---
@@ -302,7 +282,7 @@ def row_numbers(rows: np.ndarray | Tensor, n: int) -> Tensor:
     return rows.long()
 
 
-def _in_genre(data: MovieLens) -> np.ndarray:
+def genre_flags(data: MovieLens) -> np.ndarray:
     """1.0 where a movie is of a genre: (movies, 19)."""
     return np.array([[genre in own for genre in GENRES] for own in data.movies["genres"]], dtype=float)
 
@@ -323,7 +303,7 @@ def _statistics(data: MovieLens, rows: np.ndarray, user: np.ndarray, movie: np.n
     surprise[users, movies] = rating - (user_mean[users] + movie_mean[movies] - rating.mean())
     rated = np.zeros((n_users, n_movies))
     rated[users, movies] = 1
-    in_genre = _in_genre(data)
+    in_genre = genre_flags(data)
     total = ((surprise @ in_genre)[user] * in_genre[movie]).sum(1)
     count = ((rated @ in_genre)[user] * in_genre[movie]).sum(1)
     return np.column_stack(
@@ -345,7 +325,8 @@ def _smoothed_mean(group: np.ndarray, values: np.ndarray, n: int) -> tuple[np.nd
     return (np.bincount(group, values, minlength=n) + SMOOTHING * values.mean()) / (count + SMOOTHING), count
 
 
-def _clicks(data: MovieLens, dense: np.ndarray, names: tuple, shift: np.ndarray, scale: np.ndarray) -> Clicks:
+def made_of(data: MovieLens, dense: np.ndarray, names: tuple, shift: np.ndarray, scale: np.ndarray) -> Clicks:
+    """Clicks of these dense features (N, 16), shifted and scaled, with a bag each for user, movie and occupation."""
     user, movie = (torch.tensor(ids) for ids in positions(data))  # (N,) each
     occupations = {name: i for i, name in enumerate(sorted(data.users["occupation"].unique()))}
     of_user = torch.tensor(data.users["occupation"].map(occupations).to_numpy())  # (users,)

@@ -9,15 +9,13 @@ n = 1 + the number of bags, as a rule one a table: the vectors that meet in the 
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from microdlrm.bags import bag_sums
-from microdlrm.inputs import check_inputs, check_sizes
+from microdlrm.inputs import check_inputs, check_shape
 
 Interaction = Callable[[Tensor, list[Tensor]], Tensor]
 
@@ -31,8 +29,8 @@ def mlp(widths: Sequence[int], last: nn.Module) -> nn.Sequential:
 
 
 def concat_interaction(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
-    """Lay the vectors side by side: (B, d) and n_tables times (B, m_spa) -> (B, d + n_tables * m_spa)."""
-    return torch.cat([x_dense, *x_sparse], dim=1)  # (B, d + n_tables * m_spa)
+    """Lay the vectors side by side: (B, d) and n - 1 times (B, m_spa) -> (B, d + (n - 1) * m_spa)."""
+    return torch.cat([x_dense, *x_sparse], dim=1)
 
 
 def dot_interaction(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
@@ -42,64 +40,13 @@ def dot_interaction(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
     [x_dense | v_i . v_j for i < j in the order of torch.triu_indices(n, n, 1)], v = [x_dense, *x_sparse].
     """
     v = torch.stack([x_dense, *x_sparse], dim=1)  # (B, n, d)
-    # Who traces the model, to compile or to export it, brings a backward of their own.
-    pair_dots = _pair_dots if torch.compiler.is_compiling() else _PairDots.apply
-    return torch.cat([x_dense, pair_dots(v)], dim=1)  # (B, d + n(n-1)/2)
-
-
-def _pair_dots(v: Tensor) -> Tensor:
-    """v (B, n, d) -> v_i . v_j for i < j: (B, n(n-1)/2)."""
     n = v.shape[1]
-    i, j = torch.triu_indices(n, n, 1, device=v.device)
-    return torch.bmm(v, v.transpose(1, 2)).flatten(1).index_select(1, i * n + j)
-
-
-class _PairDots(torch.autograd.Function):
-    """`_pair_dots`, with half the backward and the pairs' positions at hand.
-
-    Autograd's own gradient multiplies twice, G v + Gᵀ v; but G, mirrored, is symmetric: once is enough.
-    """
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(v: Tensor) -> Tensor:
-        pairs, _ = _pair_positions(v.shape[1], v.device)
-        return torch.bmm(v, v.transpose(1, 2)).flatten(1).index_select(1, pairs)  # (B, n(n-1)/2)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
-
-    @staticmethod
-    def jvp(ctx, tangent: Tensor) -> Tensor:
-        (v,) = ctx.saved_tensors
-        pairs, _ = _pair_positions(v.shape[1], v.device)
-        one_way = torch.bmm(v, tangent.transpose(1, 2))  # (B, n, n): v_i . t_j
-        return (one_way + one_way.transpose(1, 2)).flatten(1).index_select(1, pairs)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        (v,) = ctx.saved_tensors
-        n = v.shape[1]
-        _, mirrored = _pair_positions(n, v.device)
-        g = pad(gradient, (0, 1)).index_select(1, mirrored).view(len(v), n, n)  # (B, n, n)
-        return torch.bmm(g.to(v.dtype), v)  # (B, n, d); under autocast the gradient has fewer bits than v
+    i, j = torch.triu_indices(n, n, 1, device=v.device)  # (n(n-1)/2,) each
+    pairs = torch.bmm(v, v.mT).flatten(1).index_select(1, i * n + j)  # (B, n(n-1)/2)
+    return torch.cat([x_dense, pairs], dim=1)  # (B, d + n(n-1)/2)
 
 
 INTERACTIONS = {"concat": concat_interaction, "dot": dot_interaction}
-
-
-@cache
-@torch.inference_mode(False)  # made once, used in training too
-def _pair_positions(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Where the pairs i < j stand in a flattened (n, n) matrix: (n(n-1)/2,); and which pair, or the zero behind
-    the last one on the diagonal, stands at each of the matrix's places: (n * n,)."""
-    i, j = torch.triu_indices(n, n, 1, device=device)
-    which = torch.full((n, n), len(i), device=device)
-    which[i, j] = which[j, i] = torch.arange(len(i), device=device)
-    return i * n + j, which.flatten()
 
 
 class MicroDLRM(nn.Module):
@@ -113,10 +60,10 @@ class MicroDLRM(nn.Module):
     reads           which table each bag of the input reads; one bag a table, in order, if not given. An id and its
                     history share a table: reads=(0, 1, 2, 1) looks up a fourth bag in table 1
     init            standard deviation of the embedding rows at the start. PyTorch's own is 1.0, and a dot
-                    product of two such rows starts with a spread of sqrt(m_spa), which means nothing yet. Small rows
-                    start every pair near zero (chapter 4 tries both).
+                    product of two such rows starts with a spread of sqrt(m_spa), which means nothing yet
     sparse          let the tables produce sparse gradients, for torch.optim.SparseAdam or SGD
 
+    `shape` keeps these arguments: MicroDLRM(**model.shape) is a twin, for torch.save and load_state_dict.
     Raises TypeError or ValueError for sizes that can't be a model's, or that don't fit together.
     """
 
@@ -132,25 +79,20 @@ class MicroDLRM(nn.Module):
         sparse: bool = False,
     ):
         super().__init__()
-        check_sizes(m_spa, num_embeddings, ln_bot, ln_top, init)
-        if interaction == "dot" and ln_bot[-1] != m_spa:
-            raise ValueError(
-                f"interaction='dot' multiplies vectors of one width: ln_bot must end in m_spa = {m_spa}, "
-                f"it ends in {ln_bot[-1]}: {tuple(ln_bot)}"
-            )
+        self.reads = tuple(range(len(num_embeddings)) if reads is None else reads)
+        self.shape = dict(
+            m_spa=m_spa, num_embeddings=tuple(num_embeddings), ln_bot=tuple(ln_bot), ln_top=tuple(ln_top),
+            interaction=interaction, reads=self.reads, init=init, sparse=sparse,
+        )  # fmt: skip
         if not callable(interaction) and interaction not in INTERACTIONS:
             raise ValueError(f"interaction must be 'concat', 'dot' or a callable, got {interaction!r}")
+        check_shape(**self.shape)
         self.interaction = INTERACTIONS.get(interaction, interaction)
-        self.emb_l = nn.ModuleList(
-            nn.EmbeddingBag(rows, m_spa, mode="sum", sparse=sparse) for rows in num_embeddings
-        )
+        self.emb_l = nn.ModuleList(nn.EmbeddingBag(R, m_spa, mode="sum", sparse=sparse) for R in num_embeddings)
         for table in self.emb_l:
             nn.init.normal_(table.weight, std=init)
-        self.reads = tuple(range(len(num_embeddings)) if reads is None else reads)
-        if not all(t in range(len(num_embeddings)) for t in self.reads):
-            raise ValueError(f"reads must number tables from 0 to {len(num_embeddings) - 1}, got {self.reads}")
         self.bot_l = mlp(ln_bot, last=nn.ReLU())
-        self.top_l = mlp([self._interaction_width(ln_bot[-1], m_spa), *ln_top], last=nn.Sigmoid())
+        self.top_l = mlp([self._interaction_width(), *ln_top], last=nn.Sigmoid())
 
     def forward(self, dense_x, sparse_indices, sparse_offsets, sparse_weights=None) -> Tensor:
         """Click probabilities (B, 1). Arguments and errors as in `logits`."""
@@ -172,20 +114,17 @@ class MicroDLRM(nn.Module):
 
         Raises TypeError or ValueError for inputs that don't fit, IndexError for an id outside its table.
         """
-        if sparse_weights is None:
-            sparse_weights = [None] * len(self.reads)
         check_inputs(self, dense_x, sparse_indices, sparse_offsets, sparse_weights)
+        sparse_weights = sparse_weights or [None] * len(self.reads)
         x_dense = self.bot_l(dense_x)  # (B, d)
         bags = zip(self.reads, sparse_indices, sparse_offsets, sparse_weights, strict=True)
         x_sparse = [bag_sums(self.emb_l[t], *bag) for t, *bag in bags]  # n - 1 times (B, m_spa)
         z = self.interaction(x_dense, x_sparse)  # (B, width)
-        *layers, _sigmoid = self.top_l
-        for layer in layers:
-            z = layer(z)
-        return z  # (B, 1)
+        return self.top_l[:-1](z)  # (B, 1), the sigmoid left out
 
-    def _interaction_width(self, d: int, m_spa: int) -> int:
+    def _interaction_width(self) -> int:
         # A callable knows its own width best: ask it, with two rows, so that a lost batch dimension shows.
+        d, m_spa = self.shape["ln_bot"][-1], self.shape["m_spa"]
         with torch.no_grad():
             z = self.interaction(torch.zeros(2, d), [torch.zeros(2, m_spa) for _ in self.reads])
         if not isinstance(z, Tensor) or z.dim() != 2 or z.shape[0] != 2:

@@ -1,44 +1,50 @@
-"""Training: fit a model on a prepared data set, and judge it."""
+"""Training: fit a model on a prepared data set, and judge it.
+
+    python -m microdlrm train --interaction dot --histories --seeds 5 --json
+"""
 
 import copy
+import json
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 from tqdm.auto import tqdm
 
-from microdlrm.clicks import Clicks, Split, batches
-from microdlrm.metrics import Metrics, breakdown, score
+from microdlrm import movielens
+from microdlrm.clicks import Clicks, Split, batches, genres, prepare, split
+from microdlrm.histories import histories
+from microdlrm.metrics import Metrics, score
 from microdlrm.model import MicroDLRM
 
 # For each interaction the model's shape and its embeddings' decay: with histories the best found on the validation
 # rows (study `recipes`), without them not far from it.
 _SHAPE = dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 1), init=0.05)
-RECIPES = {"concat": (_SHAPE | dict(interaction="concat"), 6.0), "dot": (_SHAPE | dict(interaction="dot"), 12.0)}
+RECIPES = {"concat": (_SHAPE, 6.0), "dot": (_SHAPE, 12.0)}
 
 
 @torch.no_grad()
-def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> Tensor:
-    """Click probabilities of `rows`: (len(rows),)."""
-    return torch.cat([model(*batch.inputs)[:, 0] for batch in batches(clicks, rows, 4096)])
+def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> np.ndarray:
+    """Click probabilities of `rows`: (len(rows),) float64, as the metrics take them.
+
+    The model judges in eval mode, whatever mode it comes in, and keeps its own.
+    """
+    training = model.training
+    model.eval()
+    try:
+        p = torch.cat([model(*batch.inputs)[:, 0] for batch in batches(clicks, rows, 4096)])
+    finally:
+        model.train(training)
+    return p.double().numpy()
 
 
 def evaluate(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> Metrics:
     """Judge the model on `rows`."""
-    return score(predict(model, clicks, rows).double().numpy(), clicks.y[rows, 0].numpy())
-
-
-def report(model: MicroDLRM, clicks: Clicks, rows: np.ndarray, groups: np.ndarray = ()) -> pd.DataFrame:
-    """Judge the model on `rows` and on each of their `groups`, with base rate and calibration: `metrics.breakdown`.
-
-    groups  what each row belongs to, (len(rows),); none: all rows alone
-    """
-    p = predict(model, clicks, rows).double().numpy()
-    return breakdown(p, clicks.y[rows, 0].numpy(), np.asarray(groups))
+    return score(predict(model, clicks, rows), clicks.y[rows, 0].numpy())
 
 
 def fit(
@@ -50,19 +56,18 @@ def fit(
     batch_size: int = 1024,
     lr: float = 3e-3,
     embedding_decay: float = 12.0,
-    patience: int | None = None,
     target: float | None = None,
     seed: int = 0,
     progress: bool = False,
-    watch: Callable[[int], None] | None = None,
+    watch: Callable[[MicroDLRM, int], None] | None = None,
 ) -> pd.DataFrame:
     """Train in place and keep the epoch with the lowest validation logloss; returns one row an epoch.
 
     AdamW, its rate falling linearly to 2%. Weight decay acts on the embeddings alone: they hold nearly all
     parameters, and without it they learn the training rows by heart (chapter 6).
-    It ends early after `patience` epochs without a new best, once validation accuracy reaches `target`, or when
-    interrupted (Kernel -> Interrupt); the best epoch so far is kept.
-    `watch`, if given, is called with the epoch's number at its end.
+    It ends early once validation accuracy reaches `target`, or when interrupted (Kernel -> Interrupt); the best epoch
+    so far is kept.
+    `watch`, if given, is called with the model and the epoch's number at the end of each.
     The columns: epoch, training_logloss, the validation metrics, and cpu_seconds and seconds of training so far.
     """
     tables = list(model.emb_l.parameters())
@@ -76,21 +81,20 @@ def fit(
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.02, total_iters=steps)
     generator = torch.Generator().manual_seed(seed)
 
-    history, best, best_epoch, best_state, clock = [], np.inf, 0, None, np.zeros(2)
+    history, best, best_state, clock = [], np.inf, None, np.zeros(2)
     try:
         for epoch in tqdm(range(1, epochs + 1), desc="epochs", disable=not progress):
             started = np.array([time.process_time(), time.perf_counter()])
             parts = batches(clicks, split.train, batch_size, generator)
+            model.train()
             training_logloss = _epoch(model, parts, optimiser, schedule)
             clock += [time.process_time(), time.perf_counter()] - started
             on_validation = evaluate(model, clicks, split.validation)
             history.append((epoch, training_logloss, *on_validation, *clock))
             if watch is not None:
-                watch(epoch)
+                watch(model, epoch)
             if on_validation.logloss < best:
-                best, best_epoch, best_state = on_validation.logloss, epoch, copy.deepcopy(model.state_dict())
-            if patience is not None and epoch - best_epoch >= patience:
-                break
+                best, best_state = on_validation.logloss, copy.deepcopy(model.state_dict())
             if target is not None and on_validation.accuracy >= target:
                 break
     except KeyboardInterrupt:
@@ -113,15 +117,74 @@ def _epoch(model, parts, optimiser, schedule) -> float:
     return total / rows
 
 
+def build(clicks: Clicks, interaction="dot", seed: int = 0, **shape) -> MicroDLRM:
+    """A fresh model for `clicks` by the interaction's recipe; `shape` changes it. Equal seeds, equal models.
+
+    interaction  "concat", "dot", or a callable, which gets dot's recipe
+    """
+    torch.manual_seed(seed)
+    own, _ = RECIPES[_recipe(interaction)]
+    sizes = dict(num_embeddings=clicks.num_embeddings, reads=clicks.reads, interaction=interaction)
+    return MicroDLRM(**own | sizes | shape)
+
+
 def train(
-    clicks: Clicks, split: Split, interaction: str = "dot", seed: int = 0, **fitting
+    clicks: Clicks,
+    split: Split,
+    interaction="dot",
+    seed: int = 0,
+    shape: dict | None = None,
+    decay: float | None = None,
+    **fitting,
 ) -> tuple[MicroDLRM, pd.DataFrame]:
     """Build a model for `clicks` by its recipe, fit it, and return it with its epochs. Equal seeds, equal models.
 
-    `fitting` goes to `fit`: progress, target, patience, epochs, batch_size.
+    shape, decay  model arguments, and the embeddings' decay, instead of the recipe's
+    fitting       goes to `fit`: progress, target, epochs, batch_size, lr, watch
     """
-    shape, embedding_decay = RECIPES[interaction]
-    torch.manual_seed(seed)
-    model = MicroDLRM(num_embeddings=clicks.num_embeddings, reads=clicks.reads, **shape)
-    epochs = fit(model, clicks, split, embedding_decay=embedding_decay, seed=seed, **fitting)
-    return model, epochs
+    model = build(clicks, interaction, seed, **shape or {})
+    decay = RECIPES[_recipe(interaction)][1] if decay is None else decay
+    return model, fit(model, clicks, split, embedding_decay=decay, seed=seed, **fitting)
+
+
+def _recipe(interaction) -> str:
+    return "dot" if callable(interaction) else interaction
+
+
+def add_options(command: ArgumentParser) -> None:
+    command.description = "Train on 80% of MovieLens-100K, choose the epoch on 10%, judge on the last 10%."
+    command.add_argument("--interaction", choices=tuple(RECIPES), default="dot", help="how vectors meet [dot]")
+    command.add_argument("--histories", action="store_true", help="add the user's and the movie's histories as bags")
+    command.add_argument(
+        "--split",
+        choices=("random", "time", "user"),
+        default="random",
+        help="which rows are held out: random ones, the newest, each user's newest [random]; "
+        "on the last two, histories hold only the past",
+    )
+    command.add_argument("--seeds", type=int, default=1, metavar="N", help="train N models, seeds 0 to N - 1 [1]")
+    command.add_argument("--json", action="store_true", help="print one JSON object a seed, and nothing else")
+    command.set_defaults(run=_command)
+
+
+def _command(options) -> None:
+    if options.seeds < 1:
+        raise SystemExit(f"--seeds must be at least 1, got {options.seeds}")
+    data = movielens.load()
+    parts = split(data, options.split)
+    clicks = prepare(data, parts.train).add(genres(data))
+    if options.histories:
+        clicks = clicks.add(*histories(data, parts.train, past=options.split != "random"))
+    results = []
+    for seed in range(options.seeds):
+        model, epochs = train(clicks, parts, options.interaction, seed, progress=not options.json)
+        result = dict(seed=seed) | evaluate(model, clicks, parts.test)._asdict()
+        result["cpu_seconds"] = epochs["cpu_seconds"].iloc[-1]
+        result["parameters"] = sum(p.numel() for p in model.parameters())
+        results.append(result)
+        if options.json:
+            print(json.dumps(result), flush=True)
+    if not options.json:
+        table = pd.DataFrame(results).set_index("seed")
+        table.loc["median"] = table.median()
+        print(table.to_string(float_format="{:.4f}".format))

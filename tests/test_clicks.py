@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microdlrm import MicroDLRM, clicks, movielens, training
+from microdlrm import MicroDLRM, clicks, movielens, original, training
 from microdlrm.histories import histories
 
 
@@ -66,9 +66,9 @@ def test_held_out_labels_reach_no_feature(data, split, prepared):
     assert not torch.equal(scrambled.y, prepared.y)
     assert torch.equal(scrambled.dense, prepared.dense)
     # the original features fail the same test: this is their leak
-    leaky = clicks.seed_features(data).dense, clicks.seed_features(data._replace(ratings=ratings)).dense
+    leaky = original.features(data).dense, original.features(data._replace(ratings=ratings)).dense
     assert not torch.equal(*leaky)
-    closed = [clicks.seed_features(d, split.train).dense for d in (data, data._replace(ratings=ratings))]
+    closed = [original.features(d, split.train).dense for d in (data, data._replace(ratings=ratings))]
     assert torch.equal(*closed)
 
 
@@ -286,7 +286,7 @@ def test_masks_and_labels_are_refused_wherever_rows_are_given(data, split, prepa
     wrong = rows(split, len(data.ratings))
     for use in (
         lambda: clicks.prepare(data, wrong),
-        lambda: clicks.seed_features(data, wrong),
+        lambda: original.features(data, wrong),
         lambda: next(clicks.batches(prepared, wrong, 4)),
     ):
         with pytest.raises(error, match=says):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from microdlrm.figures import embeddings, interaction, studies, training
+from microdlrm.figures import chapter2, chapter4, chapter6, studies
 
 POINT = r'data-point="([^"]+)" data-says="([^"]+)" data-with="([^"]*)"'
 
@@ -16,7 +16,7 @@ def test_a_film_says_who_clicked_both():
     clicked[:, 7] = clicked[:, 3]  # the same people
     together = clicked.T.astype(int) @ clicked
     names = [f"film {k}." for k in range(40)]
-    svg = embeddings.film_map(names, together, shown=20, neighbours=2).data
+    svg = chapter2.film_map(names, together, shown=20, neighbours=2).data
     said = dict(re.findall(r'data-says="(film \d+\.), ([^"]+)"', svg))
     assert len(said) == svg.count("<title>") == 20
     for name, words in said.items():
@@ -28,7 +28,7 @@ def test_a_film_says_who_clicked_both():
 
 
 def test_a_bag_says_where_it_starts_and_what_it_holds():
-    svg = embeddings.bags([2, 3, 7], [0, 2, 2], ["a", "b", "c"]).data
+    svg = chapter2.bags([2, 3, 7], [0, 2, 2], ["a", "b", "c"]).data
     said = re.findall(r'data-says="([^"]+)" data-with="([^"]*)"', svg)
     assert sorted(said) == [
         ("a: starts at 0, the next starts at 2: ids 2, 3.", "part-0 part-1"),
@@ -50,7 +50,7 @@ def points(svg):
 def test_an_epoch_says_both_losses_and_whether_it_was_kept():
     one = pd.DataFrame(dict(epoch=[1, 2], training_logloss=[0.7, 0.4], logloss=[0.5, 0.6]))
     two = pd.DataFrame(dict(epoch=[1, 2], training_logloss=[0.3, 0.2], logloss=[0.9, 0.8]))
-    said = points(training.learning_curves({"one": one, "two": two}).data)
+    said = points(chapter6.learning_curves({"one": one, "two": two}).data)
     assert said == {
         "epoch-0-0": ("one, epoch 1, the epoch kept: training rows 0.700, validation rows 0.500.", ["part-0-0"]),
         "epoch-0-1": ("one, epoch 2: training rows 0.400, validation rows 0.600.", ["part-0-1"]),
@@ -61,7 +61,7 @@ def test_an_epoch_says_both_losses_and_whether_it_was_kept():
 
 def test_an_epoch_of_one_model_shows_the_same_epoch_of_the_other():
     index = pd.MultiIndex.from_product([["known", "cold"], ["dot", "dot, histories"], [1, 2]])
-    said = points(training.by_epoch(pd.Series(np.arange(8) / 8, index=index)).data)
+    said = points(chapter6.by_epoch(pd.Series(np.arange(8) / 8, index=index)).data)
     assert len(said) == 8
     for point, (says, (other,)) in said.items():
         theirs, back = said[other]
@@ -77,10 +77,10 @@ def test_an_interval_says_its_split_its_sign_and_its_ends():
     key = dict(model="ours", over="theirs")
     splits = pd.DataFrame(
         [
-            dict(split=1, metric="logloss", difference=-0.02, low=-0.03, high=0.01, **key),
-            dict(split=2, metric="logloss", difference=0.01, low=-0.01, high=0.02, **key),
-            dict(split=1, metric="auc within users", difference=0.1, low=0.05, high=0.2, **key),
-            dict(split=2, metric="auc within users", difference=-0.1, low=-0.2, high=-0.05, **key),
+            dict(split=1, metric="logloss", gain=0.02, low=-0.01, high=0.03, **key),
+            dict(split=2, metric="logloss", gain=-0.01, low=-0.02, high=0.01, **key),
+            dict(split=1, metric="auc within users", gain=0.1, low=0.05, high=0.2, **key),
+            dict(split=2, metric="auc within users", gain=-0.1, low=-0.2, high=-0.05, **key),
         ]
     )
     said = points(studies.leads(splits, [("ours", "theirs")]).data)
@@ -97,10 +97,10 @@ def test_an_interval_says_its_split_its_sign_and_its_ends():
 
 def test_a_group_and_a_seed_say_their_values():
     groups = pd.DataFrame(dict(logloss=[0.01], low=[-0.02], high=[0.04], rows=[10]), index=["few ratings"])
-    assert points(training.leads(groups, "us").data) == {
+    assert points(chapter6.leads(groups, "us").data) == {
         "group-0": ("few ratings: 0.010, from -0.020 to 0.040", ["part-0"])
     }
     seeds = pd.DataFrame(dict(variant=["dot"] * 3, seed=[0, 1, 2], auc=[0.5, 0.7, 0.6], logloss=[0.1, 0.2, 0.3]))
-    said = points(interaction.seeds(seeds).data)
+    said = points(chapter4.seeds(seeds).data)
     assert said["seed-auc-0-1"] == ("dot, seed 1: AUC 0.7000, the median is 0.6000.", ["seed-logloss-0-1"])
     assert said["seed-logloss-0-0"] == ("dot, seed 0: logloss 0.1000, the median is 0.2000.", ["seed-auc-0-0"])

@@ -1,10 +1,12 @@
 """Training: repeatable, and better than guessing."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
-from microdlrm import MicroDLRM, clicks, metrics, training
+from microdlrm import MicroDLRM, __main__, clicks, metrics, training
 from microdlrm.histories import histories
 
 
@@ -24,16 +26,6 @@ def test_training_beats_guessing_and_keeps_its_best_epoch(prepared, few):
     assert (epochs["cpu_seconds"].diff().dropna() > 0).all()
 
 
-def test_a_report_judges_as_evaluate_does_and_by_group(data, prepared, few):
-    model = MicroDLRM(num_embeddings=prepared.num_embeddings)
-    known = clicks.positions(data)[0][few.test] % 2
-    table = training.report(model, prepared, few.test, groups=known)
-    assert tuple(table.loc["all", ["accuracy", "auc", "logloss"]]) == training.evaluate(model, prepared, few.test)
-    odd = training.evaluate(model, prepared, few.test[known == 1])
-    assert tuple(table.loc[1, ["accuracy", "auc", "logloss"]]) == odd
-    assert training.report(model, prepared, few.test).index.tolist() == ["all"]
-
-
 def test_decay_acts_on_embeddings_alone(prepared, few):
     def norms(decay):
         torch.manual_seed(0)
@@ -47,10 +39,34 @@ def test_decay_acts_on_embeddings_alone(prepared, few):
     assert strong["top_l.0.weight"] == pytest.approx(none["top_l.0.weight"], rel=0.05)
 
 
-def test_training_ends_at_its_target_and_out_of_patience(prepared, few):
+def test_training_ends_at_its_target(prepared, few):
     assert len(training.train(prepared, few, target=0.5)[1]) == 1
-    model = MicroDLRM(num_embeddings=prepared.num_embeddings)
-    assert len(training.fit(model, prepared, few, lr=0.0, epochs=6, patience=2)) == 3
+
+
+@pytest.mark.parametrize("judge", [training.predict, training.evaluate])
+def test_a_model_with_dropout_is_judged_without_it_and_trains_with_it(prepared, few, judge):
+    model = training.build(prepared)
+    model.top_l.insert(1, torch.nn.Dropout(0.5))
+    modes = []
+    model.top_l[1].register_forward_hook(lambda layer, inputs, output: modes.append(layer.training))
+    first, again = (np.array(judge(model, prepared, few.test)) for _ in range(2))
+    assert (first == again).all()
+    assert model.training  # its mode is put back
+    assert not any(modes)
+    modes.clear()
+    training.fit(model.eval(), prepared, few, epochs=1)
+    assert True in modes
+
+
+def test_the_command_prints_one_json_object_a_seed(capsys, monkeypatch):
+    monkeypatch.setitem(training.RECIPES, "dot", (dict(m_spa=2, ln_bot=(16, 2), ln_top=(1,)), 1.0))
+    __main__.main(["train", "--seeds", "2", "--json"])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["seed"] for line in lines] == [0, 1]
+    assert {"accuracy", "auc", "logloss", "cpu_seconds", "parameters"} <= set(lines[0])
+    assert lines[0]["parameters"] == (943 + 1682 + 21 + 19) * 2 + 16 * 2 + 2 + (2 + 10) + 1
+    with pytest.raises(SystemExit, match="--seeds"):
+        __main__.main(["train", "--seeds", "0"])
 
 
 def test_interrupting_keeps_the_best_epoch(prepared, few, monkeypatch, capsys):

@@ -1,7 +1,7 @@
 """Predictions that the page asks, and less scaffolding between them.
 
 A prediction is a Markdown question that opens with **Predict.** and ends in a list (a), (b), …; a cell `guess = "?"`;
-cells that measure; and a cell that calls `predictions.verdict(guess, …)`. On the page the guess cell becomes the place
+cells that measure; and a cell that calls `quiz.verdict(guess, …)`. On the page the guess cell becomes the place
 to commit, and what the cells show waits for that (asked.js, asked.css). A prediction that lacks a part is a warning,
 so that the build fails. Verdicts' code, and code that only makes a table or a picture, is folded; a
 cell that is hidden whole is a solution.
@@ -51,7 +51,7 @@ def only_presents(source, modules):
 
 
 def is_verdict(source):
-    return "predictions.verdict(guess," in "".join(source.split())
+    return "quiz.verdict(guess," in "".join(source.split())
 
 
 def imported(sources):

@@ -19,20 +19,19 @@ def leads(splits, pairs, metrics=("logloss", "auc within users")):
     fig, axes = canvas(columns=len(metrics), height=0.16 * len(seeds) * len(pairs) + 1.3, sharey=True)
     said, points = [], {}
     for panel, (ax, metric) in enumerate(zip(axes, metrics, strict=True)):
-        sign = -1 if metric == "logloss" else 1
         for k, (model, over) in enumerate(pairs):
             lines = splits[(splits["model"] == model) & (splits["over"] == over) & (splits["metric"] == metric)]
             for j, (_, line) in enumerate(lines.sort_values("split").iterrows()):
                 y = k + (j - (len(seeds) - 1) / 2) * 0.7 / len(seeds)
-                low, high = sorted((sign * line["low"], sign * line["high"]))
+                low, high = line["low"], line["high"]
                 point, interval = f"lead-{panel}-{k}-{j}", f"part-{panel}-{k}-{j}"
                 elsewhere = [f"lead-{other}-{k}-{j}" for other in range(len(metrics)) if other != panel]
                 ax.plot([low, high], [y, y], color=TOP, lw=1.5, gid=interval)
-                ax.plot(sign * line["difference"], y, "o", color=TOP, ms=4, gid=point)
+                ax.plot(line["gain"], y, "o", color=TOP, ms=4, gid=point)
                 says = f"Split {line['split']}, {model} over {over}, {SAYS[metric]}: "
-                says += f"{sign * line['difference']:+.4f}, from {low:+.4f} to {high:+.4f}."
+                says += f"{line['gain']:+.4f}, from {low:+.4f} to {high:+.4f}."
                 points[point] = says, [interval, *elsewhere]
-            values = sign * lines["difference"]
+            values = lines["gain"]
             said.append(f"{model} over {over}, {SAYS[metric]}: {values.min():+.4f} to {values.max():+.4f}")
         ax.axvline(0, color=NEUTRAL, ls=":")
         ax.set(xlabel=SAYS[metric].replace(" gained", "\ngained").replace(" saved", "\nsaved"))

@@ -117,12 +117,12 @@ def dot_forward(batch: int, d: int, n: int, m: int) -> Cost:
 
 
 def dot_backward(batch: int, d: int, n: int, m: int) -> Cost:
-    """(G + Gᵀ) V, G (n, n) the gradient of V Vᵀ: one product as large as the forward's, 2 B n² d FLOPs.
+    """G V + Gᵀ V, G (n, n) the gradient of V Vᵀ: two products as large as the forward's, 4 B n² d FLOPs.
 
-    (Autograd, left alone with V Vᵀ, computes G V + Gᵀ V: twice that.)
+    (G, mirrored, is symmetric, so one product is enough: `dot.half_backward_dot`, which chapter 8 measures.)
     """
     return Cost(
-        flops=2 * batch * n * n * d,
+        flops=4 * batch * n * n * d,
         read=batch * (dot_width(d, n) + n * d) * FLOAT,
         written=batch * n * d * FLOAT,
     )

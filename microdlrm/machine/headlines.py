@@ -15,17 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from microdlrm import clicks, movielens
+from microdlrm import clicks, movielens, original, training
 from microdlrm.histories import histories
 from microdlrm.inputs import check_inputs
 from microdlrm.machine import allocator, cost, hardware
 from microdlrm.machine.ceilings import GEMM_SIZES, gather_from
+from microdlrm.machine.dot import half_backward_dot
 from microdlrm.machine.frozen import freeze, in_huge_pages
-from microdlrm.machine.regimes import BATCH, COMPUTE, MEMORY, MEMORY_BAG, SEED, random_batches, seed_forward
+from microdlrm.machine.regimes import BATCH, COMPUTE, MEMORY, MEMORY_BAG, ORIGINAL, original_forward, random_batches
 from microdlrm.machine.timing import Spread, compare
-from microdlrm.model import MicroDLRM, dot_interaction
-from microdlrm.seed import seed_loader
-from microdlrm.training import RECIPES
+from microdlrm.model import MicroDLRM
 
 FAR = 512 * hardware.MIB  # of a table that should lie beyond every cache
 
@@ -82,7 +81,7 @@ def loading_vs_seed(batch_size: int = 256) -> Spread:
     split = clicks.split(data)
     prepared = clicks.prepare(data, split.train)
     few = split.train[: 8 * batch_size]  # enough for the slow way: it costs the same for each sample
-    loader = seed_loader(prepared, few, batch_size)
+    loader = original.loader(prepared, few, batch_size)
     draw = torch.Generator().manual_seed(0)
 
     def slices():
@@ -102,12 +101,12 @@ def loading_vs_seed(batch_size: int = 256) -> Spread:
 
 def inference_vs_seed(batch_size: int = 256) -> Spread:
     """Time of the seed's forward ÷ that of `freeze(model)`, which also checks its input."""
-    model = MicroDLRM(**SEED).eval()
-    frozen, batches = freeze(model), random_batches(SEED, batch_size)
+    model = MicroDLRM(**ORIGINAL).eval()
+    frozen, batches = freeze(model), random_batches(ORIGINAL, batch_size)
     with torch.inference_mode():
         times = compare(
             {
-                "seed": lambda i: seed_forward(model, *batches[i % len(batches)]),
+                "seed": lambda i: original_forward(model, *batches[i % len(batches)]),
                 "frozen": lambda i: frozen(*batches[i % len(batches)]),
             }
         )
@@ -185,7 +184,7 @@ def bmm_index(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
 
 
 def dot_vs_bmm_index(batch: int = 1024, n: int = 64, d: int = 64) -> Spread:
-    """Time of `dot_interaction`, forward and backward ÷ that of `bmm_index`."""
+    """Time of `half_backward_dot`, forward and backward ÷ that of `bmm_index`."""
     vectors = [torch.randn(batch, d, requires_grad=True) for _ in range(n)]
     gradient = torch.randn(batch, cost.dot_width(d, n))
 
@@ -194,7 +193,7 @@ def dot_vs_bmm_index(batch: int = 1024, n: int = 64, d: int = 64) -> Spread:
 
     times = compare(
         {
-            "ours": lambda: there_and_back(dot_interaction),
+            "ours": lambda: there_and_back(half_backward_dot),
             "bmm, index": lambda: there_and_back(bmm_index),
         }
     )
@@ -234,8 +233,7 @@ def history_step_vs_embedding_bag(batch: int = 1024) -> Spread:
     data = movielens.load()
     split = clicks.split(data)
     prepared = clicks.prepare(data, split.train).add(*histories(data, split.train))
-    shape, _ = RECIPES["dot"]
-    model = MicroDLRM(num_embeddings=prepared.num_embeddings, reads=prepared.reads, **shape)
+    model = training.build(prepared)
     batches = [b.inputs for b in itertools.islice(clicks.batches(prepared, split.train, batch), 8)]
     step = training_step(model, torch.optim.AdamW(model.parameters(), fused=True), batches)
 
@@ -248,7 +246,7 @@ def history_step_vs_embedding_bag(batch: int = 1024) -> Spread:
 
 def checks_share(batch: int = 1024) -> Spread:
     """Time to check a batch ÷ time of a training step, the checks included."""
-    model, batches = MicroDLRM(**SEED), random_batches(SEED, batch)
+    model, batches = MicroDLRM(**ORIGINAL), random_batches(ORIGINAL, batch)
     step = training_step(model, torch.optim.AdamW(model.parameters(), fused=True), batches)
     checks = {"checks": lambda i: check_inputs(model, *batches[i % len(batches)]), "step": step}
     return compare(checks).ratio("checks", "step")

@@ -9,7 +9,7 @@ from microdlrm.machine.timing import Spread, compare
 from microdlrm.model import MicroDLRM
 
 # The original model: it waits for its operators to start.
-SEED = dict(m_spa=8, num_embeddings=(943, 1682, 21), ln_bot=(16, 8, 8), ln_top=(32, 16, 1))
+ORIGINAL = dict(m_spa=8, num_embeddings=(943, 1682, 21), ln_bot=(16, 8, 8), ln_top=(32, 16, 1))
 # Large tables and long bags, with bags of MEMORY_BAG ids: it waits for memory.
 MEMORY = dict(m_spa=64, num_embeddings=(2**18,) * 4, ln_bot=(16, 64), ln_top=(32, 1))
 MEMORY_BAG = 32
@@ -25,7 +25,7 @@ def grid() -> dict[str, tuple[dict, int, int]]:
         return dict(m_spa=m, num_embeddings=(rows,) * count, ln_bot=(16, m), ln_top=(32, 1))
 
     models = {
-        f"seed, {kind}, batch {batch:,}": (SEED | dict(interaction=kind), batch, 1)
+        f"seed, {kind}, batch {batch:,}": (ORIGINAL | dict(interaction=kind), batch, 1)
         for kind in ("concat", "dot")
         for batch in (1, 16, 256, 4096, 65536)
     }
@@ -52,7 +52,7 @@ def random_batches(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> 
     ]
 
 
-def seed_forward(
+def original_forward(
     model: MicroDLRM, dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]
 ) -> Tensor:
     """The model's operators and nothing else, as the original calls them: no checks of the input. -> (B, 1)."""
@@ -69,7 +69,7 @@ def forward(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> Callabl
 
     @torch.inference_mode()
     def run(i: int) -> Tensor:
-        return seed_forward(model, *inputs[i % batches])
+        return original_forward(model, *inputs[i % batches])
 
     return run
 

@@ -12,7 +12,7 @@ from microdlrm.exercises.chapter7 import UNSEEN
 from microdlrm.machine import cost, regimes
 
 MODELS = {
-    "seed": (regimes.SEED, 256, 1),
+    "seed": (regimes.ORIGINAL, 256, 1),
     "memory model": (regimes.MEMORY, regimes.BATCH, regimes.MEMORY_BAG),
     "compute model": (regimes.COMPUTE, regimes.BATCH, 1),
 }

@@ -9,7 +9,8 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 
-from microdlrm import MicroDLRM, clicks, movielens, portable, training
+import portable
+from microdlrm import MicroDLRM, clicks, movielens, training
 from microdlrm.histories import histories
 from microdlrm.machine import cost
 

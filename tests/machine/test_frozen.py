@@ -24,7 +24,7 @@ SHAPES = {
 def test_frozen_gives_the_models_probabilities(shape, batch, bag):
     torch.manual_seed(0)
     model = MicroDLRM(**shape)
-    inputs = regimes.random_batches(regimes.SEED, batch, bag, batches=2)
+    inputs = regimes.random_batches(regimes.ORIGINAL, batch, bag, batches=2)
     frozen = freeze(model)
     first, expected = frozen(*inputs[0]), model(*inputs[0])
     torch.testing.assert_close(first, expected)
@@ -36,9 +36,9 @@ def test_frozen_large_layers_give_the_models_probabilities_again_and_again():
     model = MicroDLRM(ln_bot=(16, 512, 300, 8), ln_top=(700, 512, 1))
     frozen = freeze(model)
     for batch in (64, 64, 64, 300, 300, 1, 64, 64):
-        for inputs in regimes.random_batches(regimes.SEED, batch, batches=2):
+        for inputs in regimes.random_batches(regimes.ORIGINAL, batch, batches=2):
             torch.testing.assert_close(frozen(*inputs), model(*inputs))
-    dense_x, ids, offsets = regimes.random_batches(regimes.SEED, 64, batches=1)[0]
+    dense_x, ids, offsets = regimes.random_batches(regimes.ORIGINAL, 64, batches=1)[0]
     for wrong in (dense_x.double(), dense_x[:, :15], dense_x[:0], dense_x.tolist()):
         with pytest.raises((TypeError, ValueError)) as expected:
             model(wrong, ids, offsets)
@@ -66,7 +66,7 @@ def test_frozen_weighs_histories_and_reads_shared_tables():
 
 def test_frozen_does_not_change_with_the_model():
     model = MicroDLRM()
-    frozen, inputs = freeze(model), regimes.random_batches(regimes.SEED, 4, batches=1)[0]
+    frozen, inputs = freeze(model), regimes.random_batches(regimes.ORIGINAL, 4, batches=1)[0]
     before = frozen(*inputs)
     for parameter in model.parameters():
         parameter.data += 1
@@ -126,7 +126,7 @@ def spoil(dense_x, ids, offsets, what):
 )
 def test_frozen_raises_what_the_model_raises(what):
     model = MicroDLRM()
-    dense_x, ids, offsets = regimes.random_batches(regimes.SEED, 4, batches=1)[0]
+    dense_x, ids, offsets = regimes.random_batches(regimes.ORIGINAL, 4, batches=1)[0]
     inputs = spoil(dense_x, list(ids), list(offsets), what)
     with pytest.raises((TypeError, ValueError, IndexError)) as expected:
         model(*inputs)
@@ -137,7 +137,7 @@ def test_frozen_raises_what_the_model_raises(what):
 
 def test_large_tables_are_copied_whole():
     model = MicroDLRM(m_spa=8, num_embeddings=(2**17, 4, 4))
-    inputs = regimes.random_batches(regimes.SEED | dict(num_embeddings=(2**17, 4, 4)), 100, batches=1)[0]
+    inputs = regimes.random_batches(regimes.ORIGINAL | dict(num_embeddings=(2**17, 4, 4)), 100, batches=1)[0]
     torch.testing.assert_close(freeze(model)(*inputs), model(*inputs))
 
 
@@ -149,7 +149,7 @@ def test_a_unit_that_its_bias_switches_off_stays_off(bias, batch):
     with torch.no_grad():
         model.top_l[0].bias[:8] = bias
         model.bot_l[0].bias[:2] = min(bias, -1.0)
-    inputs = regimes.random_batches(regimes.SEED, batch, batches=1)[0]
+    inputs = regimes.random_batches(regimes.ORIGINAL, batch, batches=1)[0]
     torch.testing.assert_close(freeze(model)(*inputs), model(*inputs), rtol=1e-5, atol=1e-6)
 
 
@@ -157,7 +157,7 @@ def test_a_unit_that_its_bias_switches_off_stays_off(bias, batch):
 @pytest.mark.parametrize("interaction", ["dot", "concat"])
 def test_frozen_keeps_the_models_precision(dtype, interaction):
     model = MicroDLRM(interaction=interaction).to(dtype)
-    dense_x, ids, offsets = regimes.random_batches(regimes.SEED, 64, batches=1)[0]
+    dense_x, ids, offsets = regimes.random_batches(regimes.ORIGINAL, 64, batches=1)[0]
     frozen = freeze(model)(dense_x.to(dtype), ids, offsets)
     assert frozen.dtype == dtype
     tolerance = 1e-12 if dtype == torch.float64 else 0.01
@@ -182,7 +182,7 @@ def test_layers_it_does_not_know_are_refused(mlp, k, layer, named):
 
 def test_two_threads_may_predict_at_once():
     model = MicroDLRM(ln_top=(512, 512, 1))
-    frozen, batches = freeze(model), regimes.random_batches(regimes.SEED, 4096, batches=8)
+    frozen, batches = freeze(model), regimes.random_batches(regimes.ORIGINAL, 4096, batches=8)
     expected = [model(*inputs) for inputs in batches]
     with ThreadPoolExecutor(2) as pool:
         for _ in range(5):

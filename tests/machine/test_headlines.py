@@ -17,11 +17,11 @@ def spread(*samples):
 
 def test_the_seeds_forward_is_the_models():
     seed = MicroDLRM()
-    inputs = regimes.random_batches(regimes.SEED, 9, batches=1)[0]
-    torch.testing.assert_close(regimes.seed_forward(seed, *inputs), seed(*inputs))
+    inputs = regimes.random_batches(regimes.ORIGINAL, 9, batches=1)[0]
+    torch.testing.assert_close(regimes.original_forward(seed, *inputs), seed(*inputs))
 
 
-@pytest.mark.parametrize("shape", [regimes.SEED, regimes.COMPUTE, regimes.SEED | dict(interaction="dot")])
+@pytest.mark.parametrize("shape", [regimes.ORIGINAL, regimes.COMPUTE, regimes.ORIGINAL | dict(interaction="dot")])
 def test_a_model_to_be_timed_has_the_shape_asked_for(shape):
     built, asked = regimes._built(shape), MicroDLRM(**shape)
     sizes = [{name: p.shape for name, p in model.named_parameters()} for model in (built, asked)]
@@ -33,7 +33,7 @@ def test_a_model_to_be_timed_has_the_shape_asked_for(shape):
 
 def test_bmm_index_is_the_dot_interaction():
     x, tables = torch.randn(3, 4), [torch.randn(3, 4) for _ in range(5)]
-    torch.testing.assert_close(headlines.bmm_index(x, tables), headlines.dot_interaction(x, tables))
+    torch.testing.assert_close(headlines.bmm_index(x, tables), headlines.half_backward_dot(x, tables))
 
 
 def test_the_table_shows_each_ratio_beside_its_bound():

@@ -1,6 +1,6 @@
 import pytest
 
-from microdlrm.machine import scale
+from microdlrm.scaling import study as scale
 
 
 @pytest.fixture(scope="session")

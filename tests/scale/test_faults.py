@@ -13,8 +13,9 @@ import pytest
 import torch
 from worker import model
 
-from microdlrm import sharded, workers
-from microdlrm.checkpoint import CheckpointError
+from microdlrm.scaling import torchrec as sharded
+from microdlrm.scaling import workers
+from microdlrm.scaling.torchrec import CheckpointError
 
 HERE = Path(__file__).resolve().parent
 SECONDS = 180  # for a crowded machine; none of it takes long by itself
@@ -93,7 +94,7 @@ def test_time_is_up(tmp_path):
 
 
 def test_nobody_outlives_who_started_them(tmp_path):
-    code = f"from microdlrm import workers; workers.run('worker', 2, 'pids', {str(tmp_path)!r})"
+    code = f"from microdlrm.scaling import workers; workers.run('worker', 2, 'pids', {str(tmp_path)!r})"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as parent:
         gone(lambda: len(list(tmp_path.glob("*.pid"))) == 2, seconds=60)
         ids = [path.read_text() for path in tmp_path.glob("*.pid")]

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from microdlrm import studies
-from microdlrm.machine import scale
-from microdlrm.sharded import KINDS
+from microdlrm.scaling import study as scale
+from microdlrm.scaling.torchrec import KINDS
 
 
 def test_each_kind_equals_the_model_in_one_piece(measured):

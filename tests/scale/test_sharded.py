@@ -4,7 +4,7 @@ import pytest
 import torch
 from worker import model
 
-from microdlrm import sharded
+from microdlrm.scaling import torchrec as sharded
 from microdlrm.clicks import Batch
 from microdlrm.model import MicroDLRM
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import torch
 
-from microdlrm import MicroDLRM, sharded, workers
+from microdlrm import MicroDLRM
+from microdlrm.scaling import torchrec as sharded
+from microdlrm.scaling import workers
 
 SHAPE = dict(
     m_spa=16, num_embeddings=(50, 30, 9), ln_bot=(4, 8, 16), ln_top=(8, 1), interaction="dot", reads=(0, 1, 2, 1)

@@ -1,0 +1,104 @@
+"""The course's starting point, for comparison: Micro-DLRM of MLPerf EDU.
+
+Its features with their leak, its loader of one sample at a time, its plain training loop, and the time to a target.
+"""
+
+import time
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from microdlrm.clicks import Batch, Clicks, Split, genre_flags, made_of, positions, row_numbers
+from microdlrm.model import MicroDLRM
+from microdlrm.movielens import GENRES, MovieLens
+from microdlrm.training import evaluate
+
+FEATURES = ("age", "male", "user mean", "user count", *(f"is {genre}" for genre in GENRES[:12]))
+
+
+def features(data: MovieLens, train: np.ndarray | None = None) -> Clicks:
+    """The original 16 features, *with their leak*: the user's mean and count over all ratings, held out or not.
+
+    age (z-score), male, user mean, user count, and the first 12 genre flags. For the chapters that show the leak:
+    `train` names the rows whose ratings may be used, which closes it; a user without any gets their overall mean.
+    """
+    user, movie = positions(data)
+    rating = data.ratings["rating"].to_numpy()
+    known = np.arange(len(rating)) if train is None else row_numbers(train, len(rating)).numpy()
+    count = np.bincount(user[known], minlength=len(data.users))
+    total = np.bincount(user[known], rating[known], minlength=len(data.users))
+    mean = np.where(count > 0, total / np.maximum(count, 1), rating[known].mean())
+    age = data.users["age"].to_numpy()
+    dense = np.column_stack(
+        [
+            ((age - age.mean()) / age.std())[user],
+            data.users["gender"].to_numpy()[user] == "M",
+            ((mean - 3) / 2)[user],
+            (count / count.max())[user],
+            genre_flags(data)[movie, :12],
+        ]
+    )
+    return made_of(data, dense, FEATURES, shift=np.zeros(16), scale=np.ones(16))
+
+
+class OneByOne(Dataset):
+    """A sample is a dense row, one id a table, and a label. Raises ValueError for other bags."""
+
+    def __init__(self, clicks: Clicks, rows: np.ndarray):
+        self.clicks, self.rows = clicks, rows
+        everything = torch.arange(len(clicks.y))
+        self.ids = [feature.take(everything)[0] for feature in clicks.sparse]  # (N,) each
+        if any(len(ids) != len(everything) for ids in self.ids):
+            raise ValueError("clicks must have bags of one id and no others: the original loader knows no other kind")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, list[Tensor], Tensor]:
+        row = self.rows[i]
+        return self.clicks.dense[row], [ids[row] for ids in self.ids], self.clicks.y[row]
+
+
+def stack_samples(samples: list) -> Batch:
+    """Many samples, one batch."""
+    dense, ids, y = zip(*samples, strict=True)
+    indices = [torch.stack(column) for column in zip(*ids, strict=True)]  # one (B,) a table
+    offsets = [torch.arange(len(samples)) for _ in indices]
+    return Batch(torch.stack(dense), indices, offsets, [None] * len(indices), torch.stack(y))
+
+
+def loader(clicks: Clicks, rows: np.ndarray, batch_size: int = 256) -> DataLoader:
+    """Shuffled batches of `rows`, put together sample by sample."""
+    return DataLoader(OneByOne(clicks, rows), batch_size, shuffle=True, collate_fn=stack_samples)
+
+
+def fit(clicks: Clicks, split: Split, target: float = 0.70, epochs: int = 20, seed: int = 0) -> pd.DataFrame:
+    """Train the original model its own way until it reaches `target` accuracy on the validation rows.
+
+    Adam at 1e-3, batches of 256. One row an epoch, as in `training.fit`.
+    """
+    torch.manual_seed(seed)
+    model = MicroDLRM(num_embeddings=clicks.num_embeddings, init=1.0)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+    history, cpu_seconds, seconds = [], 0.0, 0.0
+    for epoch in range(1, epochs + 1):
+        cpu_started, started = time.process_time(), time.perf_counter()
+        total = 0.0
+        for batch in loader(clicks, split.train):
+            loss = F.binary_cross_entropy(model(*batch.inputs), batch.y)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(batch.y)
+        cpu_seconds += time.process_time() - cpu_started
+        seconds += time.perf_counter() - started
+        metrics = evaluate(model, clicks, split.validation)
+        history.append(dict(epoch=epoch, training_logloss=total / len(split.train), **metrics._asdict(),
+                            cpu_seconds=cpu_seconds, seconds=seconds))  # fmt: skip
+        if metrics.accuracy >= target:
+            break
+    return pd.DataFrame(history)

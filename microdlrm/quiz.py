@@ -1,0 +1,132 @@
+"""The reader's guess against the measurement, and the book's own claims against it."""
+
+import html
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from numbers import Integral
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "notebooks" / "predictions"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was measured, which option that is, and why that option can come about. It shows as a short card.
+
+    The rendered page makes a question of each card: it reads `data-outcome`, rewords `verdict-said` for the reader's
+    own guess, and drops `verdict-invite` (book/extensions/asked.py, book/styles/asked.js).
+    """
+
+    guess: str  # an option, or anything else for none
+    outcome: str
+    options: Mapping[str, str]  # option -> the explanation for the case that it was measured
+    measured: str
+
+    @property
+    def _parts(self) -> tuple[str, str, str]:
+        """Who said what, what was measured and why, and the invitation to guess, where nobody has."""
+        guessed = self.guess in self.options
+        said = f"You said ({self.guess}), and ({self.outcome})" if guessed else f"Here ({self.outcome})"
+        letters = ", ".join(f'"{letter}"' for letter in self.options)
+        invite = f" (No guess yet: set guess to one of {letters} above, and run both cells again.)"
+        told = f": {self.measured}. {self.options[self.outcome]}"
+        return f"{said} was measured", told, "" if guessed else invite
+
+    def __repr__(self) -> str:
+        return "".join(self._parts)
+
+    def _repr_html_(self) -> str:
+        style = "border-left: 4px solid currentColor; padding: .4em .8em; margin: .5em 0"
+        said, told, invite = map(_marked, self._parts)
+        return (
+            f'<div role="status" class="verdict" data-outcome="{self.outcome}" style="{style}">'
+            f'<span class="verdict-said">{said}</span>{told}<span class="verdict-invite">{invite}</span></div>'
+        )
+
+
+def _marked(text: str) -> str:
+    """Safe HTML of a text in which `code` and *stress* are marked as in Markdown."""
+    marks = re.compile(r"`(.*?)`|(?<!\w)\*(\S[^*]*)\*(?!\w)")
+    return marks.sub(lambda m: f"<code>{m[1]}</code>" if m[2] is None else f"<em>{m[2]}</em>", html.escape(text))
+
+
+@cache
+def cards() -> dict[str, dict[str, str]]:
+    """What the cards say: question -> option -> why it can be what was measured. Each chapter has a file of them.
+
+    (`usual` is the option that most machines measure: by it a test keeps the answers out of a pattern.)
+    """
+    read: dict[str, dict[str, str]] = {}
+    for path in sorted(FOLDER.glob("*.toml")):
+        for name, options in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            if name in read:
+                raise ValueError(f"{path.name} names a question {name!r}, and so does another file: rename one")
+            read[name] = {letter: " ".join(text.split()) for letter, text in options.items() if letter != "usual"}
+    return read
+
+
+def verdict(name: str, guess: str, outcome: str, measured: str) -> Answer:
+    """Compare a guess with what was measured, and explain what was measured, whichever option that is.
+
+    name      the question, as `notebooks/predictions` names it, where each option's explanation stands
+    outcome   the option that the measurement bears out: `band(ratio, 2, 10)`, or `"a" if ... else "b"`
+    measured  the measurement in words: f"{ratio:.1f} times as long"
+
+    A guess that is no option, such as the "?" of an untouched cell, is no error: the answer is shown, with an
+    invitation to guess first. Raises ValueError for a question or an outcome without an explanation.
+    """
+    options = cards().get(name, {})
+    if outcome not in options:
+        raise ValueError(f"no card explains {outcome!r} of {name!r}; its options are {', '.join(options) or 'none'}")
+    return Answer(str(guess), outcome, options, measured)
+
+
+def band(value: float, *bounds: float, letters: str = "abcdef") -> str:
+    """Which of the bands between ascending `bounds` holds `value`: "a" below the first, "b" from it on, ...
+
+    letters  the options from the lowest band up; `letters="cba"` where (a) is the highest
+    Raises ValueError for NaN, and for bounds that don't ascend.
+    """
+    value = getattr(value, "median", value)
+    if value != value:
+        raise ValueError("value must be a number, got NaN: nothing was measured")
+    if list(bounds) != sorted(set(bounds)):
+        raise ValueError(f"bounds must ascend, got {bounds}")
+    return letters[sum(value >= bound for bound in bounds)]
+
+
+def expect(
+    what: str,
+    ratio: float,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    unless: str = "",
+) -> None:
+    """Assert what the chapter claims of a ratio, a number or a `Spread`, and print it in words.
+
+    `unless` says why the claim can't be made on this machine, as `hardware.fits_cache(n_bytes)` does of one about
+    memory; then nothing is asserted, and the line says so.
+
+    Raises AssertionError where the claim fails, and ValueError where there is nothing to claim.
+    """
+    bounds = [(words, bound) for words, bound in (("at least", at_least), ("at most", at_most)) if bound is not None]
+    if not bounds:
+        raise ValueError("expect needs at_least, at_most or both: it has nothing to assert")
+    value = getattr(ratio, "median", ratio)
+    if unless:
+        print(f"{what}: {_number(value)}. Not asserted: {unless}.")
+        return
+    said = " and ".join(f"{words} {bound:g}" for words, bound in bounds)
+    if not ((at_least is None or value >= at_least) and (at_most is None or value <= at_most)):
+        raise AssertionError(f"{what}: expected {said}, measured {value:.3g} here")
+    print(f"✓ {what}: {_number(value)}, claimed {said}")
+
+
+def _number(value: float) -> str:
+    if isinstance(value, Integral):
+        return str(value)
+    return f"{value:.2f}" if abs(value) >= 0.1 or not value else f"{value:.2g}"

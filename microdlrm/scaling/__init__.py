@@ -1,0 +1,1 @@
+"""Tables over several devices, chapter 10's tools: an annex."""

@@ -1,0 +1,1 @@
+"""What meets you in the first week of work, chapter 9's tools: an annex."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from microdlrm.exercises.verdict import Verdict
 from microdlrm.machine.frozen import freeze
-from microdlrm.machine.regimes import SEED, original_forward, random_batches
+from microdlrm.machine.regimes import ORIGINAL, original_forward, random_batches
 from microdlrm.machine.timing import Spread, compare
 from microdlrm.model import MicroDLRM
 
@@ -30,10 +30,10 @@ def score(make: Callable) -> Verdict:
     three in turn, each time with new numbers in the batch. Passed from 1.4 times the seed's speed on.
     """
     torch.manual_seed(0)
-    model = MicroDLRM(**SEED, init=1.0).eval()
+    model = MicroDLRM(**ORIGINAL, init=1.0).eval()
     # What `make` does to its model must not change what it is measured by.
     own = copy.deepcopy(model)
-    reference, batches = freeze_nothing(own), [*random_batches(SEED, BATCH, batches=31), _edges()]
+    reference, batches = freeze_nothing(own), [*random_batches(ORIGINAL, BATCH, batches=31), _edges()]
     try:
         predict = _prepare(make, model)
         _same_outputs(predict, reference, batches)
@@ -151,7 +151,7 @@ def freeze_nothing(model: MicroDLRM) -> Callable:
 
 def _edges() -> tuple:
     """A batch of the tables' first and last rows, and of large dense features."""
-    ids = [torch.tensor([0, rows - 1]).repeat(BATCH // 2) for rows in SEED["num_embeddings"]]  # (256,) each
+    ids = [torch.tensor([0, rows - 1]).repeat(BATCH // 2) for rows in ORIGINAL["num_embeddings"]]  # (256,) each
     return torch.linspace(-9, 9, BATCH * 16).view(BATCH, 16), ids, [torch.arange(BATCH)] * len(ids)
 
 

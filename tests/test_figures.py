@@ -1,11 +1,15 @@
 """What the figures' points say is what was measured, and what belongs to a point is in the picture."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from microdlrm.figures import chapter2, chapter4, chapter6, studies
+from microdlrm.figures import chapter2, chapter4, chapter6, chapter7, studies
+from microdlrm.machine import cost, regimes
+
+ROOT = Path(__file__).resolve().parent.parent
 
 POINT = r'data-point="([^"]+)" data-says="([^"]+)" data-with="([^"]*)"'
 
@@ -104,3 +108,9 @@ def test_a_group_and_a_seed_say_their_values():
     said = points(chapter4.seeds(seeds).data)
     assert said["seed-auc-0-1"] == ("dot, seed 1: AUC 0.7000, the median is 0.6000.", ["seed-logloss-0-1"])
     assert said["seed-logloss-0-0"] == ("dot, seed 0: logloss 0.1000, the median is 0.2000.", ["seed-auc-0-0"])
+
+
+def test_the_readmes_picture_says_what_paper_says():
+    drawn = chapter7.on_paper(cost.parts(batch=256, **regimes.ORIGINAL), batch=256).data
+    stored = (ROOT / "book/figures/held-and-moved.svg").read_text(encoding="utf-8")
+    assert re.search('aria-label="([^"]+)"', drawn)[1] == re.search("<title>([^<]+)</title>", stored)[1]

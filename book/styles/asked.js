@@ -36,26 +36,20 @@
     live.textContent = text;
   }
 
-  function said(guess, card) {
-    const measured = `he machine that built this page measured (${card.dataset.outcome})`;
-    return guess ? `You said (${guess}); t${measured}` : `T${measured}`;
+  function said(guess, outcome) {
+    const measured = `he machine that built this page measured (${outcome})`;
+    if (!guess) return `T${measured}`;
+    return guess === outcome ? `✓ You said (${guess}), and t${measured}` : `✗ You said (${guess}), but t${measured}`;
   }
 
-  /* One prediction: its options, the place to commit, the cells that wait, and the verdict's card. */
+  /* One prediction: its options, the place to commit, the cover, and the verdict's card, which moves to the place. */
   function prediction(place) {
     const question = place.dataset.question;
-    const list = document.getElementById(`choices-${question}`);
-    const waiting = [];
-    let card = null;
-    for (let next = place.nextElementSibling; next; next = next.nextElementSibling) {
-      if (next.classList.contains("awaits")) waiting.push(next);
-      card ||= next.querySelector(".verdict");
-      if (card && !next.nextElementSibling?.classList.contains("told")) break;
-    }
+    const cover = place.nextElementSibling;
+    const card = cover.querySelector(".verdict");
     card.removeAttribute("role"); // one voice is enough
     card.id = `verdict-${question}`;
-    card.querySelector(".verdict-said").textContent = said("a", card); // the longest: its room is kept
-    return { question, place, list, waiting, card };
+    return { question, place, cover, card, list: document.getElementById(`choices-${question}`) };
   }
 
   function choose({ list, question }) {
@@ -70,22 +64,18 @@
     return [...list.querySelectorAll("input")];
   }
 
-  function open(asked, guess) {
-    const { list, place, waiting, card, question } = asked;
+  function open({ list, place, cover, card }, guess) {
     const outcome = card.dataset.outcome;
     for (const radio of list.querySelectorAll("input")) {
       radio.checked = radio.value === guess;
       radio.disabled = true;
       radio.closest("li").classList.toggle("measured", radio.value === outcome);
     }
-    card.style.boxSizing = "border-box";
-    card.style.minHeight = `${card.getBoundingClientRect().height}px`;
-    card.querySelector(".verdict-said").textContent = said(guess, card);
-    place.replaceChildren(
-      make("span", {}, guess ? `You said (${guess}).` : "No guess made."),
-      make("a", { href: `#${card.id}` }, "What was measured"),
-    );
-    for (const cell of waiting) cell.classList.add("open");
+    card.querySelector(".verdict-said").textContent = said(guess, outcome);
+    card.classList.toggle("right", guess === outcome);
+    card.tabIndex = -1;
+    place.replaceChildren(card);
+    cover.classList.add("open");
   }
 
   function ask(asked) {
@@ -95,11 +85,12 @@
       open(asked, guesses[question]);
       return;
     }
+    const hint = make("span", { className: "hint" });
     function settle(guess) {
       guesses[question] = guess;
       keep();
       open(asked, guess);
-      place.querySelector("a").focus({ preventScroll: true });
+      card.focus({ preventScroll: true });
       say(card.textContent + (kept ? "" : " This browser doesn't let the page remember your guess."));
     }
     function commit() {
@@ -107,10 +98,12 @@
       if (chosen) settle(chosen.value);
       else {
         radios[0].focus();
-        say("Choose an answer first.");
+        hint.textContent = "Choose an answer first.";
+        say(hint.textContent);
       }
     }
     for (const radio of radios) {
+      radio.addEventListener("change", () => (hint.textContent = ""));
       radio.addEventListener("keydown", (event) => {
         if (event.key === "Enter") commit();
       });
@@ -118,23 +111,24 @@
     place.append(
       make("button", { type: "button", onclick: commit }, "That’s my guess"),
       make("button", { type: "button", onclick: () => settle("") }, "Just show me"),
+      hint,
     );
   }
 
   /* The intro: how the reader did, chapter by chapter. */
-  function tally(list) {
-    const row = make("p", { className: "forget" });
+  function tally(row) {
+    row.className = "forget";
     const forget = make("button", { type: "button" }, "Forget my guesses");
     const note = make("span", {});
     row.append(forget, note);
-    list.after(row);
     function show() {
-      for (const line of list.children) {
-        const questions = line.dataset.questions.split(" ").map((pair) => pair.split(":"));
+      for (const line of document.querySelectorAll(".tally")) {
+        const questions = line.dataset.questions.split(" ").filter(Boolean).map((pair) => pair.split(":"));
         const told = questions.filter(([question]) => guesses[question]);
         const right = told.filter(([question, outcome]) => guesses[question] === outcome);
-        line.querySelector("span").textContent =
-          `${told.length} of ${questions.length} predicted` + (told.length ? `, ${right.length} as measured` : "");
+        line.textContent = told.length
+          ? `${right.length} right of ${told.length}, ${questions.length} asked`
+          : `${questions.length} asked`;
       }
       const some = Object.keys(guesses).length > 0;
       forget.disabled = !some;

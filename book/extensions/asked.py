@@ -3,8 +3,8 @@
 A prediction is a Markdown question that opens with **Predict.** and ends in a list (a), (b), …; a cell `guess = "?"`;
 cells that measure; and a cell whose output is the verdict's card. On the page the guess cell becomes the place to
 commit, and all that follows, up to the next question or heading, waits for that under one cover (asked.js, asked.css).
-A prediction that lacks a part is a warning, so that the build fails. A cell that is hidden whole is a solution, unless
-it brings words of its own.
+A prediction that lacks a part is a warning, so that the build fails. A verdict's code is folded, as is that of a cell
+with the tag `hide-input`; a cell that is hidden whole is a solution, unless it brings words of its own.
 """
 
 import hashlib
@@ -97,7 +97,6 @@ def reshape(app, doctree):
             ask(cell, app.env.docname)
         elif outcome_of(cell):
             cell.setdefault("hide_mode", "input")
-            cell["prompt_show"], cell["prompt_hide"] = "Show the code", "Hide the code"
         elif cell.get("hide_mode") == "all" and cell.get("prompt_show", "").startswith("Show"):
             cell["prompt_show"], cell["prompt_hide"] = "Show a solution", "Hide the solution"
 

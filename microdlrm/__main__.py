@@ -1,4 +1,6 @@
-"""python -m microdlrm fetch | train | ceilings | bench | study | scale | check | handout: the course's commands."""
+"""python -m microdlrm fetch | train | ceilings | bench | study | scale | check | handout: the
+course's commands.
+"""
 
 import argparse
 import sys
@@ -10,12 +12,27 @@ import torch
 COMMANDS = {
     "fetch": ("microdlrm.movielens", "fetch and verify MovieLens-100K"),
     "train": ("microdlrm.training", "train on MovieLens-100K and judge on the test rows"),
-    "ceilings": ("microdlrm.machine.ceilings", "measure what this machine can do at best (under 15 s)"),
-    "bench": ("microdlrm.machine.headlines", "measure the package's headline ratios (under two minutes)"),
-    "study": ("microdlrm.studies.store", "repeat a long measurement that the book shows; without a name, list them"),
-    "scale": ("microdlrm.scaling.study", "the model sharded by TorchRec, against the model in one piece"),
+    "ceilings": (
+        "microdlrm.machine.ceilings",
+        "measure what this machine can do at best (under 15 s)",
+    ),
+    "bench": (
+        "microdlrm.machine.headlines",
+        "measure the package's headline ratios (under two minutes)",
+    ),
+    "study": (
+        "microdlrm.studies.store",
+        "repeat a long measurement that the book shows; without a name, list them",
+    ),
+    "scale": (
+        "microdlrm.scaling.study",
+        "the model sharded by TorchRec, against the model in one piece",
+    ),
     "check": ("microdlrm.exercises.grading", "check submitted notebooks or .py files"),
-    "handout": ("microdlrm.exercises.handout", "write the exercise of chapter 5 as an nbgrader assignment"),
+    "handout": (
+        "microdlrm.exercises.handout",
+        "write the exercise of chapter 5 as an nbgrader assignment",
+    ),
 }
 
 
@@ -28,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int | None:
         if name in arguments[:1]:
             import_module(module).add_options(command)
     options = parser.parse_args(arguments)
-    torch.set_num_threads(1)  # the models are too small to share: a second thread costs more than it brings
+    torch.set_num_threads(
+        1
+    )  # the models are too small to share: a second thread costs more than it brings
     return options.run(options)
 
 

@@ -1,6 +1,7 @@
 """From ratings to clicks: labels, splits, features without leaks, bags, mini-batches.
 
-N ratings, B rows in a batch. Rows are numbered by their position in `MovieLens.ratings`; ids count from 0.
+N ratings, B rows in a batch. Rows are numbered by their position in `MovieLens.ratings`; ids count
+from 0.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,38 +56,42 @@ class SparseFeature(NamedTuple):
 
 
 class Clicks(NamedTuple):
-    """Every rating as the model sees it: all that training, judging and keeping a model needs to know of the data."""
+    """Every rating as the model sees it: all that training and judging need of the data."""
 
     dense: Tensor  # (N, 16) float32
     dense_names: tuple[str, ...]  # one a column of `dense`
-    scale: Tensor  # (2, 16): what was subtracted from each dense feature, and what it was divided by
+    scale: Tensor  # (2, 16): what was subtracted from each dense feature, what it was divided by
     sparse: tuple[SparseFeature, ...]  # one bag each: user, movie, occupation, and what was added
     y: Tensor  # (N, 1) float32: 1.0 is a click
 
     def add(self, *features: SparseFeature) -> "Clicks":
-        """The same clicks with more bags. Raises ValueError for a name that is taken, or a table of other rows."""
+        """The same clicks with more bags. Raises ValueError for a name taken, or a table's rows."""
         for feature in features:
             if feature.name in (f.name for f in self.sparse):
                 raise ValueError(f"there is a sparse feature {feature.name!r} already: add it once")
             if (rows := self.tables.get(feature.table, feature.rows)) != feature.rows:
                 raise ValueError(
-                    f"{feature.name!r} wants a table {feature.table!r} of {feature.rows} rows, but it has {rows}: "
+                    f"{feature.name!r} wants a table {feature.table!r} of {feature.rows} rows, "
+                    f"but it has {rows}: "
                     f"features that share a table must agree, or name another one"
                 )
             self = self._replace(sparse=(*self.sparse, feature))
         return self
 
     def without(self, *names: str) -> "Clicks":
-        """The same clicks without the bags of these names. Raises ValueError for a name that no bag has."""
-        if unknown := set(names) - {feature.name for feature in self.sparse}:
-            raise ValueError(f"there is no sparse feature {', '.join(sorted(unknown))} to leave out")
-        return self._replace(sparse=tuple(feature for feature in self.sparse if feature.name not in names))
+        """The same clicks without the bags of these names. Raises ValueError for unknown names."""
+        self._must_have(names)
+        return self._replace(sparse=tuple(f for f in self.sparse if f.name not in names))
 
     def replace(self, **features: SparseFeature) -> "Clicks":
-        """The same clicks with other bags in the place of those of that name. Raises ValueError for an unknown name."""
-        if unknown := set(features) - {feature.name for feature in self.sparse}:
-            raise ValueError(f"there is no sparse feature {', '.join(sorted(unknown))} to replace")
+        """The same clicks with other bags under these names. Raises ValueError for unknown names."""
+        self._must_have(features)
         return self._replace(sparse=tuple(features.get(f.name, f) for f in self.sparse))
+
+    def _must_have(self, names):
+        if unknown := set(names) - {feature.name for feature in self.sparse}:
+            known = ", ".join(feature.name for feature in self.sparse)
+            raise ValueError(f"no sparse feature {sorted(unknown)}: there are {known}")
 
     @property
     def tables(self) -> dict[str, int]:
@@ -139,7 +144,7 @@ def split(data: MovieLens, how: str = "random", fractions=(0.8, 0.1, 0.1), seed:
     Two fractions, (0.8, 0.2), leave the validation part empty. Raises ValueError for anything else.
     """
     if not np.isclose(sum(fractions), 1) or len(fractions) not in (2, 3) or min(fractions) <= 0:
-        raise ValueError(f"fractions must be two or three positive shares that sum to 1, got {fractions}")
+        raise ValueError(f"fractions must be two or three shares that sum to 1, got {fractions}")
     n = len(data.ratings)
     if how == "random":
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).numpy()
@@ -148,7 +153,7 @@ def split(data: MovieLens, how: str = "random", fractions=(0.8, 0.1, 0.1), seed:
         order = data.ratings["timestamp"].argsort(kind="stable").to_numpy()
         quantile = np.arange(n) / n
     elif how == "user":
-        order = np.lexsort((data.ratings["timestamp"], data.ratings["user_id"]))  # stable, by user first
+        order = np.lexsort((data.ratings["timestamp"], data.ratings["user_id"]))  # user first
         by_user = data.ratings.iloc[order].groupby("user_id")["rating"]
         quantile = (by_user.cumcount() / by_user.transform("size")).to_numpy()
     else:
@@ -166,14 +171,16 @@ def split(data: MovieLens, how: str = "random", fractions=(0.8, 0.1, 0.1), seed:
 def prepare(data: MovieLens, train: np.ndarray, folds: int = FOLDS) -> Clicks:
     """Features of all ratings, whose statistics come from the rows `train` alone.
 
-    A training row's own label must not reach its own features either, or the model learns to read it there
-    instead of predicting it. So the training rows are dealt into 10 folds, and each fold's statistics come from
-    the other nine (Micci-Barreca 2001 for smoothed means as features; Kaufman et al. 2012 for the leak).
-    `folds=1` deals them into one, which sees itself: for the chapter that shows why not.
+    A training row's own label must not reach its own features either, or the model learns to read
+    it there instead of predicting it. So the training rows are dealt into 10 folds, and each fold's
+    statistics come from the other nine (Micci-Barreca 2001 for smoothed means as features; Kaufman
+    et al. 2012 for the leak). `folds=1` deals them into one, which sees itself: for the chapter
+    that shows why not.
     """
     user, movie = positions(data)
     train = row_numbers(train, len(user)).numpy()
-    fold = np.full(len(user), folds)  # the held-out rows: a fold of their own, served by all of `train`
+    # The held-out rows are a fold of their own, served by all of `train`.
+    fold = np.full(len(user), folds)
     fold[train] = np.random.default_rng(0).permutation(len(train)) % folds
     statistics = np.empty((len(user), 7))
     for f in range(folds + 1):
@@ -190,7 +197,9 @@ def prepare(data: MovieLens, train: np.ndarray, folds: int = FOLDS) -> Clicks:
             in_genre[:, [GENRES.index(genre) for genre in COMMON_GENRES]],
         ]
     )
-    return made_of(data, dense, DENSE_FEATURES, shift=dense[train].mean(0), scale=dense[train].std(0))
+    return made_of(
+        data, dense, DENSE_FEATURES, shift=dense[train].mean(0), scale=dense[train].std(0)
+    )
 
 
 # --- sparse features: makers of bags ---
@@ -208,12 +217,12 @@ def one_id(name: str, ids: Tensor, rows: int) -> SparseFeature:
 @lru_cache(maxsize=16)
 @torch.inference_mode(False)  # made once, used in training too
 def _one_id_a_bag(n: int) -> Tensor:
-    """Offsets of n bags of one id: one tensor for all features, so that whoever checks it needs to look but once."""
+    """Offsets of n bags of one id: one tensor for all features, so that one look checks it."""
     return torch.arange(n)
 
 
 class Bags(NamedTuple):
-    """Variable-length bags of ids, one after another: bag b is values[starts[b] : starts[b] + lengths[b]]."""
+    """Bags of ids, one after another: bag b is values[starts[b] : starts[b] + lengths[b]]."""
 
     values: Tensor
     starts: Tensor
@@ -224,7 +233,7 @@ class Bags(NamedTuple):
         return cls(values, lengths.cumsum(0) - lengths, lengths)
 
     def take(self, which: Tensor) -> tuple[Tensor, Tensor]:
-        """The bags numbered `which` (B,) as indices (L,) and offsets (B,), ready for an EmbeddingBag."""
+        """The bags numbered `which` (B,) as indices (L,) and offsets (B,), as EmbeddingBag takes."""
         lengths = self.lengths[which]  # (B,)
         offsets = lengths.cumsum(0) - lengths  # (B,)
         shift = torch.repeat_interleave(self.starts[which] - offsets, lengths)  # (L,)
@@ -253,27 +262,37 @@ def genres(data: MovieLens) -> SparseFeature:
 def batches(
     clicks: Clicks, rows: np.ndarray, batch_size: int, generator: torch.Generator | None = None
 ) -> Iterator[Batch]:
-    """Mini-batches of `rows`, in order, or shuffled if a generator is given; the last one may be smaller.
+    """Mini-batches of `rows`, in order, or shuffled if a generator is given; the last one may be
+    smaller.
 
-    Every bag of `clicks.sparse` is in it. Raises TypeError or IndexError where `rows` aren't row numbers.
+    Every bag of `clicks.sparse` is in it. Raises TypeError or IndexError where `rows` aren't row
+    numbers.
     """
     order = row_numbers(rows, len(clicks.y))
     if generator is not None:
         order = order[torch.randperm(len(order), generator=generator)]
     # Dense rows and labels are gathered once for the whole pass; a batch is a slice of them.
-    dense, y = (column.index_select(0, order).split(batch_size) for column in (clicks.dense, clicks.y))
-    for part, dense_x, label in zip(order.split(batch_size), dense, y, strict=True):  # (B,), (B, 16), (B, 1)
+    dense, y = (
+        column.index_select(0, order).split(batch_size) for column in (clicks.dense, clicks.y)
+    )
+    for part, dense_x, label in zip(
+        order.split(batch_size), dense, y, strict=True
+    ):  # (B,), (B, 16), (B, 1)
         bags = [feature.take(part) for feature in clicks.sparse]
         yield Batch(dense_x, *map(list, zip(*bags, strict=True)), label)
 
 
 def row_numbers(rows: np.ndarray | Tensor, n: int) -> Tensor:
-    """`rows` as a tensor (B,) of positions among n rows. Raises TypeError or IndexError where they are none."""
-    rows = rows if isinstance(rows, Tensor) else torch.from_numpy(np.array(rows))  # pandas' own may be read-only
+    """`rows` as a tensor (B,) of positions among n. Raises TypeError or IndexError for others."""
+    rows = (
+        rows if isinstance(rows, Tensor) else torch.from_numpy(np.array(rows))
+    )  # pandas' own may be read-only
     if rows.dtype == torch.bool:
         raise TypeError("rows must be row numbers, got a mask: np.flatnonzero(mask) gives them")
     if rows.dim() != 1 or (rows.is_floating_point() and len(rows)):
-        raise TypeError(f"rows must be whole numbers (B,), got {rows.dtype} of shape {tuple(rows.shape)}")
+        raise TypeError(
+            f"rows must be whole numbers (B,), got {rows.dtype} of shape {tuple(rows.shape)}"
+        )
     if len(rows) and not 0 <= rows.min() <= rows.max() < n:
         raise IndexError(
             f"rows must lie between 0 and {n - 1}, got {int(rows.min())} to {int(rows.max())}: "
@@ -284,11 +303,15 @@ def row_numbers(rows: np.ndarray | Tensor, n: int) -> Tensor:
 
 def genre_flags(data: MovieLens) -> np.ndarray:
     """1.0 where a movie is of a genre: (movies, 19)."""
-    return np.array([[genre in own for genre in GENRES] for own in data.movies["genres"]], dtype=float)
+    return np.array(
+        [[genre in own for genre in GENRES] for own in data.movies["genres"]], dtype=float
+    )
 
 
-def _statistics(data: MovieLens, rows: np.ndarray, user: np.ndarray, movie: np.ndarray) -> np.ndarray:
-    """The seven features that stand on ratings, learnt from `rows`, for the pairs (user, movie): (len(user), 7)."""
+def _statistics(
+    data: MovieLens, rows: np.ndarray, user: np.ndarray, movie: np.ndarray
+) -> np.ndarray:
+    """The seven features that stand on ratings, learnt from `rows`: (len(user), 7)."""
     users, movies = (positions[rows] for positions in positions(data))
     rating = data.ratings["rating"].to_numpy()[rows].astype(float)
     click = labels(data)[rows]
@@ -298,7 +321,8 @@ def _statistics(data: MovieLens, rows: np.ndarray, user: np.ndarray, movie: np.n
     user_rate, _ = _smoothed_mean(users, click, n_users)
     movie_rate, _ = _smoothed_mean(movies, click, n_movies)
 
-    # Affinity: what is left of a rating once user and movie are accounted for, summed over the genres they share.
+    # Affinity: what is left of a rating once user and movie are accounted for, summed over the
+    # genres they share.
     surprise = np.zeros((n_users, n_movies))
     surprise[users, movies] = rating - (user_mean[users] + movie_mean[movies] - rating.mean())
     rated = np.zeros((n_users, n_movies))
@@ -322,11 +346,15 @@ def _statistics(data: MovieLens, rows: np.ndarray, user: np.ndarray, movie: np.n
 def _smoothed_mean(group: np.ndarray, values: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and count of `values` in each of n groups; an empty group's mean is the overall mean."""
     count = np.bincount(group, minlength=n)
-    return (np.bincount(group, values, minlength=n) + SMOOTHING * values.mean()) / (count + SMOOTHING), count
+    return (np.bincount(group, values, minlength=n) + SMOOTHING * values.mean()) / (
+        count + SMOOTHING
+    ), count
 
 
-def made_of(data: MovieLens, dense: np.ndarray, names: tuple, shift: np.ndarray, scale: np.ndarray) -> Clicks:
-    """Clicks of these dense features (N, 16), shifted and scaled, with a bag each for user, movie and occupation."""
+def made_of(
+    data: MovieLens, dense: np.ndarray, names: tuple, shift: np.ndarray, scale: np.ndarray
+) -> Clicks:
+    """Clicks of dense features (N, 16), with bags of one id for user, movie and occupation."""
     user, movie = (torch.tensor(ids) for ids in positions(data))  # (N,) each
     occupations = {name: i for i, name in enumerate(sorted(data.users["occupation"].unique()))}
     of_user = torch.tensor(data.users["occupation"].map(occupations).to_numpy())  # (users,)

@@ -1,8 +1,9 @@
-"""Histories as bags: the movies that each user rated, and the users who rated each movie, weighted by the stars.
+"""Histories as bags: the movies that each user rated, and the users who rated each movie, weighted
+by the stars.
 
-This is what production models have beside one id a feature (Covington et al. 2016; Zhou et al. 2018), and what
-makes bags long. A history holds training rows only, and for each rating it leaves that rating itself out:
-a bag that holds the answer teaches the model to look it up.
+This is what production models have beside one id a feature (Covington et al. 2016; Zhou et al.
+2018), and what makes bags long. A history holds training rows only, and for each rating it leaves
+that rating itself out: a bag that holds the answer teaches the model to look it up.
 """
 
 from typing import NamedTuple
@@ -21,22 +22,26 @@ class History(NamedTuple):
     """One bag an owner, oldest entry first, and what each of the N ratings may see of it."""
 
     bags: Bags
-    weights: Tensor  # of each entry, in the order of `bags.values`: its stars, less the neutral ones if there are any
+    weights: Tensor  # of each entry, as in `bags.values`: its stars, less the neutral ones
     owner: Tensor  # (N,) whose bag a rating looks into
     own: Tensor  # (N,) where the rating itself stands in that bag; past the end where it doesn't
-    visible: Tensor  # (N,) how many of the bag's first entries it may see, itself included if it is among them
+    visible: (
+        Tensor  # (N,) how many of the bag's first entries it may see, itself perhaps among them
+    )
     cap: int | None  # no more than so many entries, the latest
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The bags of the ratings `rows` (B,): indices (L,), offsets (B,) and weights (L,).
 
-        An entry of s stars in a bag of n weighs (s - neutral) / sqrt(n): a sum would grow with n, a mean would
-        forget it.
+        An entry of s stars in a bag of n weighs (s - neutral) / sqrt(n): a sum would grow with n, a
+        mean would forget it.
         """
         own, visible = self.own[rows], self.visible[rows]  # (B,)
         start = self.bags.starts[self.owner[rows]]  # (B,)
         n = visible - (own < visible).long()  # without itself
-        skipped = 0 if self.cap is None else (n - self.cap).clamp(min=0)  # the oldest, beyond the cap
+        skipped = (
+            0 if self.cap is None else (n - self.cap).clamp(min=0)
+        )  # the oldest, beyond the cap
         n = n - skipped
         offsets = n.cumsum(0) - n
         bag = torch.repeat_interleave(n)  # (L,) which bag each entry belongs to
@@ -62,12 +67,14 @@ def histories(
 
     They read the tables of users and of movies: an id and its place in a history are one row.
 
-    past     a rating sees only entries older than itself: what tomorrow's split demands. Otherwise it sees all
-             training ratings but its own, later ones too, as the neighbours of an item-kNN are found.
+    past     a rating sees only entries older than itself: what tomorrow's split demands. Otherwise
+             it sees all training ratings but its own, later ones too, as the neighbours of an
+             item-kNN are found.
     cap      a bag holds no more entries, the latest; None: all
     itself   leave each rating in its own bag: for the chapter that shows why not
     neutral  the stars of an entry that weighs nothing
-    delay    with `past`: entries must be older by more than so many seconds, as where bags are refreshed by night
+    delay    with `past`: entries must be older by more than so many seconds, as where bags are
+             refreshed by night
     """
     user, movie = (torch.tensor(ids) for ids in positions(data))
     time = torch.tensor(data.ratings["timestamp"].to_numpy())

@@ -1,14 +1,17 @@
-"""How good click probabilities are, and how sure that is. p are probabilities (N,), y labels (N,) of 0 and 1.
+"""How good click probabilities are, and how sure that is. p are probabilities (N,), y labels (N,)
+of 0 and 1.
 
 accuracy     the share of rows where (p >= 0.5) equals y
 auc          the probability that a random click is scored above a random non-click (Fawcett 2006)
 logloss      the mean of -(y log p + (1 - y) log(1 - p)), in nats: lower is better
-calibration  the mean gap between what was promised and what came, over ten bins of p (Guo et al. 2017)
+calibration  the mean gap between what was promised and what came, over ten bins of p (Guo et al.
+             2017)
 
-The 95% intervals of `level` and `lead` draw users. The rows of one user have something in common, so a new draw of
-test rows is a draw of users, not of rows. Each metric is taken apart into what each row brings to it; the rows of a
-user are added up, and the spread of these sums is the error. There p may be a list of probabilities, one a model seed,
-judged one by one and averaged; user (N,) says whose row it is.
+The 95% intervals of `level` and `lead` draw users. The rows of one user have something in common,
+so a new draw of test rows is a draw of users, not of rows. Each metric is taken apart into what
+each row brings to it; the rows of a user are added up, and the spread of these sums is the error.
+There p may be a list of probabilities, one a model seed, judged one by one and averaged; user (N,)
+says whose row it is.
 """
 
 from typing import NamedTuple
@@ -52,12 +55,14 @@ def calibration_error(p: np.ndarray, y: np.ndarray, bins: int = 10) -> float:
 
 
 def recalibrated(p: np.ndarray, w: float) -> np.ndarray:
-    """The probabilities of a model that was trained with all clicks and the share `w` of the non-clicks: (N,).
+    """The probabilities of a model that was trained with all clicks and the share `w` of the
+    non-clicks: (N,).
 
-    p / (p + (1 - p) / w) (He et al. 2014, section 6.3). Raises ValueError for a share that isn't in (0, 1].
+    p / (p + (1 - p) / w) (He et al. 2014, section 6.3). Raises ValueError for a share that isn't in
+    (0, 1].
     """
     if not 0 < w <= 1:
-        raise ValueError(f"w must be a share, above 0 and at most 1, got {w}: keeping one non-click in k, it is 1 / k")
+        raise ValueError(f"w must be a share above 0, at most 1, got {w}: of one in k, give 1 / k")
     return p / (p + (1 - p) / w)
 
 
@@ -67,8 +72,9 @@ def recalibrated(p: np.ndarray, w: float) -> np.ndarray:
 def by_row(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     """What each row brings to accuracy, AUC and logloss: (N, 3), whose means are the metrics.
 
-    For the AUC these are the structural components of DeLong et al. 1988: the share of the other class that a row is
-    ranked right against, around the AUC, each class weighted as if it were half of the rows.
+    For the AUC these are the structural components of DeLong et al. 1988: the share of the other
+    class that a row is ranked right against, around the AUC, each class weighted as if it were half
+    of the rows.
     """
     p, click = np.asarray(p), np.asarray(y) == 1
     yes, no = np.sort(p[click]), np.sort(p[~click])
@@ -86,16 +92,22 @@ def by_row(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:
 
 def _share_below(values: np.ndarray, p: np.ndarray) -> np.ndarray:
     """The share of the sorted `values` that lies below each p, ties counted half: (len(p),)."""
-    return (np.searchsorted(values, p, "left") + np.searchsorted(values, p, "right")) / (2 * len(values))
+    return (np.searchsorted(values, p, "left") + np.searchsorted(values, p, "right")) / (
+        2 * len(values)
+    )
 
 
 def within_users(p: np.ndarray, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
-    """The AUC of each user's own rows, for users with both labels: columns auc and rows, indexed by user.
+    """The AUC of each user's own rows, for users with both labels: columns auc and rows, indexed by
+    user.
 
-    The mean weighted by rows is the "AUC within users": how well a list is ordered for one person. What is constant
-    within a user, their mean rating for one, raises the pooled AUC and not this one.
+    The mean weighted by rows is the "AUC within users": how well a list is ordered for one person.
+    What is constant within a user, their mean rating for one, raises the pooled AUC and not this
+    one.
     """
-    p, y, user = map(np.asarray, (p, y, user))  # a Series would be matched by its labels, not by position
+    p, y, user = map(
+        np.asarray, (p, y, user)
+    )  # a Series would be matched by its labels, not by position
     frame = pd.DataFrame(dict(user=user, y=y, rank=pd.Series(p).groupby(user).rank().to_numpy()))
     of_user = frame.groupby("user").agg(rows=("y", "size"), clicks=("y", "sum"))
     ranks = frame[frame["y"] == 1].groupby("user")["rank"].sum()
@@ -111,18 +123,23 @@ def level(p, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
 
 
 def lead(p, over, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
-    """How much better p is than `over`: one line for each of METRICS, columns gain, low, high. Above 0, p is ahead.
+    """How much better p is than `over`: one line for each of METRICS, columns gain, low, high.
+    Above 0, p is ahead.
 
-    What is hard for both cancels out, row by row. Of the logloss, where lower is better, the gain is what p saves.
+    What is hard for both cancels out, row by row. Of the logloss, where lower is better, the gain
+    is what p saves.
     """
     ours, theirs = _parts(p, y, user), _parts(over, y, user)
     better = [-1 if name == "logloss" else 1 for name in METRICS]
-    parts = [(s * (a - b), rows, whose) for s, (a, rows, whose), (b, _, _) in zip(better, ours, theirs, strict=True)]
+    parts = [
+        (s * (a - b), rows, whose)
+        for s, (a, rows, whose), (b, _, _) in zip(better, ours, theirs, strict=True)
+    ]
     return _table(parts, "gain")
 
 
 def _parts(p, y: np.ndarray, user: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Each metric as (values, how many rows each stands for, whose they are), averaged over the models of p."""
+    """Each metric as (values, rows each stands for, whose they are), averaged over p's models."""
     models, y, user = p if isinstance(p, list | tuple) else [p], np.asarray(y), np.asarray(user)
     rows = sum(by_row(q, y) for q in models) / len(models)
     users = [within_users(q, y, user) for q in models]

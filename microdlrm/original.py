@@ -1,6 +1,7 @@
 """The course's starting point, for comparison: Micro-DLRM of MLPerf EDU.
 
-Its features with their leak, its loader of one sample at a time, its plain training loop, and the time to a target.
+Its features with their leak, its loader of one sample at a time, its plain training loop, and the
+time to a target.
 """
 
 import time
@@ -21,10 +22,12 @@ FEATURES = ("age", "male", "user mean", "user count", *(f"is {genre}" for genre 
 
 
 def features(data: MovieLens, train: np.ndarray | None = None) -> Clicks:
-    """The original 16 features, *with their leak*: the user's mean and count over all ratings, held out or not.
+    """The original 16 features, *with their leak*: the user's mean and count over all ratings, held
+    out or not.
 
-    age (z-score), male, user mean, user count, and the first 12 genre flags. For the chapters that show the leak:
-    `train` names the rows whose ratings may be used, which closes it; a user without any gets their overall mean.
+    age (z-score), male, user mean, user count, and the first 12 genre flags. For the chapters that
+    show the leak: `train` names the rows whose ratings may be used, which closes it; a user without
+    any gets their overall mean.
     """
     user, movie = positions(data)
     rating = data.ratings["rating"].to_numpy()
@@ -53,7 +56,7 @@ class OneByOne(Dataset):
         everything = torch.arange(len(clicks.y))
         self.ids = [feature.take(everything)[0] for feature in clicks.sparse]  # (N,) each
         if any(len(ids) != len(everything) for ids in self.ids):
-            raise ValueError("clicks must have bags of one id and no others: the original loader knows no other kind")
+            raise ValueError("clicks must have bags of one id alone: the loader knows no others")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -76,8 +79,11 @@ def loader(clicks: Clicks, rows: np.ndarray, batch_size: int = 256) -> DataLoade
     return DataLoader(OneByOne(clicks, rows), batch_size, shuffle=True, collate_fn=stack_samples)
 
 
-def fit(clicks: Clicks, split: Split, target: float = 0.70, epochs: int = 20, seed: int = 0) -> pd.DataFrame:
-    """Train the original model its own way until it reaches `target` accuracy on the validation rows.
+def fit(
+    clicks: Clicks, split: Split, target: float = 0.70, epochs: int = 20, seed: int = 0
+) -> pd.DataFrame:
+    """Train the original model its own way until it reaches `target` accuracy on the validation
+    rows.
 
     Adam at 1e-3, batches of 256. One row an epoch, as in `training.fit`.
     """
@@ -97,7 +103,8 @@ def fit(clicks: Clicks, split: Split, target: float = 0.70, epochs: int = 20, se
         cpu_seconds += time.process_time() - cpu_started
         seconds += time.perf_counter() - started
         metrics = evaluate(model, clicks, split.validation)
-        history.append(dict(epoch=epoch, training_logloss=total / len(split.train), **metrics._asdict(),
+        loss = total / len(split.train)
+        history.append(dict(epoch=epoch, training_logloss=loss, **metrics._asdict(),
                             cpu_seconds=cpu_seconds, seconds=seconds))  # fmt: skip
         if metrics.accuracy >= target:
             break

@@ -14,10 +14,12 @@ FOLDER = Path(__file__).resolve().parent.parent / "notebooks" / "predictions"
 
 @dataclass(frozen=True)
 class Answer:
-    """What was measured, which option that is, and why that option can come about. It shows as a short card.
+    """What was measured, which option that is, and why that option can come about. It shows as a
+    short card.
 
-    The rendered page makes a question of each card: it reads `data-outcome`, rewords `verdict-said` for the reader's
-    own guess, and drops `verdict-invite` (book/extensions/asked.py, book/styles/asked.js).
+    The rendered page makes a question of each card: it reads `data-outcome`, rewords `verdict-said`
+    for the reader's own guess, and drops `verdict-invite` (book/extensions/asked.py,
+    book/styles/asked.js).
     """
 
     guess: str  # an option, or anything else for none
@@ -27,9 +29,13 @@ class Answer:
 
     @property
     def _parts(self) -> tuple[str, str, str]:
-        """Who said what, what was measured and why, and the invitation to guess, where nobody has."""
+        """Who said what, what was measured and why, and, without a guess, the invitation."""
         guessed = self.guess in self.options
-        said = f"You said ({self.guess}), and ({self.outcome})" if guessed else f"Here ({self.outcome})"
+        said = (
+            f"You said ({self.guess}), and ({self.outcome})"
+            if guessed
+            else f"Here ({self.outcome})"
+        )
         letters = ", ".join(f'"{letter}"' for letter in self.options)
         invite = f" (No guess yet: set guess to one of {letters} above, and run both cells again.)"
         told = f": {self.measured}. {self.options[self.outcome]}"
@@ -43,49 +49,66 @@ class Answer:
         said, told, invite = map(_marked, self._parts)
         return (
             f'<div role="status" class="verdict" data-outcome="{self.outcome}" style="{style}">'
-            f'<span class="verdict-said">{said}</span>{told}<span class="verdict-invite">{invite}</span></div>'
+            f'<span class="verdict-said">{said}</span>{told}'
+            f'<span class="verdict-invite">{invite}</span></div>'
         )
 
 
 def _marked(text: str) -> str:
     """Safe HTML of a text in which `code` and *stress* are marked as in Markdown."""
     marks = re.compile(r"`(.*?)`|(?<!\w)\*(\S[^*]*)\*(?!\w)")
-    return marks.sub(lambda m: f"<code>{m[1]}</code>" if m[2] is None else f"<em>{m[2]}</em>", html.escape(text))
+    return marks.sub(
+        lambda m: f"<code>{m[1]}</code>" if m[2] is None else f"<em>{m[2]}</em>", html.escape(text)
+    )
 
 
 @cache
 def cards() -> dict[str, dict[str, str]]:
-    """What the cards say: question -> option -> why it can be what was measured. Each chapter has a file of them.
+    """What the cards say: question -> option -> why it can be what was measured. Each chapter has a
+    file of them.
 
-    (`usual` is the option that most machines measure: by it a test keeps the answers out of a pattern.)
+    (`usual` is the option that most machines measure: by it a test keeps the answers out of a
+    pattern.)
     """
     read: dict[str, dict[str, str]] = {}
     for path in sorted(FOLDER.glob("*.toml")):
         for name, options in tomllib.loads(path.read_text(encoding="utf-8")).items():
             if name in read:
-                raise ValueError(f"{path.name} names a question {name!r}, and so does another file: rename one")
-            read[name] = {letter: " ".join(text.split()) for letter, text in options.items() if letter != "usual"}
+                raise ValueError(
+                    f"{path.name} names a question {name!r}, and so does another file: rename one"
+                )
+            read[name] = {
+                letter: " ".join(text.split())
+                for letter, text in options.items()
+                if letter != "usual"
+            }
     return read
 
 
 def verdict(name: str, guess: str, outcome: str, measured: str) -> Answer:
-    """Compare a guess with what was measured, and explain what was measured, whichever option that is.
+    """Compare a guess with what was measured, and explain what was measured, whichever option that
+    is.
 
-    name      the question, as `notebooks/predictions` names it, where each option's explanation stands
-    outcome   the option that the measurement bears out: `band(ratio, 2, 10)`, or `"a" if ... else "b"`
+    name      the question, as `notebooks/predictions` names it, where each option's explanation
+              stands
+    outcome   the option that the measurement bears out: `band(ratio, 2, 10)`, or `"a" if ... else
+              "b"`
     measured  the measurement in words: f"{ratio:.1f} times as long"
 
-    A guess that is no option, such as the "?" of an untouched cell, is no error: the answer is shown, with an
-    invitation to guess first. Raises ValueError for a question or an outcome without an explanation.
+    A guess that is no option, such as the "?" of an untouched cell, is no error: the answer is
+    shown, with an invitation to guess first. Raises ValueError for a question or an outcome without
+    an explanation.
     """
     options = cards().get(name, {})
     if outcome not in options:
-        raise ValueError(f"no card explains {outcome!r} of {name!r}; its options are {', '.join(options) or 'none'}")
+        known = ", ".join(options) or "none"
+        raise ValueError(f"no card explains {outcome!r} of {name!r}; its options: {known}")
     return Answer(str(guess), outcome, options, measured)
 
 
 def band(value: float, *bounds: float, letters: str = "abcdef") -> str:
-    """Which of the bands between ascending `bounds` holds `value`: "a" below the first, "b" from it on, ...
+    """Which of the bands between ascending `bounds` holds `value`: "a" below the first, "b" from it
+    on, ...
 
     letters  the options from the lowest band up; `letters="cba"` where (a) is the highest
     Raises ValueError for NaN, and for bounds that don't ascend.
@@ -108,12 +131,16 @@ def expect(
 ) -> None:
     """Assert what the chapter claims of a ratio, a number or a `Spread`, and print it in words.
 
-    `unless` says why the claim can't be made on this machine, as `hardware.fits_cache(n_bytes)` does of one about
-    memory; then nothing is asserted, and the line says so.
+    `unless` says why the claim can't be made on this machine, as `hardware.fits_cache(n_bytes)`
+    does of one about memory; then nothing is asserted, and the line says so.
 
     Raises AssertionError where the claim fails, and ValueError where there is nothing to claim.
     """
-    bounds = [(words, bound) for words, bound in (("at least", at_least), ("at most", at_most)) if bound is not None]
+    bounds = [
+        (words, bound)
+        for words, bound in (("at least", at_least), ("at most", at_most))
+        if bound is not None
+    ]
     if not bounds:
         raise ValueError("expect needs at_least, at_most or both: it has nothing to assert")
     value = getattr(ratio, "median", ratio)

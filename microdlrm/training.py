@@ -1,6 +1,6 @@
 """Training: fit a model on a prepared data set, and judge it.
 
-    python -m microdlrm train --interaction dot --histories --seeds 5 --json
+python -m microdlrm train --interaction dot --histories --seeds 5 --json
 """
 
 import copy
@@ -21,8 +21,8 @@ from microdlrm.histories import histories
 from microdlrm.metrics import Metrics, score
 from microdlrm.model import MicroDLRM
 
-# For each interaction the model's shape and its embeddings' decay: with histories the best found on the validation
-# rows (study `recipes`), without them not far from it.
+# For each interaction the model's shape and its embeddings' decay: with histories the best found on
+# the validation rows (study `recipes`), without them not far from it.
 _SHAPE = dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 1), init=0.05)
 RECIPES = {"concat": (_SHAPE, 6.0), "dot": (_SHAPE, 12.0)}
 
@@ -61,14 +61,16 @@ def fit(
     progress: bool = False,
     watch: Callable[[MicroDLRM, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Train in place and keep the epoch with the lowest validation logloss; returns one row an epoch.
+    """Train in place and keep the epoch with the lowest validation logloss; returns one row an
+    epoch.
 
-    AdamW, its rate falling linearly to 2%. Weight decay acts on the embeddings alone: they hold nearly all
-    parameters, and without it they learn the training rows by heart (chapter 6).
-    It ends early once validation accuracy reaches `target`, or when interrupted (Kernel -> Interrupt); the best epoch
-    so far is kept.
+    AdamW, its rate falling linearly to 2%. Weight decay acts on the embeddings alone: they hold
+    nearly all parameters, and without it they learn the training rows by heart (chapter 6).
+    It ends early once validation accuracy reaches `target`, or when interrupted (Kernel ->
+    Interrupt); the best epoch so far is kept.
     `watch`, if given, is called with the model and the epoch's number at the end of each.
-    The columns: epoch, training_logloss, the validation metrics, and cpu_seconds and seconds of training so far.
+    The columns: epoch, training_logloss, the validation metrics, and cpu_seconds and seconds of
+    training so far.
     """
     tables = list(model.emb_l.parameters())
     others = [p for name, p in model.named_parameters() if not name.startswith("emb_l.")]
@@ -98,10 +100,13 @@ def fit(
             if target is not None and on_validation.accuracy >= target:
                 break
     except KeyboardInterrupt:
-        print(f"interrupted in epoch {len(history) + 1}; the best of the {len(history)} finished epochs is kept")
+        done = len(history)
+        print(f"interrupted in epoch {done + 1}; the best of the {done} finished epochs is kept")
     if best_state is not None:
         model.load_state_dict(best_state)
-    return pd.DataFrame(history, columns=["epoch", "training_logloss", *Metrics._fields, "cpu_seconds", "seconds"])
+    return pd.DataFrame(
+        history, columns=["epoch", "training_logloss", *Metrics._fields, "cpu_seconds", "seconds"]
+    )
 
 
 def _epoch(model, parts, optimiser, schedule) -> float:
@@ -118,7 +123,8 @@ def _epoch(model, parts, optimiser, schedule) -> float:
 
 
 def build(clicks: Clicks, interaction="dot", seed: int = 0, **shape) -> MicroDLRM:
-    """A fresh model for `clicks` by the interaction's recipe; `shape` changes it. Equal seeds, equal models.
+    """A fresh model for `clicks` by the interaction's recipe; `shape` changes it. Equal seeds,
+    equal models.
 
     interaction  "concat", "dot", or a callable, which gets dot's recipe
     """
@@ -137,7 +143,8 @@ def train(
     decay: float | None = None,
     **fitting,
 ) -> tuple[MicroDLRM, pd.DataFrame]:
-    """Build a model for `clicks` by its recipe, fit it, and return it with its epochs. Equal seeds, equal models.
+    """Build a model for `clicks` by its recipe, fit it, and return it with its epochs. Equal seeds,
+    equal models.
 
     shape, decay  model arguments, and the embeddings' decay, instead of the recipe's
     fitting       goes to `fit`: progress, target, epochs, batch_size, lr, watch
@@ -152,9 +159,15 @@ def _recipe(interaction) -> str:
 
 
 def add_options(command: ArgumentParser) -> None:
-    command.description = "Train on 80% of MovieLens-100K, choose the epoch on 10%, judge on the last 10%."
-    command.add_argument("--interaction", choices=tuple(RECIPES), default="dot", help="how vectors meet [dot]")
-    command.add_argument("--histories", action="store_true", help="add the user's and the movie's histories as bags")
+    command.description = (
+        "Train on 80% of MovieLens-100K, choose the epoch on 10%, judge on the last 10%."
+    )
+    command.add_argument(
+        "--interaction", choices=tuple(RECIPES), default="dot", help="how vectors meet [dot]"
+    )
+    command.add_argument(
+        "--histories", action="store_true", help="add the user's and the movie's histories as bags"
+    )
     command.add_argument(
         "--split",
         choices=("random", "time", "user"),
@@ -162,8 +175,12 @@ def add_options(command: ArgumentParser) -> None:
         help="which rows are held out: random ones, the newest, each user's newest [random]; "
         "on the last two, histories hold only the past",
     )
-    command.add_argument("--seeds", type=int, default=1, metavar="N", help="train N models, seeds 0 to N - 1 [1]")
-    command.add_argument("--json", action="store_true", help="print one JSON object a seed, and nothing else")
+    command.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="train N models, seeds 0 to N - 1 [1]"
+    )
+    command.add_argument(
+        "--json", action="store_true", help="print one JSON object a seed, and nothing else"
+    )
     command.set_defaults(run=_command)
 
 

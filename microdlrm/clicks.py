@@ -218,7 +218,7 @@ def one_id(name: str, ids: Tensor, rows: int) -> SparseFeature:
 @torch.inference_mode(False)  # made once, used in training too
 def _one_id_a_bag(n: int) -> Tensor:
     """Offsets of n bags of one id: one tensor for all features, so that one look checks it."""
-    return torch.arange(n)
+    return torch.arange(n, device="cpu")  # kept, so whatever device is the default just now
 
 
 class Bags(NamedTuple):

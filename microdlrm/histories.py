@@ -79,6 +79,7 @@ def histories(
     user, movie = (torch.tensor(ids) for ids in positions(data))
     time = torch.tensor(data.ratings["timestamp"].to_numpy())
     weights = torch.tensor(data.ratings["rating"].to_numpy(np.float32)) - neutral
+    train = np.unique(train)  # of a bootstrap's copies one: the others would be the row's own stars
     rated = torch.tensor(train)[time[train].argsort(stable=True)]  # oldest first
 
     def feature(name, table, rows, entry, owner, owners) -> SparseFeature:

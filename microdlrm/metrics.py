@@ -76,7 +76,8 @@ def by_row(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     class that a row is ranked right against, around the AUC, each class weighted as if it were half
     of the rows.
     """
-    p, click = np.asarray(p), np.asarray(y) == 1
+    edge = np.finfo(float).eps  # what scikit-learn's log_loss takes off 0 and 1
+    p, click = np.asarray(p, dtype=float).clip(edge, 1 - edge), np.asarray(y) == 1
     yes, no = np.sort(p[click]), np.sort(p[~click])
     right = np.where(click, _share_below(no, p), 1 - _share_below(yes, p))  # (N,)
     auc = right[click].mean()

@@ -31,15 +31,17 @@ RECIPES = {"concat": (_SHAPE, 6.0), "dot": (_SHAPE, 12.0)}
 def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> np.ndarray:
     """Click probabilities of `rows`: (len(rows),) float64, as the metrics take them.
 
-    The model judges in eval mode, whatever mode it comes in, and keeps its own.
+    The model judges in eval mode, whatever mode its parts come in, and they keep their own. The
+    sigmoid is taken in float64, where a logit of 20 isn't yet a probability of 1.
     """
-    training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        p = torch.cat([model(*batch.inputs)[:, 0] for batch in batches(clicks, rows, 4096)])
+        logits = [model.logits(*batch.inputs)[:, 0] for batch in batches(clicks, rows, 4096)]
     finally:
-        model.train(training)
-    return p.double().numpy()
+        for module, mode in modes:
+            module.training = mode
+    return torch.cat(logits).double().sigmoid().numpy()
 
 
 def evaluate(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> Metrics:
@@ -61,13 +63,12 @@ def fit(
     progress: bool = False,
     watch: Callable[[MicroDLRM, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Train in place and keep the epoch with the lowest validation logloss; returns one row an
-    epoch.
+    """Train in place and keep the epoch of the lowest validation logloss; one row an epoch.
 
     AdamW, its rate falling linearly to 2%. Weight decay acts on the embeddings alone: they hold
     nearly all parameters, and without it they learn the training rows by heart (chapter 6).
     It ends early once validation accuracy reaches `target`, or when interrupted (Kernel ->
-    Interrupt); the best epoch so far is kept.
+    Interrupt), or when it diverges; the best epoch so far is kept.
     `watch`, if given, is called with the model and the epoch's number at the end of each.
     The columns: epoch, training_logloss, the validation metrics, and cpu_seconds and seconds of
     training so far.
@@ -91,6 +92,9 @@ def fit(
             model.train()
             training_logloss = _epoch(model, parts, optimiser, schedule)
             clock += [time.process_time(), time.perf_counter()] - started
+            if not all(parameter.isfinite().all() for parameter in model.parameters()):
+                print(f"epoch {epoch} diverged: lower lr. {len(history)} finished epochs are kept")
+                break
             on_validation = evaluate(model, clicks, split.validation)
             history.append((epoch, training_logloss, *on_validation, *clock))
             if watch is not None:

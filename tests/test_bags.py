@@ -74,6 +74,17 @@ def test_bags_of_one_id_and_sparse_tables_stay_with_embedding_bag():
 
 
 @pytest.mark.timing
+def test_weights_that_are_learned_get_their_gradient():
+    """Of one id a bag and of longer ones: a weight's gradient is its row's dot product with the bag's."""
+    for offsets in (torch.arange(4), torch.tensor([0, 3, 3, 4])):
+        table = torch.nn.EmbeddingBag(6, 3, mode="sum")
+        ids, weights = torch.tensor([4, 0, 4, 2]), torch.rand(4, requires_grad=True)
+        given = torch.randn(4, 3)
+        bag_sums(table, ids, offsets, weights).backward(given)
+        bag = torch.bucketize(torch.arange(4), offsets, right=True) - 1
+        torch.testing.assert_close(weights.grad, (table.weight[ids] * given[bag]).sum(1).detach())
+
+
 def test_long_bags_go_back_sooner():
     from microdlrm.machine import timing
 

@@ -1,5 +1,7 @@
 """Labels, splits, bags and batches against plain loops; features against the leak."""
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -298,3 +300,11 @@ def test_rows_may_be_a_series_a_list_or_a_tensor(data, split, prepared):
     expected = next(clicks.batches(prepared, rows, 5)).y
     for form in (list(rows), torch.tensor(rows), pd.Series(rows), pd.Index(rows), rows.astype(np.int32)):
         assert torch.equal(next(clicks.batches(prepared, form, 5)).y, expected)
+
+
+def test_no_device_of_the_moment_is_kept(prepared):
+    """A batch under another default device leaves the batches after it as they were."""
+    with contextlib.suppress(RuntimeError), torch.device("meta"):
+        next(clicks.batches(prepared, np.arange(41), 41))
+    batch = next(clicks.batches(prepared, np.arange(41), 41))
+    assert {part.device.type for part in batch.sparse_offsets} == {"cpu"}

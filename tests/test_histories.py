@@ -56,6 +56,15 @@ def test_no_history_holds_the_rating_itself(data, split):
         assert not holds_itself(data, history).any()
 
 
+def test_copies_of_a_rating_are_no_others(data, split):
+    """A bootstrap draws rows more than once: none of the copies stands in the row's own bag."""
+    drawn = np.random.default_rng(0).choice(split.train, len(split.train))
+    some = torch.tensor(drawn[:500])
+    for once, copied in zip(histories(data, np.unique(drawn)), histories(data, drawn), strict=True):
+        for expected, came in zip(once.take(some), copied.take(some), strict=True):
+            assert torch.equal(came, expected)
+
+
 def test_unless_it_is_told_to(data, split):
     trained = np.isin(SOME, split.train)
     for history in histories(data, split.train, itself=True):

@@ -58,6 +58,28 @@ def test_a_model_with_dropout_is_judged_without_it_and_trains_with_it(prepared, 
     assert True in modes
 
 
+def test_a_training_that_diverges_says_so_and_keeps_what_it_has(prepared, few, capsys):
+    model = training.build(prepared)
+    epochs = training.fit(model, prepared, few, lr=1e30, epochs=3)
+    assert "diverged" in capsys.readouterr().out
+    assert len(epochs) < 3
+    finite = all(parameter.isfinite().all() for parameter in model.parameters())
+    assert finite == bool(len(epochs))
+
+
+def test_a_certain_answer_costs_its_logit(prepared, few):
+    """A float32 probability of 1 would cost 36, or infinity."""
+    model = training.build(prepared)
+    with torch.no_grad():
+        model.top_l[-2].weight.zero_()
+        model.top_l[-2].bias.fill_(20.0)
+    y = prepared.y[few.test, 0].numpy()
+    p = training.predict(model, prepared, few.test)
+    assert training.evaluate(model, prepared, few.test).logloss == pytest.approx(20 * (1 - y.mean()), rel=1e-6)
+    level = metrics.level(p, y, np.arange(len(y)) % 50)
+    assert level.loc["logloss", "value"] == pytest.approx(20 * (1 - y.mean()), rel=1e-6)
+
+
 def test_the_command_prints_one_json_object_a_seed(capsys, monkeypatch):
     monkeypatch.setitem(training.RECIPES, "dot", (dict(m_spa=2, ln_bot=(16, 2), ln_top=(1,)), 1.0))
     __main__.main(["train", "--seeds", "2", "--json"])

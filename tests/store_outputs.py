@@ -23,7 +23,7 @@ LOCAL_PATH = re.compile(
     r"(?<![\w.:/])/(?:home|Users|root|tmp|private|work|workspace|var|opt|mnt)/[^\s'\"<>]*"
     r"|\b[A-Z]:\\{1,2}\w[^\s'\"<>]*"
 )
-CELL_METADATA = ("tags", "jupyter", "slideshow", "editable", "deletable")
+CELL_METADATA = ("tags", "jupyter", "mystnb", "slideshow", "editable", "deletable")
 
 
 def all_notebooks():

@@ -9,6 +9,7 @@ that rating itself out: a bag that holds the answer teaches the model to look it
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -79,7 +80,7 @@ def histories(
     user, movie = (torch.tensor(ids) for ids in positions(data))
     time = torch.tensor(data.ratings["timestamp"].to_numpy())
     weights = torch.tensor(data.ratings["rating"].to_numpy(np.float32)) - neutral
-    train = np.unique(train)  # of a bootstrap's copies one: the others would be the row's own stars
+    train = pd.unique(np.asarray(train))  # of copies one: the others would be the row's own stars
     rated = torch.tensor(train)[time[train].argsort(stable=True)]  # oldest first
 
     def feature(name, table, rows, entry, owner, owners) -> SparseFeature:

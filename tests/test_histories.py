@@ -1,6 +1,7 @@
 """Histories against a search through the ratings."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -60,7 +61,7 @@ def test_copies_of_a_rating_are_no_others(data, split):
     """A bootstrap draws rows more than once: none of the copies stands in the row's own bag."""
     drawn = np.random.default_rng(0).choice(split.train, len(split.train))
     some = torch.tensor(drawn[:500])
-    for once, copied in zip(histories(data, np.unique(drawn)), histories(data, drawn), strict=True):
+    for once, copied in zip(histories(data, pd.unique(drawn)), histories(data, drawn), strict=True):
         for expected, came in zip(once.take(some), copied.take(some), strict=True):
             assert torch.equal(came, expected)
 

@@ -1,6 +1,5 @@
 """Figures of chapter 3."""
 
-
 from microdlrm.figures.style import DENSE, NEUTRAL, SPARSE, TOP, canvas, show
 
 
@@ -20,7 +19,14 @@ def shares(parts):
             share = own[row].sum() / forward[row].sum()
             ax.barh(y, share, left=left[row], color=colour, height=0.6, label=None if y else name)
             if share > 0.06:
-                ax.text(left[row] + share / 2, y, f"{share:.0%}", ha="center", va="center", color="#111111")
+                ax.text(
+                    left[row] + share / 2,
+                    y,
+                    f"{share:.0%}",
+                    ha="center",
+                    va="center",
+                    color="#111111",
+                )
             left[row] += share
             said[row].append(f"{name} {share:.0%}")
     ax.set(yticks=range(len(rows)), yticklabels=rows.values(), xlim=(0, 1), xticks=[])
@@ -34,31 +40,22 @@ def shares(parts):
     )
 
 
-def losses(z, loss, gradient):
-    """Two ways to one loss: `loss` and `gradient` map a way's name to its values at the logits z."""
-    fig, axes = canvas(columns=2, height=3.0)
-    looks, said = ((NEUTRAL, "-", 4), (TOP, "--", 2)), []
-    for ax, values, name in zip(axes, (loss, gradient), ("loss", "gradient of the loss"), strict=True):
-        for (way, at), (colour, line, width) in zip(values.items(), looks, strict=True):
-            ax.plot(z, at, line, color=colour, lw=width, label=way)
-            at_z = [f"{at[i]:.3g} at {z[i]:.3g}" for i in range(0, len(z), max(len(z) // 6, 1))]
-            said.append(f"{name} {way}: {', '.join(at_z)}")
-        ax.set(xlabel="logit of a row without a click", title=name)
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    return show(
-        fig,
-        "A model ever surer of a click that didn't happen: its loss, and the gradient that should pull it back.",
-        f"Two line charts over the logit. {'; '.join(said)}.",
-    )
-
-
 def batch_sizes(times):
     """Time per sample against batch size; `times` maps batch sizes to the Spread of a call, in seconds."""
     sizes = list(times)
     per = {b: times[b].into(lambda s, b=b: s / b * 1e6) for b in sizes}
     fig, ax = canvas()
-    ax.fill_between(sizes, [per[b].low for b in sizes], [per[b].high for b in sizes], color=TOP, alpha=0.3, lw=0)
-    ax.loglog(sizes, [per[b].median for b in sizes], "o-", color=TOP, ms=4, label="measured: median, quartiles")
+    ax.fill_between(
+        sizes, [per[b].low for b in sizes], [per[b].high for b in sizes], color=TOP, alpha=0.3, lw=0
+    )
+    ax.loglog(
+        sizes,
+        [per[b].median for b in sizes],
+        "o-",
+        color=TOP,
+        ms=4,
+        label="measured: median, quartiles",
+    )
     shared = [per[sizes[0]].median * sizes[0] / b for b in sizes]
     ax.loglog(sizes, shared, "--", color=NEUTRAL, label="if a batch took as long as one sample")
     ax.set(xlabel="batch size", ylabel="µs per sample")

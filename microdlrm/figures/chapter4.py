@@ -1,6 +1,5 @@
 """Figures of chapter 4. Dot is drawn full, concat hollow or dashed."""
 
-
 from matplotlib.patches import Rectangle
 
 from microdlrm.figures.style import INTERACTION, NEUTRAL, canvas, show
@@ -39,7 +38,9 @@ def pair_orders(names):
             for j in range(n):
                 kept = (i, j) in pairs
                 colour, alpha = (INTERACTION, 0.55) if kept else (NEUTRAL, 0.15)
-                ax.add_patch(Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, color=colour, alpha=alpha, lw=0))
+                ax.add_patch(
+                    Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, color=colour, alpha=alpha, lw=0)
+                )
                 if kept:
                     ax.text(j, i, pairs.index((i, j)), ha="center", va="center", fontsize=13)
         ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), aspect="equal")
@@ -49,7 +50,10 @@ def pair_orders(names):
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         ax.grid(False)
-    said = [f"{title}: {', '.join(f'{names[i]} with {names[j]}' for i, j in pairs)}" for title, pairs in orders.items()]
+    said = [
+        f"{title}: {', '.join(f'{names[i]} with {names[j]}' for i, j in pairs)}"
+        for title, pairs in orders.items()
+    ]
     return show(
         fig,
         "The same pairs, numbered in the order in which they leave the interaction.",
@@ -64,8 +68,18 @@ def rules(accuracy):
     said = []
     for ax, (rule, models) in zip(axes, accuracy.items(), strict=True):
         for (model, points), (look, fill) in zip(models.items(), looks, strict=True):
-            ax.semilogx(points.keys(), points.values(), look, color=INTERACTION, mfc=fill, lw=1.5, label=model)
-            said.append(f"{rule}, {model}: " + ", ".join(f"{a:.2f} at {n:,}" for n, a in points.items()))
+            ax.semilogx(
+                points.keys(),
+                points.values(),
+                look,
+                color=INTERACTION,
+                mfc=fill,
+                lw=1.5,
+                label=model,
+            )
+            said.append(
+                f"{rule}, {model}: " + ", ".join(f"{a:.2f} at {n:,}" for n, a in points.items())
+            )
         ax.set(title=rule, xlabel="training pairs", ylim=(0.45, 1.03))
         ax.set_xticks(list(points), [f"{n:,}" for n in points])
         ax.minorticks_off()
@@ -89,12 +103,17 @@ def seeds(results, metrics=("auc", "logloss")):
             values = results[results["variant"] == variant].set_index("seed")[metric]
             fill = INTERACTION if variant.startswith("dot") else "none"
             for seed, value in values.items():
-                gid, others = f"seed-{metric}-{y}-{seed}", [f"seed-{m}-{y}-{seed}" for m in metrics if m != metric]
+                gid, others = (
+                    f"seed-{metric}-{y}-{seed}",
+                    [f"seed-{m}-{y}-{seed}" for m in metrics if m != metric],
+                )
                 ax.plot(value, y, "o", color=INTERACTION, mfc=fill, alpha=0.8, ms=6, gid=gid)
                 says = f"{variant}, seed {seed}: {name} {value:.4f}, the median is {values.median():.4f}."
                 points[gid] = says, others
             ax.plot([values.median()] * 2, [y - 0.3, y + 0.3], color=INTERACTION, lw=3)
-            said.append(f"{variant}, {name}: {values.median():.4f}, from {values.min():.4f} to {values.max():.4f}")
+            said.append(
+                f"{variant}, {name}: {values.median():.4f}, from {values.min():.4f} to {values.max():.4f}"
+            )
         better = "lower is better" if metric == "logloss" else "higher is better"
         ax.set(xlabel=f"{name} ({better})", yticks=range(len(order)), yticklabels=order)
         ax.locator_params(axis="x", nbins=4)

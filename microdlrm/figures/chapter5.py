@@ -1,6 +1,5 @@
 """The figure of chapter 5."""
 
-
 from microdlrm.figures.style import INTERACTION, NEUTRAL, canvas, show
 
 

@@ -1,6 +1,9 @@
 """What the figures' points say is what was measured, and what belongs to a point is in the picture."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +117,24 @@ def test_the_readmes_picture_says_what_paper_says():
     drawn = chapter7.on_paper(cost.parts(batch=256, **regimes.ORIGINAL), batch=256).data
     stored = (ROOT / "book/figures/held-and-moved.svg").read_text(encoding="utf-8")
     assert re.search('aria-label="([^"]+)"', drawn)[1] == re.search("<title>([^<]+)</title>", stored)[1]
+
+
+FIGURE = """
+from microdlrm.figures import style
+fig, ax = style.canvas()
+ax.plot([1, 2]); ax.set_xlabel("a_b %"); ax.set_title("x")
+print(style.show(fig, "caption", "alt").data)
+"""
+
+
+def test_figures_look_alike_whatever_the_matplotlibrc(tmp_path):
+    (tmp_path / "mine").write_text("text.usetex: True\nfont.family: Nowhere\nlines.linewidth: 30\n")
+    (tmp_path / "none").write_text("")
+    drawn = set()
+    for name in ("mine", "none"):
+        environment = os.environ | {"MATPLOTLIBRC": str(tmp_path / name)}
+        command = [sys.executable, "-c", FIGURE]
+        svg = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        drawn.add(re.sub("[0-9a-f]{10}", "", svg))  # random names of clip paths
+    assert len(drawn) == 1
+    assert "<svg" in drawn.pop()

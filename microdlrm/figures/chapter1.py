@@ -1,7 +1,40 @@
 """Figures of chapter 1. Training rows are grey, test rows in ink."""
 
+from matplotlib.patches import Rectangle
 
 from microdlrm.figures.style import DENSE, INK, NEUTRAL, SPARSE, canvas, show
+
+
+def corner(data, users=6, films=8, seed=3):
+    """The stars that a few users gave to the most rated films; the last user's last is hidden by a question mark."""
+    busiest = data.ratings["item_id"].value_counts().index[:films]
+    stars = data.ratings.pivot(index="user_id", columns="item_id", values="rating")[busiest]
+    stars = stars[stars.notna().sum(axis="columns").between(3, 6)].sample(users, random_state=seed)
+    titles = data.movies.set_index("item_id").loc[busiest, "title"].tolist()
+    people = [f"{one.occupation}, {one.age}" for one in data.users.set_index("user_id").loc[stars.index].itertuples()]
+    fig, ax = canvas(height=3.4)
+    said = []
+    for y, (person, row) in enumerate(zip(people, stars.to_numpy(), strict=True)):
+        shown = {x: f"{value:.0f}" for x, value in enumerate(row) if value > 0}
+        if y == users - 1:
+            shown[max(shown)] = "?"
+        for x, text in shown.items():
+            look = dict(fc="none", ec=INK, lw=1.5) if text == "?" else dict(fc=NEUTRAL, alpha=0.25, lw=0)
+            ax.add_patch(Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, **look))
+            ax.text(x, y, text, ha="center", va="center")
+        said.append(f"{person}: {', '.join(f'{titles[x]} {text}' for x, text in shown.items())}")
+    ax.set(xlim=(-0.5, films - 0.5), ylim=(users - 0.5, -0.5))
+    ax.set_xticks(range(films), titles, rotation=25, ha="left")
+    ax.set_yticks(range(users), people)
+    ax.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    return show(
+        fig,
+        f"{users} people, the {films} films that were rated most, and the stars that these people gave. "
+        "Empty: not rated. What belongs in the place of the question mark?",
+        f"A table of stars, partly empty. {'; '.join(said)}.",
+    )
 
 
 def long_tail(ratings):
@@ -40,7 +73,7 @@ def splits(ratings, by_name, users=50, seed=0):
     said = []
     for ax, (name, split) in zip(axes, by_name.items(), strict=True):
         marks = place.assign(tested=place.index.isin(split.test)).groupby(["y", "week"])["tested"].mean().reset_index()
-        ax.scatter(marks["week"], marks["y"], s=30, c=NEUTRAL, marker="s", lw=0, label="training")
+        ax.scatter(marks["week"], marks["y"], s=30, c=NEUTRAL, marker="s", lw=0, label="training or validation")
         held_out = marks[marks["tested"] > 0]
         ax.scatter(held_out["week"], held_out["y"], s=24 * held_out["tested"], c=INK, lw=0, label="test")
         ax.set(title=name, xlabel="week", yticks=[])
@@ -80,6 +113,6 @@ def leaks(results):
     fig.legend(loc="outside upper center", ncols=2)
     return show(
         fig,
-        "The same model with two versions of one feature, on three splits; one point a seed.",
+        "The same model with two versions of its features, on three splits; one point a seed.",
         f"A dot plot. {'; '.join(said)}.",
     )

@@ -65,7 +65,7 @@ def execute(path, timeout=600):
 
 def strip(notebook):
     """Make the notebook as it is stored: outputs of checked cells only, plain cell ids."""
-    taken = {cell.id for cell in notebook.cells}
+    taken = {cell.setdefault("id", "0" * 8) for cell in notebook.cells}
     for number, cell in enumerate(notebook.cells, start=1):
         if INVENTED_ID.fullmatch(cell.id):  # cell-07, or cell-07b where others kept their names
             names = (f"cell-{number:02d}{letter}" for letter in ["", *"bcdefghijklmnopqrstuvwxyz"])

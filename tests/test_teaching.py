@@ -1,4 +1,4 @@
-"""What the course hands to others: the teacher's schedules, the slides, the licences, how to cite it."""
+"""What the course hands to others: the teacher's schedules, the slides, how to cite it."""
 
 import json
 import re
@@ -32,13 +32,6 @@ def schedules():
     for title, text in re.findall(r"^### (A .+)\n([^#]+)", TEACHERS, re.MULTILINE):
         lines = re.findall(r"^\|(.*)\|$", text, re.MULTILINE)
         yield title, [[cell.strip(" *") for cell in line.split("|")] for line in lines[2:]]
-
-
-def test_there_is_a_lab_a_workshop_and_a_module():
-    titles = [title for title, _ in schedules()]
-    assert len(titles) == 4
-    for word in ("two hours", "half a day", "three weeks"):
-        assert any(word in title for title in titles), word
 
 
 @pytest.mark.parametrize(("title", "rows"), list(schedules()), ids=lambda each: each if isinstance(each, str) else "")
@@ -134,33 +127,13 @@ def test_slides_of_a_book_that_was_not_built(tmp_path, monkeypatch, capsys):
     assert "make book" in capsys.readouterr().err
 
 
-# --- licences, citation ---
-
-
-def test_two_licences_each_for_its_part():
-    code, text = ((ROOT / name).read_text(encoding="utf-8") for name in ("LICENSE", "LICENSE-text"))
-    assert code.startswith("MIT License")
-    assert "https://creativecommons.org/licenses/by/4.0/" in text
-    assert "LICENSE-text" in code
-    for words in ("covers", "doesn't cover", "MovieLens"):
-        assert words in text
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in ("LICENSE", "LICENSE-text", "CITATION.cff", "CONTRIBUTING.md"):
-        assert f"]({name})" in readme
-    for page in ("book/intro.md", "_config.yml"):
-        assert "https://creativecommons.org/licenses/by/4.0/" in (ROOT / page).read_text(encoding="utf-8"), page
+# --- citation, contributing ---
 
 
 def test_how_to_cite_it():
     """What the Citation File Format 1.2.0 requires, and what must not drift from the package."""
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert {"cff-version", "message", "title", "authors"} <= set(citation)
-    assert citation["cff-version"] == "1.2.0"
-    assert citation["type"] in ("software", "dataset")
-    for author in citation["authors"]:
-        assert set(author) & {"name", "family-names"}
-    for reference in citation["references"]:
-        assert {"type", "title", "authors"} <= set(reference)
     assert citation["license"] == ["MIT", "CC-BY-4.0"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert str(citation["version"]) == project["version"]
@@ -174,6 +147,3 @@ def test_what_contributing_names_is_there():
     assert len(named) > 5
     for name in named:
         assert (ROOT / name).exists(), name
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"^make ([\w-]+)", text, re.MULTILINE):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

@@ -23,7 +23,8 @@ def test_a_film_says_who_clicked_both():
     clicked[:, 7] = clicked[:, 3]  # the same people
     together = clicked.T.astype(int) @ clicked
     names = [f"film {k}." for k in range(40)]
-    svg = chapter2.film_map(names, together, shown=20, neighbours=2).data
+    films = pd.DataFrame(dict(title=names, year=[1950, 1990, 1997, float("nan")] * 10))
+    svg = chapter2.film_map(films, together, shown=20, neighbours=2).data
     said = dict(re.findall(r'data-says="(film \d+\.), ([^"]+)"', svg))
     assert len(said) == svg.count("<title>") == 20
     for name, words in said.items():

@@ -4,7 +4,8 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from sklearn.manifold import TSNE
 
-from microdlrm.figures.style import DENSE, INK, NEUTRAL, SPARSE, TOP, canvas, show
+from microdlrm.clicks import labels, positions
+from microdlrm.figures.style import DENSE, INK, SPARSE, TOP, canvas, show
 
 
 def bags(values, offsets, names):
@@ -50,7 +51,7 @@ def parameter_shares(models):
     said = []
     for y, (label, model) in enumerate(models.items()):
         total, left, words = sum(p.numel() for p in model.parameters()), 0.0, []
-        names, shades = ("users", "movies", "occupations", "genres"), (0.9, 0.65, 0.4, 0.25)
+        names, shades = ("users", "movies", "occupations", "genres"), (0.6, 0.45, 0.3, 0.2)  # pale enough for labels, light and dark
         parts = [(name, SPARSE, shade, table) for name, shade, table in zip(names, shades, model.emb_l, strict=False)]
         parts += [("bottom MLP", DENSE, 0.9, model.bot_l), ("top MLP", TOP, 0.9, model.top_l)]
         for name, colour, alpha, part in parts:
@@ -69,59 +70,58 @@ def parameter_shares(models):
     return show(fig, "Each part's share of the model's parameters.", f"Stacked bars. {'; '.join(said)}.")
 
 
-def neighbours(lifts):
-    """How often neighbours are clicked by the same people; `lifts` maps a way to find them to a multiple of chance."""
-    fig, ax = canvas(height=0.45 * len(lifts) + 1.0)
-    ax.barh(range(len(lifts)), lifts, color=SPARSE, alpha=0.6, height=0.6)
-    for y, value in enumerate(lifts):
-        ax.text(value, y, f" {value:.2f}", va="center")
-    ax.axvline(1, color=NEUTRAL, ls=":")
-    ax.set(xlabel="clicks in common on held-out rows, ÷ films drawn by lot (dotted)", xlim=(0, 1.15 * max(lifts)))
-    ax.set_yticks(range(len(lifts)), lifts.index)
-    ax.invert_yaxis()
-    said = ", ".join(f"{way} {value:.2f}" for way, value in lifts.items())
-    return show(
-        fig,
-        "How often a well-known movie and its ten nearest neighbours are clicked by the same people on held-out rows, "
-        "as a multiple of movies drawn by lot, as popular.",
-        f"Bars, one for each way to find neighbours, in multiples of chance: {said}.",
-    )
+def together(data, rows):
+    """How many users clicked both of two films in these rows: (movies, movies); on the diagonal, each film's clicks."""
+    user, movie = positions(data)
+    clicked = np.zeros((len(data.users), len(data.movies)), dtype=np.float32)
+    clicked[user[rows], movie[rows]] = labels(data)[rows]
+    return clicked.T @ clicked
 
 
-def film_map(titles, together, shown=100, neighbours=5):
+ERAS = {  # a film's last year -> how its dot looks
+    "before 1977": (1976, dict(marker="s", mfc="none", mec=SPARSE)),
+    "1977 to 1995": (1995, dict(marker="o", mfc="none", mec=SPARSE)),
+    "1996 and later, new when they were rated": (9999, dict(marker="o", mfc=SPARSE, mec=SPARSE)),
+}
+
+
+def film_map(movies, counts, shown=100, neighbours=5):
     """The most clicked films on a plane, near where the same people clicked both.
 
-    titles    (movies,) names
-    together  (movies, movies): users who clicked both; on the diagonal, who clicked the one
+    movies  a frame with the columns title and year
+    counts  (movies, movies): users who clicked both, as `together` counts them
     The plane is t-SNE's (van der Maaten and Hinton 2008), from 1 - cosine of two films' columns of clicks. Of the
     `shown` films, those bear their names that there is room for; each answers with its nearest and their counts.
     """
-    films = np.argsort(-together.diagonal(), kind="stable")[:shown]
-    counts = together[np.ix_(films, films)]
+    films = np.argsort(-counts.diagonal(), kind="stable")[:shown]
+    titles, years = (movies[column].to_numpy()[films] for column in ("title", "year"))
+    counts = counts[np.ix_(films, films)]
     clicks = counts.diagonal()
     cosine = counts / np.sqrt(np.outer(clicks, clicks))
     distance = np.clip(1 - cosine, 0, None)
     np.fill_diagonal(distance, 0)
     tsne = TSNE(metric="precomputed", init="random", perplexity=12, random_state=0)
     xy = tsne.fit_transform(distance)  # (shown, 2)
-    fig, ax = canvas(height=5.6)
+    fig, ax = canvas(height=5.8)
+    for era, (_, look) in ERAS.items():
+        ax.plot([], [], ls="", ms=7, label=era, **look)
     points = {}
-    for k, (film, (x, y)) in enumerate(zip(films, xy, strict=True)):
-        ax.plot(x, y, "o", color=SPARSE, ms=7, alpha=0.75, mew=0, gid=f"film-{k}")
-        name = ax.annotate(titles[film], (x, y), (6, 0), textcoords="offset points", fontsize=9, va="center")
+    for k, (x, y) in enumerate(xy):
+        look = next(look for last, look in ERAS.values() if not years[k] > last)
+        ax.plot(x, y, ms=7, alpha=0.75, gid=f"film-{k}", **look)
+        name = ax.annotate(titles[k], (x, y), (6, 0), textcoords="offset points", fontsize=9, va="center")
         name.set_in_layout(False)  # or long names at the edge squeeze the plane
         near = [j for j in np.argsort(-cosine[k], kind="stable") if j != k][:neighbours]
-        said = ", ".join(f"{titles[films[j]]} ({counts[k, j]:.0f})" for j in near)
-        said = f"{titles[film]}, {clicks[k]:.0f} clicks; clicked with {said}."
-        points[f"film-{k}"] = said, [f"film-{j}" for j in near]
+        said = ", ".join(f"{titles[j]} ({counts[k, j]:.0f})" for j in near)
+        points[f"film-{k}"] = f"{titles[k]}, {clicks[k]:.0f} clicks; clicked with {said}.", [f"film-{j}" for j in near]
     ax.margins(0.08, 0.04)
     ax.axis("off")
     _thin_out(fig, ax.texts)
+    fig.legend(loc="outside upper center", ncols=len(ERAS))
     return show(
         fig,
         f"The {shown} most clicked films, near where the same people clicked both (t-SNE). Point at one: its nearest, "
-        "and how many people clicked both. Only what lies close means anything, and a plane hasn't room for all "
-        "neighbours: there are no axes, and distances between groups say nothing.",
+        "and how many people clicked both. Only what lies close means anything; distances between groups say nothing.",
         f"{shown} dots on a plane, one a film. " + " ".join(said for said, _ in [*points.values()][:5]),
         points,
     )

@@ -51,7 +51,8 @@ def parameter_shares(models):
     said = []
     for y, (label, model) in enumerate(models.items()):
         total, left, words = sum(p.numel() for p in model.parameters()), 0.0, []
-        names, shades = ("users", "movies", "occupations", "genres"), (0.6, 0.45, 0.3, 0.2)  # pale enough for labels, light and dark
+        # Pale, so that labels are legible in light and dark.
+        names, shades = ("users", "movies", "occupations", "genres"), (0.6, 0.45, 0.3, 0.2)
         parts = [(name, SPARSE, shade, table) for name, shade, table in zip(names, shades, model.emb_l, strict=False)]
         parts += [("bottom MLP", DENSE, 0.9, model.bot_l), ("top MLP", TOP, 0.9, model.top_l)]
         for name, colour, alpha, part in parts:

@@ -1,15 +1,18 @@
-"""Where a large tensor's memory comes from: the hidden variable of many a measurement, fixed before each.
+"""Where a large tensor's memory comes from: the hidden variable of many a measurement, fixed before
+each.
 
-The C library hands large blocks back to the system when they are freed, and gets fresh ones: each page of a fresh
-block is zeroed at its first touch, a *page fault* of a microsecond or so. Which blocks count as large depends, in
-glibc, on what the process has freed before (mallopt(3): the dynamic threshold). Two runs of one script can differ by
-that alone, several times over.
+The C library hands large blocks back to the system when they are freed, and gets fresh ones: each
+page of a fresh block is zeroed at its first touch, a *page fault* of a microsecond or so. Which
+blocks count as large depends, in glibc, on what the process has freed before (mallopt(3): the
+dynamic threshold). Two runs of one script can differ by that alone, several times over.
 """
 
 import ctypes
 import sys
 from contextlib import contextmanager
 from functools import cache
+
+import torch
 
 try:
     import resource
@@ -19,7 +22,8 @@ except ImportError:  # Windows
 MIB = 2**20
 # mallopt's names, by glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
-# state -> (blocks from this size on come fresh, how many of them at most, how much freed memory is kept)
+# state -> (blocks from this size on come fresh, how many of them at most, how much freed memory is
+# kept)
 STATES = {
     "fresh": (32 * MIB, 2**16, 64 * MIB),
     "settled": (32 * MIB, 2**16, 64 * MIB),  # what glibc's dynamic threshold ends at
@@ -31,12 +35,14 @@ STATES = {
 def pages(state: str = "settled"):
     """Within it, freed memory is treated by one rule; afterwards by "settled".
 
-    settled  blocks from 32 MiB on come fresh from the system, smaller ones are used again: glibc's own limit, once a
-             process has freed a block of nearly that size
-    fresh    the same, but whoever measures calls `give_back` before each call: it starts without a page to use again
+    settled  blocks from 32 MiB on come fresh from the system, smaller ones are used again: glibc's
+             own limit, once a process has freed a block of nearly that size
+    fresh    the same, and `timing` calls `give_back` before each call: no page is there to use
+             again
     kept     no block comes fresh twice: what was freed is used again, whatever its size
 
-    Without glibc (macOS, Windows, musl) nothing can be set, and nothing is. Raises ValueError for another state.
+    Without glibc (macOS, Windows, musl) nothing can be set, and nothing is. Raises ValueError for
+    another state.
     """
     if state not in STATES:
         raise ValueError(f"state must be one of {', '.join(STATES)}, got {state!r}")
@@ -49,17 +55,34 @@ def pages(state: str = "settled"):
 
 
 def can_be_set() -> bool:
-    """Whether this system's allocator obeys: glibc's does."""
-    return _libc() is not None
+    """Whether the allocator in use obeys just now, found out by trying.
+
+    Not without glibc; nor where another allocator stands in front of glibc's (jemalloc, tcmalloc);
+    nor where large blocks come in huge pages, with hardly a fault, as some that numpy had before
+    do.
+    """
+    if _libc() is None:
+        return False
+
+    def faults() -> int:
+        before = page_faults()
+        torch.zeros(2 * MIB)  # 8 MiB, written and let go
+        return page_faults() - before
+
+    with pages("settled"):
+        torch.zeros(4 * MIB)  # leaves more room than is asked for next
+        again = faults()
+        give_back()
+        return again < 4 * MIB // resource.getpagesize() < faults()
 
 
 def unless_set() -> str:
     """Why a claim about page faults can't be made here; "" where it can."""
-    return "" if can_be_set() else "this system's allocator can't be told what to keep"
+    return "" if can_be_set() else "this process's allocator can't be told what to keep"
 
 
 def page_faults() -> int:
-    """How many pages this process was given so far, without reading a disk; 0 where the system doesn't say."""
+    """How many pages this process was given so far; 0 where the system doesn't say."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt if resource else 0
 
 

@@ -28,14 +28,17 @@ STEPS = 4000  # of a walk
 class Ceilings:
     """What this machine can do at best, on one thread: each a median with its quartiles.
 
-    read, copy    GB/s through `table_bytes` of memory, end to end; a copy counts its reads and its writes, but not
-                  the lines that many a processor fetches before it writes to them (Drepper 2007, section 6.1)
+    read, copy    GB/s through `table_bytes` of memory, end to end; a copy counts its reads and its
+                  writes, but not the lines that many a processor fetches before it writes to them
+                  (Drepper 2007, section 6.1)
     gather        GB/s of rows at random from as many bytes, by row width (float32)
-    cache, near   the same from `cache_bytes`, which fit the last cache, and `near_bytes`, which fit the core's own
-    latency       seconds from one line of memory to the next where the first says which: nothing overlaps. Measured
-                  by a walk in Python; the same walk through L1 is taken off
+    cache, near   the same from `cache_bytes`, which fit the last cache, and `near_bytes`, which fit
+                  the core's own
+    latency       seconds from one line of memory to the next where the first says which: nothing
+                  overlaps. Measured by a walk in Python; the same walk through L1 is taken off
     gemm          GFLOP/s of a square float32 matrix product, by size
-    dispatch      seconds an operator with next to nothing to do takes, the average over those of a tiny DLRM
+    dispatch      seconds an operator with next to nothing to do takes, the average over those of a
+                  tiny DLRM
     bag           the same for an EmbeddingBag
     """
 
@@ -55,7 +58,7 @@ class Ceilings:
 
     @property
     def stream_gbs(self) -> float:
-        """Bandwidth of the roofline's slanted roof, GB/s: reading, as a model's forward mostly does."""
+        """Bandwidth of the slanted roof, GB/s: reading, as a model's forward mostly does."""
         return self.read.median
 
     @property
@@ -74,7 +77,7 @@ class Ceilings:
         return self.dispatch.median * 1e6
 
     def in_flight(self, width: int) -> float:
-        """Lines on their way at once while rows of `width` numbers come from memory: Little's law."""
+        """Lines on their way while rows of `width` numbers come from memory: Little's law."""
         return self.gather[width].median * 1e9 * self.latency.median / LINE
 
     def rates(self, width: int) -> Rates:
@@ -116,7 +119,9 @@ class Ceilings:
             *(
                 (f"rows of {w} numbers from {size(n_bytes)}", s, "GB/s")
                 for gather, n_bytes in (
-                    (self.near, self.near_bytes), (self.cache, self.cache_bytes), (self.gather, self.table_bytes)
+                    (self.near, self.near_bytes),
+                    (self.cache, self.cache_bytes),
+                    (self.gather, self.table_bytes),
                 )
                 for w, s in gather.items()
             ),
@@ -125,7 +130,10 @@ class Ceilings:
             ("dispatch, an operator", self.dispatch.into(lambda s: s * 1e6), "µs"),
             ("dispatch, an EmbeddingBag", self.bag.into(lambda s: s * 1e6), "µs"),
         ]
-        table = [(name, f"{s.median:.3g} {unit}", f"{s.low:.3g} – {s.high:.3g}") for name, s, unit in spreads]
+        table = [
+            (name, f"{s.median:.3g} {unit}", f"{s.low:.3g} – {s.high:.3g}")
+            for name, s, unit in spreads
+        ]
         return [*table, ("ridge point", f"{self.ridge:.3g} FLOP/byte", "")]
 
     def remarks(self) -> list[str]:
@@ -135,12 +143,12 @@ class Ceilings:
                 f"That is no more than the last cache: {size(self.machine.last_cache)}. "
                 f"Memory itself is slower than shown here."
             )
-        elif self.machine.last_cache is None:
-            remarks.append("The caches' sizes can't be read here.")
         return remarks
 
     def __repr__(self) -> str:
-        lines = [(f"{name:<36}{value:<18}{quartiles}").rstrip() for name, value, quartiles in self.rows()]
+        lines = [
+            (f"{name:<36}{value:<18}{quartiles}").rstrip() for name, value, quartiles in self.rows()
+        ]
         return "\n".join([*lines, *self.remarks()])
 
     def _repr_html_(self) -> str:
@@ -148,20 +156,27 @@ class Ceilings:
 
 
 @cache
-def measure_ceilings(device: str = "cpu") -> Ceilings:
+def measure_ceilings() -> Ceilings:
     """Measure this machine, in about ten seconds; once a process."""
     here, table_bytes = machine(), affordable(512 * MIB)
-    options = {"device": device, "rounds": 5, "patience": 0.7}
-    numbers = torch.ones(table_bytes // 4, device=device)
+    options = {"rounds": 5, "patience": 0.7}
+    numbers = torch.ones(table_bytes // 4)
     first, second = numbers.chunk(2)
-    read, copy = compare({"read": numbers.sum, "copy": lambda: first.copy_(second)}, **options).values()
-    sizes = {"near": _near(here) // 2, "cache": min(int(math.sqrt(_near(here) * _in_cache(here))), table_bytes)}
-    sizes = {name: n_bytes // 512 * 512 for name, n_bytes in sizes.items()} | {"gather": table_bytes}
+    read, copy = compare(
+        {"read": numbers.sum, "copy": lambda: first.copy_(second)}, **options
+    ).values()
+    sizes = {
+        "near": _near(here) // 2,
+        "cache": min(int(math.sqrt(_near(here) * _in_cache(here))), table_bytes),
+    }
+    sizes = {name: n_bytes // 512 * 512 for name, n_bytes in sizes.items()} | {
+        "gather": table_bytes
+    }
     gathers = {name: _gathers(numbers[: n_bytes // 4], options) for name, n_bytes in sizes.items()}
-    square = {n: torch.randn(n, n, device=device) for n in GEMM_SIZES}
+    square = {n: torch.randn(n, n) for n in GEMM_SIZES}
     gemm = compare({str(n): lambda a=a: a @ a for n, a in square.items()}, **options)
     with torch.inference_mode():
-        bags, others, operators = _tiny_model(device)
+        bags, others, operators = _tiny_model()
         dispatch = compare({"bags": bags, "others": others}, **options)
     return Ceilings(
         read=read.into(lambda s: table_bytes / s / 1e9),
@@ -183,7 +198,7 @@ def _near(here: Machine) -> int:
 
 
 def _in_cache(here: Machine) -> int:
-    """The last cache is for all cores and all programs: count on half of it, and on no less than the core's own."""
+    """The last cache is for all programs: count on half of it, no less than the core's own."""
     return max((here.last_cache or 0) // 2, _near(here))
 
 
@@ -195,18 +210,17 @@ def _gathers(numbers: Tensor, options: dict) -> dict[int, Spread]:
 
 
 def _latency(numbers: Tensor, options: dict) -> Spread:
-    """Seconds from line to line of a walk through all of `numbers` (int64), less those of one through 16 KiB."""
-    options = options | {"device": "cpu"}
+    """Seconds a line of a walk through all `numbers` (int64), less those of one in 16 KiB."""
     times = compare({"far": walk(numbers), "at hand": walk(numbers[:2048].clone())}, **options)
     at_hand = times["at hand"].median
     return times["far"].into(lambda s: max(s - at_hand, 0.0) / STEPS)
 
 
 def walk(numbers: Tensor) -> Callable[[], None]:
-    """A callable for `compare`: `STEPS` steps from line to line of `numbers` (int64), overwritten: each line says at
-    random which is the next, and none comes twice before all have. In Python, where a step takes some 50 ns by itself.
+    """A callable for `compare`: `STEPS` steps from line to line of `numbers` (int64), overwritten:
+    each line says at random which is the next, and none comes twice before all have. In Python,
+    where a step takes some 50 ns by itself.
     """
-    numbers = numbers.cpu()
     lines = len(numbers) * 8 // LINE
     order = torch.randperm(lines, generator=torch.Generator().manual_seed(0)) * (LINE // 8)
     numbers[order] = order.roll(-1)
@@ -222,20 +236,21 @@ def walk(numbers: Tensor) -> Callable[[], None]:
     return run
 
 
-def _tiny_model(device: str) -> tuple[Callable, Callable, int]:
-    """A DLRM's three EmbeddingBags, then its other operators in their order, and how many these are.
+def _tiny_model() -> tuple[Callable, Callable, int]:
+    """A DLRM's three EmbeddingBags, then its other operators in their order, and how many these
+    are.
 
-    All are of width 1 and for two rows. Each operator in a loop of its own would be faster than it ever is in a model,
-    where others run in between.
+    All are of width 1 and for two rows. Each operator in a loop of its own would be faster than it
+    ever is in a model, where others run in between.
     """
     nn = torch.nn
-    tables = nn.ModuleList(nn.EmbeddingBag(1, 1, mode="sum") for _ in range(3)).to(device)
-    bottom = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1), nn.ReLU()).to(device)
-    top = nn.Sequential(nn.Linear(4, 1), nn.ReLU(), nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1), nn.Sigmoid()).to(
-        device
+    tables = nn.ModuleList(nn.EmbeddingBag(1, 1, mode="sum") for _ in range(3))
+    bottom = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1), nn.ReLU())
+    top = nn.Sequential(
+        nn.Linear(4, 1), nn.ReLU(), nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1), nn.Sigmoid()
     )
-    dense, rows = torch.ones(2, 1, device=device), [torch.ones(2, 1, device=device)] * 3
-    ids, offsets = torch.zeros(2, dtype=torch.int64, device=device), torch.arange(2, device=device)
+    dense, rows = torch.ones(2, 1), [torch.ones(2, 1)] * 3
+    ids, offsets = torch.zeros(2, dtype=torch.int64), torch.arange(2)
 
     def bags() -> list[Tensor]:
         return [table(ids, offsets) for table in tables]
@@ -249,31 +264,35 @@ def _tiny_model(device: str) -> tuple[Callable, Callable, int]:
 def gather_from(
     table: Tensor, rows: int | None = None, batch: int = 512, bag: int = 32, skewed: bool = False
 ) -> Callable[[int], Tensor]:
-    """A callable for `compare`: sums `bag` random rows of `table` (rows, width) for each of `batch` bags.
+    """A callable for `compare`: sums `bag` random rows of `table` (rows, width) for each of `batch`
+    bags.
 
-    Bags, so that the output stays small: writing a fresh row for each row read would measure page faults.
-    `rows` restricts the draw to that many rows, spread over the table; `skewed` draws by `zipf` instead of alike.
+    Bags, so that the output stays small: writing a fresh row for each row read would measure page
+    faults. `rows` restricts the draw to that many rows, spread over the table; `skewed` draws by
+    `zipf` instead of alike.
     """
-    # So many lines that the last cache can't keep them from one round of batches to the next, whatever its size.
+    # So many lines that the last cache can't keep them from one round of batches to the next,
+    # whatever its size.
     batches = min(max(32, 2 * (machine().last_cache or 0) // (batch * bag * LINE)), 512)
     draw = torch.Generator().manual_seed(0)
     count, kinds = (batches, batch * bag), len(table) if rows is None else rows
     ids = zipf(kinds, count, draw) if skewed else torch.randint(kinds, count, generator=draw)
     if rows is not None or skewed:
         ids = torch.randperm(len(table), generator=draw)[:kinds][ids]
-    ids = ids.to(table.device)
-    offsets = torch.arange(0, batch * bag, bag, device=table.device)
+    offsets = torch.arange(0, batch * bag, bag)
     return lambda i: F.embedding_bag(ids[i % batches], table, offsets, mode="sum")  # (batch, width)
 
 
 def zipf(kinds: int, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Ids from 0 to `kinds` - 1, id k about 1 / (k + 1) as often as id 0: Zipf's law, by inverting its integral."""
+    """Ids below `kinds`, id k about 1 / (k + 1) as often as id 0: Zipf's law, by its integral."""
     u = torch.rand(shape, dtype=torch.float64, generator=generator)
     return (float(kinds + 1) ** u - 1).long().clamp(max=kinds - 1)
 
 
 def add_options(command: ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
+    command.add_argument(
+        "--json", action="store_true", help="print one JSON object, and nothing else"
+    )
     command.set_defaults(run=_run)
 
 

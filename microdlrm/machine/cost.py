@@ -1,21 +1,24 @@
-"""What a DLRM costs on paper: parameters, floating-point operations and bytes of each part, from shapes alone.
+"""What a DLRM costs on paper: parameters, floating-point operations and bytes of each part, from
+shapes alone.
 
 Conventions
-FLOPs     A multiply-add is two. Matrix products and the sums of bags count; biases, activations, the loss and
-          the sigmoid don't: a few per number, where a layer of width n costs 2n. So counts
-          torch.utils.flop_counter, too (but for the sums of bags, which it takes for free).
-bytes     Compulsory traffic (Williams et al. 2009): each part reads its operands once and writes its results
-          once, and nothing stays in a cache between two layers. Real traffic is less where caches help and
-          more where an operator writes something down in between. A row looked up twice counts twice, but for
-          the optimiser, which visits every row once.
+FLOPs     A multiply-add is two. Matrix products and the sums of bags count; biases, activations,
+          the loss and the sigmoid don't: a few per number, where a layer of width n costs 2n. So
+          counts torch.utils.flop_counter, too (but for the sums of bags, which it takes for free).
+bytes     Compulsory traffic (Williams et al. 2009): each part reads its operands once and writes
+          its results once, and nothing stays in a cache between two layers. Real traffic is less
+          where caches help and more where an operator writes something down in between. A row
+          looked up twice counts twice, but for the optimiser, which visits every row once.
 training  The gradient of the batch's dense features isn't computed: nobody asks for it.
 
-not here  Page faults, which are the allocator's; the cache line that a processor fetches before it writes to a part
-          of it, so that a copy moves three bytes for two (Drepper 2007, section 6.1); that ReLU reads and writes its
-          layer's output again.
+not here  Page faults, which are the allocator's; the cache line that a processor fetches before it
+writes to a part
+          of it, so that a copy moves three bytes for two (Drepper 2007, section 6.1); that ReLU
+          reads and writes its layer's output again.
 
-Symbols: B rows in a batch, L ids in a bag on average, K = B L lookups in a table of R rows, m = m_spa,
-d the width of the bottom MLP's output, n = 1 + the number of tables. Numbers are float32, ids int64.
+Symbols: B rows in a batch, L ids in a bag on average, K = B L lookups in a table of R rows, m =
+m_spa, d the width of the bottom MLP's output, n = 1 + the number of tables. Numbers are float32,
+ids int64.
 """
 
 from collections.abc import Sequence
@@ -27,7 +30,8 @@ import pandas as pd
 FLOAT, INT = 4, 8  # bytes
 PHASES = ("forward", "backward", "step")
 
-# FLOPs for each parameter that the optimiser visits, and the numbers it keeps for it beside the gradient.
+# FLOPs for each parameter that the optimiser visits, and the numbers it keeps for it beside the
+# gradient.
 OPTIMISERS = {"sgd": (2, 0), "adam": (12, 2)}
 
 
@@ -40,7 +44,8 @@ class Cost(NamedTuple):
 
 
 def table_forward(lookups: float, bags: int, m: int) -> Cost:
-    """An EmbeddingBag, K lookups in B bags: (K - B) m FLOPs, K rows and their ids read, B sums written.
+    """An EmbeddingBag, K lookups in B bags: (K - B) m FLOPs, K rows and their ids read, B sums
+    written.
 
     Adding up L rows takes L - 1 additions, so a bag of one id computes nothing.
     """
@@ -52,11 +57,12 @@ def table_forward(lookups: float, bags: int, m: int) -> Cost:
 
 
 def table_backward(lookups: float, bags: int, m: int, rows: int, sparse: bool) -> Cost:
-    """The gradient of a table: a dense one writes all R rows, most of them zeros; a sparse one K rows.
+    """The gradient of a table: a dense one writes all R rows, most of them zeros; a sparse one K
+    rows.
 
-    Dense: the table's gradient starts as zeros, and each lookup adds its bag's gradient to a row: K m FLOPs.
-    Sparse: one row a lookup, beside the forward's own ids; rows that come up twice are added up later, by the
-    optimiser.
+    Dense: the table's gradient starts as zeros, and each lookup adds its bag's gradient to a row: K
+    m FLOPs. Sparse: one row a lookup, beside the forward's own ids; rows that come up twice are
+    added up later, by the optimiser.
     """
     read = bags * m * FLOAT + lookups * INT + bags * INT
     if sparse:
@@ -65,7 +71,7 @@ def table_backward(lookups: float, bags: int, m: int, rows: int, sparse: bool) -
 
 
 def mlp_forward(batch: int, widths: Sequence[int]) -> Cost:
-    """Linear layers a -> b: 2 B a b FLOPs each; input (B, a), weights and bias read, (B, b) written."""
+    """Layers a -> b: 2 B a b FLOPs each; (B, a), weights and bias read, (B, b) written."""
     return Cost(
         flops=sum(2 * batch * a * b for a, b in pairwise(widths)),
         read=sum((batch * a + a * b + b) * FLOAT for a, b in pairwise(widths)),
@@ -77,8 +83,8 @@ def mlp_backward(batch: int, widths: Sequence[int], input_needs_gradient: bool) 
     """Two products a layer, each as large as the forward's: twice its FLOPs.
 
     Weights' gradient: (b, B) times (B, a), so both are read and (b, a) and the bias's (b,) written.
-    Input's gradient: (B, b) times (b, a), so the weights are read and (B, a) written; the first layer can do
-    without where its input needs no gradient (Goodfellow et al. 2016, 6.5).
+    Input's gradient: (B, b) times (b, a), so the weights are read and (B, a) written; the first
+    layer can do without where its input needs no gradient (Goodfellow et al. 2016, 6.5).
     """
     flops = read = written = 0
     for layer, (a, b) in enumerate(pairwise(widths)):
@@ -104,10 +110,11 @@ def concat_backward(batch: int, d: int, n: int, m: int) -> Cost:
 
 
 def dot_forward(batch: int, d: int, n: int, m: int) -> Cost:
-    """V Vᵀ for each of the B rows, V of shape (n, d): 2 B n² d FLOPs, as bmm computes all n² products.
+    """V Vᵀ for each of the B rows, V of shape (n, d): 2 B n² d FLOPs, as bmm computes all n²
+    products.
 
-    Only n(n-1)/2 of them are kept: more than half of the work is thrown away, and it is still the fastest way.
-    (B, n, d) read; (B, d + n(n-1)/2) written.
+    Only n(n-1)/2 of them are kept: more than half of the work is thrown away, and it is still the
+    fastest way. (B, n, d) read; (B, d + n(n-1)/2) written.
     """
     return Cost(
         flops=2 * batch * n * n * d,
@@ -117,9 +124,11 @@ def dot_forward(batch: int, d: int, n: int, m: int) -> Cost:
 
 
 def dot_backward(batch: int, d: int, n: int, m: int) -> Cost:
-    """G V + Gᵀ V, G (n, n) the gradient of V Vᵀ: two products as large as the forward's, 4 B n² d FLOPs.
+    """G V + Gᵀ V, G (n, n) the gradient of V Vᵀ: two products as large as the forward's, 4 B n² d
+    FLOPs.
 
-    (G, mirrored, is symmetric, so one product is enough: `dot.half_backward_dot`, which chapter 8 measures.)
+    (G, mirrored, is symmetric, so one product is enough: `dot.half_backward_dot`, which chapter 8
+    measures.)
     """
     return Cost(
         flops=4 * batch * n * n * d,
@@ -129,7 +138,10 @@ def dot_backward(batch: int, d: int, n: int, m: int) -> Cost:
 
 
 # How many kernels PyTorch starts for an interaction, and what its two ways cost.
-INTERACTIONS = {"concat": (1, concat_forward, concat_backward), "dot": (4, dot_forward, dot_backward)}
+INTERACTIONS = {
+    "concat": (1, concat_forward, concat_backward),
+    "dot": (4, dot_forward, dot_backward),
+}
 
 
 def loss_forward(batch: int) -> Cost:
@@ -145,14 +157,17 @@ def loss_backward(batch: int) -> Cost:
 def step_dense(parameters: int, optimiser: str) -> Cost:
     """The optimiser visits every parameter: SGD reads it and its gradient and writes it back.
 
-    Adam (Kingma and Ba 2015) reads and writes two moments as well, and takes about 12 FLOPs where SGD takes 2.
+    Adam (Kingma and Ba 2015) reads and writes two moments as well, and takes about 12 FLOPs where
+    SGD takes 2.
     """
     flops, moments = OPTIMISERS[optimiser]
-    return Cost(flops * parameters, (2 + moments) * parameters * FLOAT, (1 + moments) * parameters * FLOAT)
+    return Cost(
+        flops * parameters, (2 + moments) * parameters * FLOAT, (1 + moments) * parameters * FLOAT
+    )
 
 
 def step_sparse(lookups: float, rows: int, m: int, optimiser: str) -> Cost:
-    """The optimiser visits the rows looked up, each once: U rows (`distinct`) and K rows of gradient."""
+    """The optimiser visits each row looked up once: `distinct` rows, K rows of gradient."""
     flops, moments = OPTIMISERS[optimiser]
     visited = distinct(rows, lookups) * m
     return Cost(
@@ -162,8 +177,20 @@ def step_sparse(lookups: float, rows: int, m: int, optimiser: str) -> Cost:
     )
 
 
+def table_training(
+    lookups: int, rows: int, m: int, optimiser: str = "sgd", sparse: bool = False
+) -> float:
+    """Bytes of a table's whole training step: there, back, the optimiser; bags of one id."""
+    costs = (
+        table_forward(lookups, lookups, m),
+        table_backward(lookups, lookups, m, rows, sparse),
+        step_sparse(lookups, rows, m, optimiser) if sparse else step_dense(rows * m, optimiser),
+    )
+    return sum(c.read + c.written for c in costs)
+
+
 def distinct(rows: int, lookups: float) -> float:
-    """How many different rows K uniform draws from R rows are expected to touch: R (1 - (1 - 1/R)^K)."""
+    """Different rows that K uniform draws from R rows are to touch: R (1 - (1 - 1/R)^K)."""
     return rows * (1 - (1 - 1 / rows) ** lookups)
 
 
@@ -193,21 +220,28 @@ def parts(
     optimiser   "sgd" or "adam"
     sparse      whether the tables' gradients are sparse
 
-    Rows: (phase, part), with phase forward, backward or step, and part table 0, table 1, ..., bottom MLP,
-    interaction, top MLP, loss. Columns: parameters; flops; read and written, in bytes; bytes, their sum;
-    intensity, in FLOP per byte; operators, how many kernels PyTorch starts for it (forward only).
-    Raises ValueError for an interaction or optimiser it has no formula for, or bags that don't match the tables.
+    Rows: (phase, part), with phase forward, backward or step, and part table 0, table 1, ...,
+    bottom MLP, interaction, top MLP, loss. Columns: parameters; flops; read and written, in bytes;
+    bytes, their sum; intensity, in FLOP per byte; operators, how many kernels PyTorch starts for it
+    (forward only). Raises ValueError for an interaction or optimiser it has no formula for, or bags
+    that don't match the tables.
     """
     if interaction not in INTERACTIONS:
-        raise ValueError(f"interaction must be 'concat' or 'dot', got {interaction!r}: no formula for others")
+        raise ValueError(
+            f"interaction must be 'concat' or 'dot', got {interaction!r}: no formula for others"
+        )
     if optimiser not in OPTIMISERS:
         raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, got {optimiser!r}")
     reads = range(len(num_embeddings)) if reads is None else reads
     bags = [bags] * len(reads) if isinstance(bags, int | float) else list(bags)
     if len(bags) != len(reads):
-        raise ValueError(f"bags must be one number, or one for each of {len(reads)} tables read: {bags}")
+        raise ValueError(
+            f"bags must be one number, or one for each of {len(reads)} tables read: {bags}"
+        )
     if interaction == "dot" and ln_bot[-1] != m_spa:
-        raise ValueError(f"interaction='dot' needs ln_bot to end in m_spa = {m_spa}, it ends in {ln_bot[-1]}")
+        raise ValueError(
+            f"interaction='dot' needs ln_bot to end in m_spa = {m_spa}, it ends in {ln_bot[-1]}"
+        )
     lines = []
     for t, rows in enumerate(num_embeddings):
         own = [bag for read, bag in zip(reads, bags, strict=True) if read == t]
@@ -263,8 +297,8 @@ def _frame(lines: list[tuple]) -> pd.DataFrame:
 class Rates(NamedTuple):
     """What a machine can do; `measure_ceilings().rates(m_spa)` measures it.
 
-    Rows of m_spa numbers, at random, come from one of three distances: `near`, in the cache of the core; `cache`, in
-    the last one; or memory.
+    Rows of m_spa numbers, at random, come from one of three distances: `near`, in the cache of the
+    core; `cache`, in the last one; or memory.
     """
 
     stream_gbs: float  # reading memory end to end
@@ -279,9 +313,11 @@ class Rates(NamedTuple):
 
 
 def row_gbs(table_bytes: float, all_bytes: float, rates: Rates) -> float:
-    """The bandwidth of rows at random from a table of this size, beside others: all of them in `all_bytes`.
+    """The bandwidth of rows at random from a table of this size, beside others: all of them in
+    `all_bytes`.
 
-    A table is near by itself, for its rows come one table at a time. The last cache has to hold them all.
+    A table is near by itself, for its rows come one table at a time. The last cache has to hold
+    them all.
     """
     if table_bytes <= rates.near_bytes:
         return rates.near_gbs
@@ -289,12 +325,13 @@ def row_gbs(table_bytes: float, all_bytes: float, rates: Rates) -> float:
 
 
 def predict(forward: pd.DataFrame, rates: Rates) -> pd.DataFrame:
-    """How long each part takes, from `parts(...).loc["forward"]`: the roofline (Williams et al. 2009), and dispatch.
+    """How long each part takes, from `parts(...).loc["forward"]`: the roofline (Williams et al.
+    2009), and dispatch.
 
-    seconds = operators * dispatch + max(flops / GEMM rate, bytes / bandwidth). A table's operators are EmbeddingBags,
-    which have a price of their own, and its bandwidth is that of `row_gbs`; all else streams. Columns: dispatch,
-    compute, memory and their outcome, seconds; regime: which of the three is the longest. The loss belongs to training
-    and is left out.
+    seconds = operators * dispatch + max(flops / GEMM rate, bytes / bandwidth). A table's operators
+    are EmbeddingBags, which have a price of their own, and its bandwidth is that of `row_gbs`; all
+    else streams. Columns: dispatch, compute, memory and their outcome, seconds; regime: which of
+    the three is the longest. The loss belongs to training and is left out.
     """
     forward = forward.drop(index="loss", errors="ignore")
     is_table = forward.index.str.startswith("table")
@@ -318,7 +355,7 @@ def predict(forward: pd.DataFrame, rates: Rates) -> pd.DataFrame:
 
 
 def regime(predicted: pd.DataFrame) -> str:
-    """What the whole forward pass waits for most, by `predict`: "dispatch", "memory" or "compute"."""
+    """What a forward pass waits for most, by `predict`: "dispatch", "memory" or "compute"."""
     roof = predicted[["compute", "memory"]].max(axis=1)
     waits = {
         "dispatch": predicted["dispatch"].sum(),
@@ -346,21 +383,23 @@ class Traffic(NamedTuple):
 SHARDINGS = ("table", "row", "column", "data")
 
 
-def communication(sharding: str, devices: int, batch: int, lookups: float, rows: int, m: int) -> Traffic:
+def communication(
+    sharding: str, devices: int, batch: int, lookups: float, rows: int, m: int
+) -> Traffic:
     """What a table that is sharded over W `devices` sends in a step of training.
 
-    Every device has B / W of the batch. It sends each id, 8 bytes, to where the id's row is, with each bag's length
-    along, 8 bytes more; back come sums of rows, m numbers a bag; their gradients go the other way. Of W equal parts
-    W - 1 cross the network, one is at home already.
+    Every device has B / W of the batch. It sends each id, 8 bytes, to where the id's row is, with
+    each bag's length along, 8 bytes more; back come sums of rows, m numbers a bag; their gradients
+    go the other way. Of W equal parts W - 1 cross the network, one is at home already.
 
     "table"   whole, on one device (the mean over which one):
               ids (W-1)/W (K + B) 8, forward and backward (W-1)/W B m 4
-    "column"  m / W columns on each: every device needs all ids, and returns its columns of each sum:
-              ids (W-1) (K + B) 8, forward and backward as "table"
-    "row"     R / W rows on each, hit evenly: ids are divided, lengths are not, and all have a part of every sum:
-              ids (W-1)/W K 8 + (W-1) B 8, forward and backward (W-1) B m 4
-    "data"    the whole table on each: nothing, until the gradients are added up in a ring (Patarasuk and Yuan 2009):
-              backward 2 (W-1) R m 4, however small the batch
+    "column"  m / W columns on each: every device needs all ids, and returns its columns of each
+              sum: ids (W-1) (K + B) 8, forward and backward as "table"
+    "row"     R / W rows on each, hit evenly: ids are divided, lengths are not, and all have a part
+              of every sum: ids (W-1)/W K 8 + (W-1) B 8, forward and backward (W-1) B m 4
+    "data"    the whole table on each: nothing, until the gradients are added up in a ring
+              (Patarasuk and Yuan 2009): backward 2 (W-1) R m 4, however small the batch
 
     Raises ValueError for another sharding.
     """

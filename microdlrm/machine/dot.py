@@ -1,4 +1,4 @@
-"""The dot interaction with half its backward: what a hand-written gradient saves, which chapter 8 measures."""
+"""The dot interaction with half its backward: chapter 8 measures what that saves."""
 
 from functools import cache
 
@@ -8,7 +8,8 @@ from torch.nn.functional import pad
 
 
 def half_backward_dot(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
-    """What `model.dot_interaction` gives, and the same first gradients: (B, d), n - 1 times (B, d) -> (B, d + n(n-1)/2).
+    """What `model.dot_interaction` gives, and the same first gradients: (B, d), n - 1 times (B, d)
+    -> (B, d + n(n-1)/2).
 
     `MicroDLRM(interaction=half_backward_dot, ...)` trains with it.
     """
@@ -19,7 +20,8 @@ def half_backward_dot(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
 class _PairDots(torch.autograd.Function):
     """v (B, n, d) -> v_i . v_j for i < j: (B, n(n-1)/2).
 
-    Autograd's own gradient multiplies twice, G v + Gᵀ v; but G, mirrored, is symmetric: once is enough.
+    Autograd's own gradient multiplies twice, G v + Gᵀ v; but G, mirrored, is symmetric: once is
+    enough.
     """
 
     @staticmethod
@@ -41,8 +43,8 @@ class _PairDots(torch.autograd.Function):
 @cache
 @torch.inference_mode(False)  # made once, used in training too
 def _pair_positions(n: int) -> tuple[Tensor, Tensor]:
-    """Where the pairs i < j stand in a flattened (n, n) matrix: (n(n-1)/2,); and which pair, or the zero behind
-    the last one on the diagonal, stands at each of the matrix's places: (n * n,)."""
+    """Where the pairs i < j stand in a flattened (n, n) matrix: (n(n-1)/2,); and which pair, or the
+    zero behind the last one on the diagonal, stands at each of the matrix's places: (n * n,)."""
     i, j = torch.triu_indices(n, n, 1)
     which = torch.full((n, n), len(i))
     which[i, j] = which[j, i] = torch.arange(len(i))

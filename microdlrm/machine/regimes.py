@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from microdlrm.machine import cost
 from microdlrm.machine.timing import Spread, compare
 from microdlrm.model import MicroDLRM
 
@@ -14,12 +16,14 @@ ORIGINAL = dict(m_spa=8, num_embeddings=(943, 1682, 21), ln_bot=(16, 8, 8), ln_t
 MEMORY = dict(m_spa=64, num_embeddings=(2**18,) * 4, ln_bot=(16, 64), ln_top=(32, 1))
 MEMORY_BAG = 32
 # Small tables and wide MLPs: it computes.
-COMPUTE = dict(m_spa=64, num_embeddings=(1024,) * 4, ln_bot=(64, 1024, 1024, 64), ln_top=(1024, 1024, 1))
+COMPUTE = dict(
+    m_spa=64, num_embeddings=(1024,) * 4, ln_bot=(64, 1024, 1024, 64), ln_top=(1024, 1024, 1)
+)
 BATCH = 512
 
 
 def grid() -> dict[str, tuple[dict, int, int]]:
-    """Models of many kinds, name -> (shape, batch, bag), for asking how far a prediction can be trusted."""
+    """Models of many kinds, name -> (shape, batch, bag)."""
 
     def tables(count: int, rows: int, m: int) -> dict:
         return dict(m_spa=m, num_embeddings=(rows,) * count, ln_bot=(16, m), ln_top=(32, 1))
@@ -34,18 +38,24 @@ def grid() -> dict[str, tuple[dict, int, int]]:
         for rows, m in ((2**10, 64), (2**13, 64), (2**18, 64), (2**10, 8), (2**20, 8))
         for bag in (1, 32)
     }
-    models |= {f"32 tables of 1,000 × 8, batch {batch}": (tables(32, 1000, 8), batch, 1) for batch in (16, 256)}
+    models |= {
+        f"32 tables of 1,000 × 8, batch {batch}": (tables(32, 1000, 8), batch, 1)
+        for batch in (16, 256)
+    }
     return models | {f"wide MLPs, batch {batch}": (COMPUTE, batch, 1) for batch in (1, 64, 512)}
 
 
 def random_batches(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> list[tuple]:
-    """Inputs for a model of this shape: uniform ids, bags of one length, [(dense_x, indices, offsets), ...]."""
+    """Inputs of this shape, uniform ids: [(dense_x, indices, offsets), ...]."""
     draw = torch.Generator().manual_seed(0)
     offsets = torch.arange(0, batch * bag, bag)  # (B,)
     return [
         (
             torch.randn(batch, shape["ln_bot"][0], generator=draw),
-            [torch.randint(rows, (batch * bag,), generator=draw) for rows in shape["num_embeddings"]],
+            [
+                torch.randint(rows, (batch * bag,), generator=draw)
+                for rows in shape["num_embeddings"]
+            ],
             [offsets] * len(shape["num_embeddings"]),
         )
         for _ in range(batches)
@@ -53,9 +63,12 @@ def random_batches(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> 
 
 
 def original_forward(
-    model: MicroDLRM, dense_x: Tensor, sparse_indices: Sequence[Tensor], sparse_offsets: Sequence[Tensor]
+    model: MicroDLRM,
+    dense_x: Tensor,
+    sparse_indices: Sequence[Tensor],
+    sparse_offsets: Sequence[Tensor],
 ) -> Tensor:
-    """The model's operators and nothing else, as the original calls them: no checks of the input. -> (B, 1)."""
+    """The model's operators as the original calls them, no checks of the input -> (B, 1)."""
     x_dense = model.bot_l(dense_x)  # (B, d)
     x_sparse = []
     for i, table in enumerate(model.emb_l):
@@ -89,56 +102,116 @@ def _built(shape: dict) -> MicroDLRM:
 
 
 def wider(shape: dict) -> dict:
-    """The same model with MLPs twice as wide: about four times their FLOPs."""
-    bottom = (shape["ln_bot"][0], *(2 * width for width in shape["ln_bot"][1:]))
+    """The same model with hidden layers twice as wide.
+
+    That is nearly four times the FLOPs where hidden layers feed hidden layers, and less elsewhere:
+    the inputs of both MLPs stay as wide as they are.
+    """
+    bottom = (
+        shape["ln_bot"][0],
+        *(2 * width for width in shape["ln_bot"][1:-1]),
+        shape["ln_bot"][-1],
+    )
     return shape | dict(ln_bot=bottom, ln_top=(*(2 * width for width in shape["ln_top"][:-1]), 1))
 
 
-def more_rows(shape: dict) -> tuple[dict, dict]:
-    """The model with small tables, and the same with tables of 256 times as many rows."""
+ROWS, IDS, WIDTHS = "rows × 256", "ids in a bag × 2", "MLP widths × 2"
+
+
+def knobs(shape: dict, bag: int = 1) -> dict[str, tuple[tuple[dict, int], tuple[dict, int]]]:
+    """Knob -> the model before and after its turn, each as (shape, ids in a bag).
+
+    Before rows are multiplied there are at most 1,024 in a table.
+    """
     few = [min(rows, 1024) for rows in shape["num_embeddings"]]
-    return tuple(shape | dict(num_embeddings=tuple(times * rows for rows in few)) for times in (1, 256))
+    small, large = (shape | dict(num_embeddings=tuple(k * rows for rows in few)) for k in (1, 256))
+    return {
+        ROWS: ((small, bag), (large, bag)),
+        IDS: ((shape, bag), (shape, 2 * bag)),
+        WIDTHS: ((shape, bag), (wider(shape), bag)),
+    }
 
 
-def turned(shape: dict, batch: int, bag: int = 1) -> dict[str, Spread]:
-    """What each knob does to the time, measured: times as long with twice the ids in each bag, MLPs twice as wide."""
-    times = compare(
-        {
-            "as it is": forward(shape, batch, bag, batches=8),
-            "ids in a bag × 2": forward(shape, batch, 2 * bag, batches=8),
-            "MLP widths × 2": forward(wider(shape), batch, bag, batches=8),
+def turned(
+    shape: dict, batch: int, bag: int = 1, names: Sequence[str] = (IDS, WIDTHS)
+) -> dict[str, Spread]:
+    """How many times as long a forward pass takes once each of these knobs is turned, measured."""
+    found = {}
+    for name in names:
+        before, after = knobs(shape, bag)[name]
+        pair = {
+            when: forward(s, batch, ids, batches=8)
+            for when, (s, ids) in dict(before=before, after=after).items()
         }
-    )
-    return {name: times.ratio(name, "as it is") for name in list(times)[1:]}
+        found[name] = compare(pair, rounds=5, patience=0.5).ratio("after", "before")
+    return found
 
 
-def measured_regime(turns: dict[str, Spread]) -> str:
+def measured_regime(turns: dict[str, Spread], shape: dict) -> str:
     """What moves the time, from `turned`: "memory", "compute" or, where neither does, "dispatch".
 
-    Twice the ids double what the rows take; MLPs twice as wide take four times as long, less what grows only twofold.
+    Twice the ids double what the rows take. Wider MLPs multiply what computing takes by as much as
+    they multiply the FLOPs.
     """
+    before, after = (
+        cost.parts(1, **s).loc["forward", "flops"].sum() for s in (shape, wider(shape))
+    )
     shares = {
-        "memory": turns["ids in a bag × 2"].median - 1,
-        "compute": (turns["MLP widths × 2"].median - 1) / 3,
+        "memory": turns[IDS].median - 1,
+        "compute": (turns[WIDTHS].median - 1) / (after / before - 1),
     }
     shares["dispatch"] = 1 - shares["memory"] - shares["compute"]
     return max(shares, key=shares.get)
 
 
-def part_calls(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> dict[str, Callable[[int], object]]:
-    """Callables for `timing.compare`, one for each part of a model: tables, bottom MLP, interaction, top MLP."""
+def look_up(tables: Sequence[Tensor], batches: list[tuple]) -> Callable[[int], list[Tensor]]:
+    """A callable for `timing.compare`: the sums of each batch's bags, one table after another."""
+
+    def run(i: int) -> list[Tensor]:
+        _, indices, offsets = batches[i % len(batches)]
+        bags = zip(indices, tables, offsets, strict=True)
+        return [
+            F.embedding_bag(ids, table, starts, mode="sum") for ids, table, starts in bags
+        ]  # (B, m_spa) each
+
+    return run
+
+
+def table_step(
+    rows: int,
+    width: int = 32,
+    sparse: bool = False,
+    optimiser: type[torch.optim.Optimizer] = torch.optim.SGD,
+) -> Callable[[int], None]:
+    """A callable for `timing.compare`: a training step of one table, 1,024 bags of one id."""
+    table = torch.nn.EmbeddingBag(rows, width, mode="sum", sparse=sparse)
+    steps = optimiser(table.parameters(), lr=0.01)
+    draw = torch.Generator().manual_seed(0)
+    ids, offsets = torch.randint(rows, (16, 1024), generator=draw), torch.arange(1024)
+
+    def step(i: int) -> None:
+        steps.zero_grad()
+        table(ids[i % 16], offsets).sum().backward()
+        steps.step()
+
+    return step
+
+
+def part_calls(
+    shape: dict, batch: int, bag: int = 1, batches: int = 16
+) -> dict[str, Callable[[int], object]]:
+    """Callables for `timing.compare`: tables, bottom MLP, interaction, top MLP."""
     model, inputs = _built(shape), random_batches(shape, batch, bag, batches)
 
-    def look_up(i: int) -> list[Tensor]:
-        _, indices, offsets = inputs[i % batches]
-        return [table(*bags) for table, *bags in zip(model.emb_l, indices, offsets, strict=True)]  # (B, m_spa) each
-
+    tables = look_up([table.weight.detach() for table in model.emb_l], inputs)
     with torch.inference_mode():
         x_dense = [model.bot_l(dense_x) for dense_x, _, _ in inputs]  # (B, d) each
-        x_sparse = [look_up(i) for i in range(batches)]
-        z = [model.interaction(*vectors) for vectors in zip(x_dense, x_sparse, strict=True)]  # (B, width) each
+        x_sparse = [tables(i) for i in range(batches)]
+        z = [
+            model.interaction(*vectors) for vectors in zip(x_dense, x_sparse, strict=True)
+        ]  # (B, width) each
     calls = {
-        "tables": look_up,
+        "tables": tables,
         "bottom MLP": lambda i: model.bot_l(inputs[i % batches][0]),
         "interaction": lambda i: model.interaction(x_dense[i % batches], x_sparse[i % batches]),
         "top MLP": lambda i: model.top_l(z[i % batches]),

@@ -1,10 +1,11 @@
 """Honest timing.
 
-The rules, each there because breaking it has fooled someone: one thread, warm-up, other inputs from call to call,
-memory written before it is read, an allocator in a known state, variants interleaved in changing order, medians with
-their quartiles, page faults counted. On a CPU the clock is CPU time, so that another program's turn on the core isn't
-counted; with one thread and a quiet machine it equals the time on the wall. (What another program takes of the caches
-and of the memory's bandwidth is counted all the same.)
+The rules, each there because breaking it has fooled someone: one thread, warm-up, other inputs from
+call to call, memory written before it is read, an allocator in a known state, variants interleaved
+in changing order, medians with their quartiles, page faults counted. On a CPU the clock is CPU
+time, so that another program's turn on the core isn't counted; with one thread and a quiet machine
+it equals the time on the wall. (What another program takes of the caches and of the memory's
+bandwidth is counted all the same.)
 """
 
 import gc
@@ -44,7 +45,7 @@ class Spread:
         return cls(median, low, high, samples)
 
     def into(self, convert: Callable[[float], float]) -> "Spread":
-        """The same samples in another unit: `seconds.into(lambda s: n_bytes / s / 1e9)` gives GB/s."""
+        """The samples in another unit: `seconds.into(lambda s: n_bytes / s / 1e9)` is in GB/s."""
         return Spread.of(convert(sample) for sample in self.samples)
 
     @property
@@ -65,7 +66,8 @@ HEAD = ("", "median", "quartiles", "of the fastest", "page faults")
 class Times(Mapping[str, Spread]):
     """What `compare` returns: seconds a call, by name. It shows as a table.
 
-    faults  page faults a call, by name; they are shown where they may be 5% of the time, at a microsecond each
+    faults  page faults a call, by name; they are shown where they may be 5% of the time, at a
+            microsecond each
     """
 
     def __init__(self, spreads: dict[str, Spread], faults: Mapping[str, float] | None = None):
@@ -82,7 +84,7 @@ class Times(Mapping[str, Spread]):
         return len(self._spreads)
 
     def ratio(self, a: str, b: str) -> Spread:
-        """How many times as long `a` takes as `b`, from samples taken side by side, in the same round."""
+        """How many times as long `a` takes as `b`, from samples of the same round."""
         return Spread.of(x / y for x, y in zip(self[a].samples, self[b].samples, strict=True))
 
     def clear(self, a: str, b: str) -> bool:
@@ -90,9 +92,11 @@ class Times(Mapping[str, Spread]):
         return self[a].high < self[b].low or self[b].high < self[a].low
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The table: name, median, quartiles, the multiple of the fastest, and page faults where they matter."""
+        """Name, median, quartiles, multiple of the fastest, and page faults where they matter."""
         fastest = min(self, key=lambda name: self[name].median)
-        faulty = any(self.faults[name] * 1e-6 > 0.05 * spread.median for name, spread in self.items())
+        faulty = any(
+            self.faults[name] * 1e-6 > 0.05 * spread.median for name, spread in self.items()
+        )
         return [
             (
                 name,
@@ -114,7 +118,9 @@ class Times(Mapping[str, Spread]):
         rows = self.rows()
         lines = [HEAD[: len(rows[0])], *rows]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        table = ["  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)) for line in lines]
+        table = [
+            "  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)) for line in lines
+        ]
         return "\n".join([*(line.rstrip() for line in table), *self.remarks()])
 
     def _repr_html_(self) -> str:
@@ -127,38 +133,38 @@ def compare(
     *,
     rounds: int = 7,
     sample: float = 0.01,
-    threads: int = 1,
-    device: str = "cpu",
     patience: float = 1.0,
     wall: bool = False,
     pages: str = "settled",
 ) -> Times:
     """Time callables that do the same job in different ways.
 
-    A variant is called with no argument or, if it takes one, with a counter 0, 1, 2, ... by which it picks
-    its input: `lambda i: model(batches[i % len(batches)])`. It is warmed up, then called as often as fills
-    `sample` seconds, in each of `rounds` rounds that interleave all variants, in an order drawn anew each time: what
-    one leaves in the caches isn't always found by the same other. Where the quartiles stay wide, more rounds are
-    taken, until they have lasted `patience` seconds. `pages` is the state of the allocator, `allocator.STATES`.
+    A variant is called with no argument or, if it takes one, with a counter 0, 1, 2, ... by which
+    it picks its input: `lambda i: model(batches[i % len(batches)])`. It is warmed up, then called
+    as often as fills `sample` seconds, in each of `rounds` rounds that interleave all variants, in
+    an order drawn anew each time: what one leaves in the caches isn't always found by the same
+    other. Where the quartiles stay wide, more rounds are taken, until they have lasted `patience`
+    seconds. `pages` is the state of the allocator, `allocator.STATES`.
 
-    The clock is CPU time on one thread of a CPU, else, or if `wall` is set, the time on the wall.
+    The clock is CPU time on one thread or, if `wall` is set, the time on the wall.
 
     Raises ValueError without variants. A variant's own exceptions pass through.
     """
     if not variants:
         raise ValueError("compare needs at least one variant, {name: callable}, got none")
-    clock = time.perf_counter if wall else _clock(threads, device)
+    # On Windows CPU time ticks at 64 Hz.
+    clock = time.perf_counter if wall or sys.platform == "win32" else time.process_time
     calls = {name: _with_counter(fn) for name, fn in variants.items()}
     before_each = allocator.give_back if pages == "fresh" else None
-    with _threads(threads), _no_garbage_collection(), allocator.pages(pages):
-        repeats = {name: _warm_up(call, sample, clock, device) for name, call in calls.items()}
+    with _undisturbed(), allocator.pages(pages):
+        repeats = {name: _warm_up(call, sample, clock) for name, call in calls.items()}
         samples: dict[str, list[float]] = {name: [] for name in calls}
         faults: dict[str, list[float]] = {name: [] for name in calls}
         names, order, started = list(calls), random.Random(0), time.perf_counter()
         for done in itertools.count(1):
             for name in names:
                 before = allocator.page_faults()
-                samples[name].append(_time(calls[name], repeats[name], clock, device, before_each))
+                samples[name].append(_time(calls[name], repeats[name], clock, before_each))
                 faults[name].append((allocator.page_faults() - before) / repeats[name])
             order.shuffle(names)
             steady = max(Spread.of(s).noise for s in samples.values()) < 0.1
@@ -189,21 +195,12 @@ def _with_counter(fn: Callable) -> Callable[[], object]:
     return lambda: fn(next(counter))
 
 
-def _clock(threads: int, device: str) -> Callable[[], float]:
-    # CPU time says nothing about a device that computes by itself, adds up over threads, and ticks at 64 Hz
-    # on Windows.
-    cpu_time = device == "cpu" and threads == 1 and sys.platform != "win32"
-    return time.process_time if cpu_time else time.perf_counter
-
-
-def _time(call: Callable, repeats: int, clock: Callable, device: str, before_each: Callable | None = None) -> float:
+def _time(call: Callable, repeats: int, clock: Callable, before_each: Callable | None) -> float:
     if before_each:
         return sum(_time_after(before_each, call, clock) for _ in range(repeats)) / repeats
-    _synchronise(device)
     start = clock()
     for _ in range(repeats):
         call()
-    _synchronise(device)
     return (clock() - start) / repeats
 
 
@@ -214,37 +211,25 @@ def _time_after(before: Callable, call: Callable, clock: Callable[[], float]) ->
     return clock() - start
 
 
-def _warm_up(call: Callable, sample: float, clock: Callable[[], float], device: str) -> int:
-    _time(call, 2, clock, device)
+def _warm_up(call: Callable, sample: float, clock: Callable[[], float]) -> int:
+    _time(call, 2, clock, None)
     repeats = 1
-    while (seconds := _time(call, repeats, clock, device) * repeats) < sample:
+    while (seconds := _time(call, repeats, clock, None) * repeats) < sample:
         repeats = max(repeats * 2, int(1.2 * repeats * sample / max(seconds, 1e-6)))
     return repeats
 
 
-def _synchronise(device: str):
-    if device != "cpu":
-        torch.accelerator.synchronize(device)
-
-
 @contextmanager
-def _threads(count: int):
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def _no_garbage_collection():
-    enabled = gc.isenabled()
+def _undisturbed():
+    """One thread, and no garbage collection."""
+    threads, collects = torch.get_num_threads(), gc.isenabled()
+    torch.set_num_threads(1)
     gc.disable()
     try:
         yield
     finally:
-        if enabled:
+        torch.set_num_threads(threads)
+        if collects:
             gc.enable()
 
 

@@ -111,7 +111,7 @@ def _layers(mlp: nn.Sequential, last: type, name: str) -> list[tuple[Tensor, Ten
         kind = last if k == len(mlp) - 1 else (nn.Linear, nn.ReLU)[k % 2]
         if type(layer) is not kind:
             raise ValueError(
-                f"freeze knows MLPs as MicroDLRM builds them: {name}[{k}] must be a {kind.__name__}, "
+                f"freeze knows MicroDLRM's own MLPs: {name}[{k}] must be a {kind.__name__}, "
                 f"got a {type(layer).__name__}: use the model itself"
             )
     return [(layer.weight.detach().t().contiguous(), layer.bias.detach()) for layer in mlp[:-1:2]]

@@ -105,7 +105,7 @@ def inference_vs_seed() -> Spread:
 
 
 def tables_vs_best_gather() -> Spread:
-    """Time of the memory model's lookups, int64 or int32 ids ÷ that from a frozen model's tables."""
+    """Time of the memory model's bags, int64 or int32 ids ÷ those from a frozen model's tables."""
     plain = MicroDLRM(**MEMORY)
     tables = [table.weight.detach() for table in plain.emb_l]
     wide = random_batches(MEMORY, BATCH, MEMORY_BAG, batches=32)

@@ -15,11 +15,15 @@ from microdlrm.machine.ceilings import gather_from, measure_ceilings, walk, zipf
 def test_ceilings(ceilings):
     assert measure_ceilings() is ceilings
     assert ceilings.ridge == ceilings.peak_gflops / ceilings.stream_gbs
-    assert set(ceilings.json()) >= {"stream_gbs", "gather_gbs", "gemm_gflops", "ridge", "dispatch_us"}
+    assert set(ceilings.json()) >= {
+        "stream_gbs",
+        "gather_gbs",
+        "gemm_gflops",
+        "ridge",
+        "dispatch_us",
+    }
     json.dumps(ceilings.json())
-    text = repr(ceilings)
-    assert "ridge point" in text
-    assert "memory ceilings through" in text
+    assert f"{ceilings.ridge:.3g}" in repr(ceilings)
     rates = ceilings.rates(60)
     assert rates.gather_gbs == ceilings.gather[64].median
     assert rates.cache_gbs == ceilings.cache[64].median
@@ -32,7 +36,7 @@ def test_ceilings(ceilings):
 def test_ceilings_say_so_when_the_table_fits_the_cache(ceilings, monkeypatch):
     everything_fits = hardware.machine()._replace(l3=ceilings.table_bytes)
     monkeypatch.setattr(hardware, "machine", lambda: everything_fits)
-    assert any("Memory itself is slower" in remark for remark in ceilings.remarks())
+    assert len(ceilings.remarks()) == 2
 
 
 def test_gather_sums_the_rows_it_draws():

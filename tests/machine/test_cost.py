@@ -14,7 +14,9 @@ SHAPES = {
     "dot": dict(m_spa=8, interaction="dot"),
     "odd": dict(m_spa=5, num_embeddings=(7, 30), ln_bot=(3, 9, 4), ln_top=(6, 1)),
     "one table": dict(m_spa=4, num_embeddings=(50,), ln_bot=(2, 4), ln_top=(1,), interaction="dot"),
-    "wide dot": dict(m_spa=6, num_embeddings=(9,) * 11, ln_bot=(4, 5, 6), ln_top=(12, 8, 1), interaction="dot"),
+    "wide dot": dict(
+        m_spa=6, num_embeddings=(9,) * 11, ln_bot=(4, 5, 6), ln_top=(12, 8, 1), interaction="dot"
+    ),
 }
 DEFAULTS = dict(m_spa=8, num_embeddings=(943, 1682, 21), ln_bot=(16, 8, 8), ln_top=(32, 16, 1))
 BATCH = 13
@@ -72,7 +74,9 @@ def test_bytes_of_an_mlp_are_its_tensors(shape):
     def note(layer, inputs, output):
         read.append(n_bytes(inputs[0], layer.weight, layer.bias))
         written.append(n_bytes(output))
-        back_read.append(n_bytes(output, inputs[0]))  # the output's gradient is as large as the output
+        back_read.append(
+            n_bytes(output, inputs[0])
+        )  # the output's gradient is as large as the output
         back_written.append(n_bytes(layer.weight, layer.bias))
         if inputs[0].requires_grad:
             back_read.append(n_bytes(layer.weight))
@@ -129,7 +133,9 @@ def test_bytes_of_an_interaction(interaction):
         assert len({g.untyped_storage().data_ptr() for g in gradients}) == 1
         assert backward["bytes"] == 0
     else:
-        assert backward["read"] == n_bytes(out, *vectors)  # the output's gradient, and the vectors again
+        assert backward["read"] == n_bytes(
+            out, *vectors
+        )  # the output's gradient, and the vectors again
         assert backward["written"] == n_bytes(*gradients)
 
 
@@ -139,10 +145,17 @@ def test_a_step_touches_the_parameters_their_gradients_and_the_state(optimiser, 
     layer(torch.ones(2, 5)).sum().backward()
     step = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimiser](layer.parameters(), lr=0.1)
     step.step()
-    state = [t for p in layer.parameters() for k, t in step.state[p].items() if k != "step" and t is not None]
+    state = [
+        t
+        for p in layer.parameters()
+        for k, t in step.state[p].items()
+        if k != "step" and t is not None
+    ]
     assert len(state) == 2 * moments
     on_paper = cost.step_dense(42, optimiser)
-    assert on_paper.read == n_bytes(*layer.parameters(), *(p.grad for p in layer.parameters()), *state)
+    assert on_paper.read == n_bytes(
+        *layer.parameters(), *(p.grad for p in layer.parameters()), *state
+    )
     assert on_paper.written == n_bytes(*layer.parameters(), *state)
 
 
@@ -158,13 +171,18 @@ def test_a_sparse_step_visits_the_rows_looked_up():
         touched.append(int((table.weight.detach() != before).any(1).sum()))
     mean = sum(touched) / len(touched)
     assert cost.distinct(rows, lookups) == pytest.approx(mean, rel=0.01)
-    assert cost.step_sparse(lookups, rows, m, "sgd").written == pytest.approx(mean * m * 4, rel=0.01)
+    assert cost.step_sparse(lookups, rows, m, "sgd").written == pytest.approx(
+        mean * m * 4, rel=0.01
+    )
 
 
 def test_a_dense_step_grows_with_the_table_and_a_sparse_one_does_not():
     big, bigger = (DEFAULTS | dict(num_embeddings=(rows, 10, 10)) for rows in (2**20, 2**22))
     for sparse, grows in ((False, True), (True, False)):
-        steps = [cost.parts(64, sparse=sparse, **shape).loc[("step", "table 0"), "bytes"] for shape in (big, bigger)]
+        steps = [
+            cost.parts(64, sparse=sparse, **shape).loc[("step", "table 0"), "bytes"]
+            for shape in (big, bigger)
+        ]
         assert (steps[1] > 3 * steps[0]) == grows
 
 
@@ -202,9 +220,13 @@ RATES = cost.Rates(
 
 
 def test_predict_is_the_roofline_and_dispatch():
-    forward = cost.parts(512, 4, **DEFAULTS | dict(num_embeddings=(10, 2**14, 2**20))).loc["forward"]
+    forward = cost.parts(512, 4, **DEFAULTS | dict(num_embeddings=(10, 2**14, 2**20))).loc[
+        "forward"
+    ]
     predicted = cost.predict(forward, RATES)
-    near, beside, far, top = (predicted.loc[part] for part in ("table 0", "table 1", "table 2", "top MLP"))
+    near, beside, far, top = (
+        predicted.loc[part] for part in ("table 0", "table 1", "table 2", "top MLP")
+    )
     assert near["dispatch"] == pytest.approx(15e-6)
     assert near["memory"] == pytest.approx(forward.loc["table 0", "bytes"] / 40e9)
     assert beside["memory"] == pytest.approx(forward.loc["table 1", "bytes"] / 2e9)
@@ -217,7 +239,9 @@ def test_predict_is_the_roofline_and_dispatch():
     assert "loss" not in predicted.index
     # The last cache has to hold all tables: without the third, the second lies in it.
     alone = cost.parts(512, 4, **DEFAULTS | dict(num_embeddings=(10, 2**14))).loc["forward"]
-    assert cost.predict(alone, RATES).loc["table 1", "memory"] == pytest.approx(alone.loc["table 1", "bytes"] / 8e9)
+    assert cost.predict(alone, RATES).loc["table 1", "memory"] == pytest.approx(
+        alone.loc["table 1", "bytes"] / 8e9
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,7 +249,12 @@ def test_predict_is_the_roofline_and_dispatch():
     [
         (1, 1, {}, "dispatch"),
         (2**16, 1, {}, "memory"),
-        (512, 32, dict(m_spa=64, num_embeddings=(2**18,) * 4, ln_bot=(16, 64), ln_top=(32, 1)), "memory"),
+        (
+            512,
+            32,
+            dict(m_spa=64, num_embeddings=(2**18,) * 4, ln_bot=(16, 64), ln_top=(32, 1)),
+            "memory",
+        ),
         (512, 1, dict(m_spa=64, ln_bot=(64, 1024, 1024, 64), ln_top=(1024, 1024, 1)), "compute"),
     ],
 )
@@ -242,7 +271,11 @@ def test_a_history_adds_its_lookups_to_the_table_it_shares():
     )
     more = (shared - alone).loc["forward"]
     # 3 bags of 50 rows of 4 floats with 8-byte ids, 3 offsets; 3 sums of 4 floats written; 49 additions of 4 each
-    assert more.loc["table 1", ["flops", "read", "written"]].tolist() == [3 * 49 * 4, 150 * (16 + 8) + 3 * 8, 3 * 16]
+    assert more.loc["table 1", ["flops", "read", "written"]].tolist() == [
+        3 * 49 * 4,
+        150 * (16 + 8) + 3 * 8,
+        3 * 16,
+    ]
     assert more.loc["table 1", "operators"] == 1
     assert (more.loc[["table 0", "table 2"], ["flops", "bytes"]] == 0).all(axis=None)
     # five vectors have ten pairs, four have six: the top MLP's first layer is four inputs wider
@@ -274,7 +307,9 @@ def sent_one_by_one(sharding, devices, batch, bag, rows, m):
                 forward += mine * m * 4
     backward = forward
     if sharding == "data":  # 2 (W - 1) rounds, in each of which everybody sends a W-th on
-        backward = sum(rows * m // devices * 4 for _ in range(2 * (devices - 1)) for _ in range(devices))
+        backward = sum(
+            rows * m // devices * 4 for _ in range(2 * (devices - 1)) for _ in range(devices)
+        )
     return ids, forward, backward
 
 

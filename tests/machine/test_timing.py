@@ -26,7 +26,10 @@ def test_spread():
 def test_compare_interleaves_and_hands_each_variant_a_counter():
     calls = []
     times = timing.compare(
-        {"a": lambda: calls.append("a"), "b": lambda i: calls.append(i)}, rounds=5, sample=1e-9, patience=0
+        {"a": lambda: calls.append("a"), "b": lambda i: calls.append(i)},
+        rounds=5,
+        sample=1e-9,
+        patience=0,
     )
     assert list(times) == ["a", "b"]
     counters = [c for c in calls if c != "a"]
@@ -60,7 +63,9 @@ def test_compare_measures_more_where_there_is_more_to_do():
 def test_compare_keeps_the_number_of_threads():
     before = torch.get_num_threads()
     seen = []
-    timing.compare({"": lambda: seen.append(torch.get_num_threads())}, rounds=2, sample=1e-9, patience=0)
+    timing.compare(
+        {"": lambda: seen.append(torch.get_num_threads())}, rounds=2, sample=1e-9, patience=0
+    )
     assert set(seen) == {1}
     assert torch.get_num_threads() == before
     with pytest.raises(ZeroDivisionError):
@@ -74,7 +79,9 @@ def test_compare_needs_variants():
 
 
 def test_times_say_what_noise_forbids_to_conclude():
-    times = Times({"a": spread(1.0, 1.1, 1.2), "b": spread(1.1, 1.15, 1.3), "c": spread(5.0, 5.1, 5.2)})
+    times = Times(
+        {"a": spread(1.0, 1.1, 1.2), "b": spread(1.1, 1.15, 1.3), "c": spread(5.0, 5.1, 5.2)}
+    )
     assert not times.clear("a", "b")
     assert times.clear("b", "c")
     assert times.remarks() == ["Too close to call here: “a” and “b”."]
@@ -96,7 +103,8 @@ def test_ratio_is_taken_round_by_round():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(2.5, "2.5 s"), (0.00123, "1.23 ms"), (4.2e-6, "4.2 µs"), (3.1e-8, "31 ns")]
+    ("seconds", "text"),
+    [(2.5, "2.5 s"), (0.00123, "1.23 ms"), (4.2e-6, "4.2 µs"), (3.1e-8, "31 ns")],
 )
 def test_duration(seconds, text):
     assert timing.duration(seconds) == text

@@ -69,7 +69,7 @@ def time_against_batch(times, predicted):
     said = ", ".join(f"{duration(times[b].median)} at {b:,}" for b in sizes)
     return show(
         fig,
-        f"Time of a forward pass of the seed model against the batch size. {measured_on()}",
+        f"Time of a forward pass of the original model against the batch size. {measured_on()}",
         "A line chart on logarithmic axes: flat at first, where dispatch rules, then a knee, then a rise in proportion "
         f"to the batch. Measured: {said}.",
     )
@@ -114,7 +114,7 @@ def roofline(ceilings, points, title="The roofline of this machine"):
     )
 
 
-def cliff(sizes, uniform, hot):
+def climb(sizes, uniform, hot):
     """Nanoseconds a row against table size in bytes; `uniform` and `hot`: {size: Spread in ns}."""
     here = hardware.machine()
     fig, ax = canvas(height=3.4)
@@ -146,7 +146,7 @@ def cliff(sizes, uniform, hot):
 
 
 def operators(shares):
-    """Shares of the time by operator: {name: (share, part)}, the largest first."""
+    """Shares of the time by part: {name: (share, part)}."""
     names = list(shares)
     fig, ax = canvas(height=0.36 * len(names) + 0.8)
     for y, name in enumerate(names):
@@ -162,25 +162,26 @@ def operators(shares):
 
 
 def knobs(measured, predicted):
-    """What each knob does to each model: {model: {knob: Spread or number}}, factors of the unturned time."""
-    fig, axes = canvas(columns=len(measured), height=2.6, sharey=True)
-    said = []
-    for ax, (model, by_knob) in zip(axes, measured.items(), strict=True):
-        names = list(by_knob)
-        for y, knob in enumerate(names):
-            s, paper = by_knob[knob], predicted[model][knob]
-            ax.barh(y, s.median, height=0.5, color=NEUTRAL)
-            ax.plot([s.low, s.high], [y, y], color=INK, lw=1.5)
-            ax.plot([paper, paper], [y - 0.4, y + 0.4], color=INK, lw=3, solid_capstyle="butt")
-            said.append(f"{model}, {knob}: measured {s.median:.2f}, predicted {paper:.2f}")
-        ax.set(title=model, yticks=range(len(names)), yticklabels=names, xlabel="times as long")
-        ax.axvline(1, color=INK, lw=0.8, ls=":")
-        ax.grid(axis="y", visible=False)
-    axes[0].invert_yaxis()
+    """What each knob does to each model, all on one axis from 1: {model: {knob: Spread or number}}."""
+    rows = [(model, knob) for model, by_knob in measured.items() for knob in by_knob]
+    fig, ax = canvas(height=3.6)
+    said, at = [], {row: y + list(measured).index(row[0]) for y, row in enumerate(rows)}
+    for (model, knob), y in at.items():
+        s, paper = measured[model][knob], predicted[model][knob]
+        ax.barh(y, s.median - 1, left=1, height=0.6, color=NEUTRAL)
+        ax.plot([s.low, s.high], [y, y], color=INK, lw=1.5)
+        ax.plot([paper, paper], [y - 0.4, y + 0.4], color=INK, lw=3, solid_capstyle="butt")
+        said.append(f"{model}, {knob}: measured {s.median:.2f}, predicted {paper:.2f}")
+    ax.set(yticks=list(at.values()), yticklabels=[f"{model}: {knob}" for model, knob in rows])
+    ax.set(xlabel="times as long as before the turn")
+    ax.axvline(1, color=INK, lw=0.8)
+    ax.grid(axis="y", visible=False)
+    ax.invert_yaxis()
     return show(
         fig,
-        f"What a turn of each knob does to the time. Bars: measured, with quartiles; ticks: predicted. {measured_on()}",
-        f"{len(measured)} bar charts. {'; '.join(said)}.",
+        "What a turn of each knob does to the time; 1 is no change. Bars: measured, with quartiles; ticks: "
+        f"predicted. {measured_on()}",
+        f"Bars on one axis that starts at 1. {'; '.join(said)}.",
     )
 
 

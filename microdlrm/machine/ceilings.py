@@ -5,8 +5,11 @@
 
 import json
 import math
+import threading
+import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
@@ -28,9 +31,8 @@ STEPS = 4000  # of a walk
 class Ceilings:
     """What this machine can do at best, on one thread: each a median with its quartiles.
 
-    read, copy    GB/s through `table_bytes` of memory, end to end; a copy counts its reads and its
-                  writes, but not the lines that many a processor fetches before it writes to them
-                  (Drepper 2007, section 6.1)
+    read          GB/s through `table_bytes` of memory, in order, by one thread. Not the memory's own
+                  bandwidth, which several cores may share: `reading_at_once`
     gather        GB/s of rows at random from as many bytes, by row width (float32)
     cache, near   the same from `cache_bytes`, which fit the last cache, and `near_bytes`, which fit
                   the core's own
@@ -43,7 +45,6 @@ class Ceilings:
     """
 
     read: Spread
-    copy: Spread
     gather: Mapping[int, Spread]
     cache: Mapping[int, Spread]
     near: Mapping[int, Spread]
@@ -99,7 +100,6 @@ class Ceilings:
         """The medians, as `python -m microdlrm ceilings --json` prints them."""
         return {
             "stream_gbs": self.stream_gbs,
-            "copy_gbs": self.copy.median,
             "gather_gbs": {str(width): spread.median for width, spread in self.gather.items()},
             "cache_gbs": {str(width): spread.median for width, spread in self.cache.items()},
             "near_gbs": {str(width): spread.median for width, spread in self.near.items()},
@@ -113,28 +113,25 @@ class Ceilings:
         }
 
     def rows(self) -> list[tuple[str, str, str]]:
-        spreads = [
-            ("stream, read", self.read, "GB/s"),
-            ("stream, copy", self.copy, "GB/s"),
-            *(
-                (f"rows of {w} numbers from {size(n_bytes)}", s, "GB/s")
-                for gather, n_bytes in (
-                    (self.near, self.near_bytes),
-                    (self.cache, self.cache_bytes),
-                    (self.gather, self.table_bytes),
-                )
-                for w, s in gather.items()
-            ),
-            ("latency, one line after another", self.latency.into(lambda s: s * 1e9), "ns"),
-            *((f"matrix product, {n} × {n}", s, "GFLOP/s") for n, s in self.gemm.items()),
-            ("dispatch, an operator", self.dispatch.into(lambda s: s * 1e6), "µs"),
-            ("dispatch, an EmbeddingBag", self.bag.into(lambda s: s * 1e6), "µs"),
+        """The table: what a prediction needs, and of the rows two widths. `json` has the others."""
+        near, cache, far = (size(n) for n in (self.near_bytes, self.cache_bytes, self.table_bytes))
+        gathers = [
+            (f"rows of {w} numbers from {n_bytes}", gather[w], "GB/s")
+            for w in (8, 64)
+            for gather, n_bytes in ((self.near, near), (self.cache, cache), (self.gather, far))
         ]
-        table = [
+        spreads = [
+            ("bytes in order, read", self.read, "GB/s"),
+            *gathers,
+            ("latency of a line", self.latency.into(lambda s: s * 1e9), "ns"),
+            ("matrix product", max(self.gemm.values(), key=lambda s: s.median), "GFLOP/s"),
+            ("an operator", self.dispatch.into(lambda s: s * 1e6), "µs"),
+            ("an EmbeddingBag", self.bag.into(lambda s: s * 1e6), "µs"),
+        ]
+        return [
             (name, f"{s.median:.3g} {unit}", f"{s.low:.3g} – {s.high:.3g}")
             for name, s, unit in spreads
         ]
-        return [*table, ("ridge point", f"{self.ridge:.3g} FLOP/byte", "")]
 
     def remarks(self) -> list[str]:
         remarks = [f"{self.machine}; memory ceilings through {size(self.table_bytes)}."]
@@ -161,10 +158,7 @@ def measure_ceilings() -> Ceilings:
     here, table_bytes = machine(), affordable(512 * MIB)
     options = {"rounds": 5, "patience": 0.7}
     numbers = torch.ones(table_bytes // 4)
-    first, second = numbers.chunk(2)
-    read, copy = compare(
-        {"read": numbers.sum, "copy": lambda: first.copy_(second)}, **options
-    ).values()
+    read = compare({"": numbers.sum}, **options)[""]
     sizes = {
         "near": _near(here) // 2,
         "cache": min(int(math.sqrt(_near(here) * _in_cache(here))), table_bytes),
@@ -180,7 +174,6 @@ def measure_ceilings() -> Ceilings:
         dispatch = compare({"bags": bags, "others": others}, **options)
     return Ceilings(
         read=read.into(lambda s: table_bytes / s / 1e9),
-        copy=copy.into(lambda s: table_bytes / s / 1e9),
         **gathers,
         latency=_latency(numbers.view(torch.int64), options),
         gemm={n: gemm[str(n)].into(lambda s, n=n: 2 * n**3 / s / 1e9) for n in GEMM_SIZES},
@@ -287,6 +280,25 @@ def zipf(kinds: int, shape: tuple[int, ...], generator: torch.Generator) -> Tens
     """Ids below `kinds`, id k about 1 / (k + 1) as often as id 0: Zipf's law, by its integral."""
     u = torch.rand(shape, dtype=torch.float64, generator=generator)
     return (float(kinds + 1) ** u - 1).long().clamp(max=kinds - 1)
+
+
+def reading_at_once(threads: int) -> list[float]:
+    """GB/s that each of so many threads reads in order, all at once, each through memory of its own."""
+    own = [torch.ones(affordable(256 * MIB) // 4) for _ in range(threads)]
+    together = threading.Barrier(threads)
+
+    def read(numbers: Tensor) -> float:
+        torch.set_num_threads(1)
+        numbers.sum()
+        together.wait()
+        begun, times = time.thread_time(), 0
+        while (took := time.thread_time() - begun) < 0.3:
+            numbers.sum()
+            times += 1
+        return times * numbers.numel() * 4 / took / 1e9
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(read, own))
 
 
 def add_options(command: ArgumentParser) -> None:

@@ -29,7 +29,7 @@ def grid() -> dict[str, tuple[dict, int, int]]:
         return dict(m_spa=m, num_embeddings=(rows,) * count, ln_bot=(16, m), ln_top=(32, 1))
 
     models = {
-        f"seed, {kind}, batch {batch:,}": (ORIGINAL | dict(interaction=kind), batch, 1)
+        f"original, {kind}, batch {batch:,}": (ORIGINAL | dict(interaction=kind), batch, 1)
         for kind in ("concat", "dot")
         for batch in (1, 16, 256, 4096, 65536)
     }
@@ -147,18 +147,24 @@ def turned(
     return found
 
 
+def more_flops(shape: dict) -> float:
+    """How many times the FLOPs of its MLPs a model has once they are `wider`."""
+    before, after = (
+        cost.parts(1, **each).loc["forward"].filter(like="MLP", axis=0)["flops"].sum()
+        for each in (shape, wider(shape))
+    )
+    return after / before
+
+
 def measured_regime(turns: dict[str, Spread], shape: dict) -> str:
     """What moves the time, from `turned`: "memory", "compute" or, where neither does, "dispatch".
 
     Twice the ids double what the rows take. Wider MLPs multiply what computing takes by as much as
     they multiply the FLOPs.
     """
-    before, after = (
-        cost.parts(1, **s).loc["forward", "flops"].sum() for s in (shape, wider(shape))
-    )
     shares = {
         "memory": turns[IDS].median - 1,
-        "compute": (turns[WIDTHS].median - 1) / (after / before - 1),
+        "compute": (turns[WIDTHS].median - 1) / (more_flops(shape) - 1),
     }
     shares["dispatch"] = 1 - shares["memory"] - shares["compute"]
     return max(shares, key=shares.get)
@@ -217,3 +223,20 @@ def part_calls(
         "top MLP": lambda i: model.top_l(z[i % batches]),
     }
     return {name: torch.inference_mode()(call) for name, call in calls.items()}
+
+
+def on_roofline(shape: dict, batch: int, bag: int = 1) -> dict[str, tuple[float, float]]:
+    """Tables and MLPs on the roofline: part -> (intensity, GFLOP/s), the time measured.
+
+    A lookup computes nothing. But an EmbeddingBag adds each row to a zero, so that it is granted an
+    addition for each number.
+    """
+    on_paper = cost.parts(batch, bag, **shape).loc["forward"]
+    tables = on_paper[on_paper.index.str.startswith("table")].sum()
+    tables["flops"] = batch * bag * shape["m_spa"] * len(shape["num_embeddings"])
+    times = compare(part_calls(shape, batch, bag), rounds=5)
+    parts = {"tables": tables, "bottom MLP": on_paper.loc["bottom MLP"], "top MLP": on_paper.loc["top MLP"]}
+    return {
+        name: (part["flops"] / part["bytes"], part["flops"] / times[name].median / 1e9)
+        for name, part in parts.items()
+    }

@@ -1,24 +1,15 @@
-"""What a DLRM costs on paper: parameters, floating-point operations and bytes of each part, from
-shapes alone.
+"""What a DLRM costs on paper: parameters, FLOPs and bytes of each part, from shapes alone.
 
-Conventions
-FLOPs     A multiply-add is two. Matrix products and the sums of bags count; biases, activations,
-          the loss and the sigmoid don't: a few per number, where a layer of width n costs 2n. So
-          counts torch.utils.flop_counter, too (but for the sums of bags, which it takes for free).
-bytes     Compulsory traffic (Williams et al. 2009): each part reads its operands once and writes
-          its results once, and nothing stays in a cache between two layers. Real traffic is less
-          where caches help and more where an operator writes something down in between. A row
-          looked up twice counts twice, but for the optimiser, which visits every row once.
+FLOPs     A multiply-add is two. Matrix products and the sums of bags count. Biases, activations, the
+          loss and the sigmoid don't, and neither do they in torch.utils.flop_counter.
+bytes     Compulsory traffic (Williams et al. 2009): each part reads its operands once and writes its
+          results once. A row looked up twice counts twice, but for the optimiser.
 training  The gradient of the batch's dense features isn't computed: nobody asks for it.
+not here  Page faults; the line that a processor fetches before it writes to a part of it (Drepper
+          2007, section 6.1); that ReLU reads and writes its layer's output again.
 
-not here  Page faults, which are the allocator's; the cache line that a processor fetches before it
-writes to a part
-          of it, so that a copy moves three bytes for two (Drepper 2007, section 6.1); that ReLU
-          reads and writes its layer's output again.
-
-Symbols: B rows in a batch, L ids in a bag on average, K = B L lookups in a table of R rows, m =
-m_spa, d the width of the bottom MLP's output, n = 1 + the number of tables. Numbers are float32,
-ids int64.
+Symbols: B rows in a batch, L ids in a bag, K = B L lookups in a table of R rows, m = m_spa, d the
+width of the bottom MLP's output, n = 1 + the number of tables. Numbers are float32, ids int64.
 """
 
 from collections.abc import Sequence
@@ -110,11 +101,9 @@ def concat_backward(batch: int, d: int, n: int, m: int) -> Cost:
 
 
 def dot_forward(batch: int, d: int, n: int, m: int) -> Cost:
-    """V Vᵀ for each of the B rows, V of shape (n, d): 2 B n² d FLOPs, as bmm computes all n²
-    products.
+    """V Vᵀ for each of B rows, V (n, d): 2 B n² d FLOPs, though only n(n-1)/2 products are kept.
 
-    Only n(n-1)/2 of them are kept: more than half of the work is thrown away, and it is still the
-    fastest way. (B, n, d) read; (B, d + n(n-1)/2) written.
+    (B, n, d) read; (B, d + n(n-1)/2) written.
     """
     return Cost(
         flops=2 * batch * n * n * d,
@@ -124,11 +113,9 @@ def dot_forward(batch: int, d: int, n: int, m: int) -> Cost:
 
 
 def dot_backward(batch: int, d: int, n: int, m: int) -> Cost:
-    """G V + Gᵀ V, G (n, n) the gradient of V Vᵀ: two products as large as the forward's, 4 B n² d
-    FLOPs.
+    """G V + Gᵀ V, G (n, n) the gradient of V Vᵀ: two products like the forward's, 4 B n² d FLOPs.
 
-    (G, mirrored, is symmetric, so one product is enough: `dot.half_backward_dot`, which chapter 8
-    measures.)
+    (One is enough: `dot.half_backward_dot`, which chapter 8 measures.)
     """
     return Cost(
         flops=4 * batch * n * n * d,

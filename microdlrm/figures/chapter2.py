@@ -9,20 +9,33 @@ from microdlrm.figures.style import DENSE, INK, SPARSE, TOP, canvas, show
 
 
 def bags(values, offsets, names):
-    """The ids of some bags in one row, and where each bag starts; `names` labels the bags. Bag by bag to be stepped."""
+    """The ids of some bags in one row, and where each bag starts; `names` labels the bags."""
     ends = [*offsets[1:], len(values)]
     points = {}
     fig, ax = canvas(height=1.7)
-    starts = {start: [name for name, at in zip(names, offsets, strict=True) if at == start] for start in offsets}
+    starts = {
+        start: [name for name, at in zip(names, offsets, strict=True) if at == start]
+        for start in offsets
+    }
     shade = 0
     for position, value in enumerate(values):
         shade += position in starts
-        box = Rectangle((position, 0), 0.94, 1, fc=SPARSE, alpha=(0.25, 0.5)[shade % 2], lw=0, gid=f"part-{position}")
+        box = Rectangle(
+            (position, 0),
+            0.94,
+            1,
+            fc=SPARSE,
+            alpha=(0.25, 0.5)[shade % 2],
+            lw=0,
+            gid=f"part-{position}",
+        )
         ax.add_patch(box)
         ax.text(position + 0.47, 0.5, value, ha="center", va="center")
         ax.text(position + 0.47, -0.3, position, ha="center", va="center", fontsize=9, alpha=0.7)
     for start, here in starts.items():
-        ax.annotate("", (start + 0.06, 1), (start + 0.06, 1.5), arrowprops=dict(arrowstyle="->", color=INK))
+        ax.annotate(
+            "", (start + 0.06, 1), (start + 0.06, 1.5), arrowprops=dict(arrowstyle="->", color=INK)
+        )
         for line, name in enumerate(reversed(here)):
             label = ax.text(start, 1.6 + 0.5 * line, f"{start}: {name}", ha="left", va="bottom")
             label.set_gid(f"bag-{names.index(name)}")
@@ -36,11 +49,15 @@ def bags(values, offsets, names):
         until = f"the next starts at {end}" if bag + 1 < len(names) else f"the ids end at {end}"
         ids = ", ".join(map(str, values[start:end]))
         holds = f"ids {ids}" if ids else "no ids: its sum is a vector of zeros"
-        points[f"bag-{bag}"] = f"{name}: starts at {start}, {until}: {holds}.", [f"part-{p}" for p in range(start, end)]
+        points[f"bag-{bag}"] = (
+            f"{name}: starts at {start}, {until}: {holds}.",
+            [f"part-{p}" for p in range(start, end)],
+        )
     return show(
         fig,
-        "All ids in one row. An offset is the position at which a bag starts; it ends where the next one starts.",
-        f"A row of {len(values)} boxes, one an id, with an arrow where each bag starts. {'; '.join(said)}.",
+        "All ids in one row. An offset is the position at which a bag starts. It ends where the next "
+        "one starts.",
+        f"A row of {len(values)} boxes, one an id; an arrow where each bag starts. {'; '.join(said)}.",
         points,
     )
 
@@ -53,26 +70,40 @@ def parameter_shares(models):
         total, left, words = sum(p.numel() for p in model.parameters()), 0.0, []
         # Pale, so that labels are legible in light and dark.
         names, shades = ("users", "movies", "occupations", "genres"), (0.6, 0.45, 0.3, 0.2)
-        parts = [(name, SPARSE, shade, table) for name, shade, table in zip(names, shades, model.emb_l, strict=False)]
+        parts = [
+            (name, SPARSE, shade, table)
+            for name, shade, table in zip(names, shades, model.emb_l, strict=False)
+        ]
         parts += [("bottom MLP", DENSE, 0.9, model.bot_l), ("top MLP", TOP, 0.9, model.top_l)]
         for name, colour, alpha, part in parts:
             share = sum(p.numel() for p in part.parameters()) / total
             ax.barh(y, share, left=left, color=colour, alpha=alpha, height=0.6)
             if share > 0.08:
-                ax.text(left + share / 2, y, f"{name}\n{share:.0%}", ha="center", va="center", fontsize=10)
+                ax.text(
+                    left + share / 2,
+                    y,
+                    f"{name}\n{share:.0%}",
+                    ha="center",
+                    va="center",
+                    fontsize=10,
+                )
             left += share
             words.append(f"{name} {share:.1%}")
         said.append(f"{label}, {total:,} parameters: {', '.join(words)}")
     handles = [Rectangle((0, 0), 1, 1, color=colour) for colour in (SPARSE, DENSE, TOP)]
-    fig.legend(handles, ["embedding tables", "bottom MLP", "top MLP"], loc="outside upper center", ncols=3)
+    fig.legend(
+        handles, ["embedding tables", "bottom MLP", "top MLP"], loc="outside upper center", ncols=3
+    )
     ax.set(yticks=range(len(models)), yticklabels=models, xlim=(0, 1), xticks=[])
     ax.invert_yaxis()
     ax.grid(False)
-    return show(fig, "Each part's share of the model's parameters.", f"Stacked bars. {'; '.join(said)}.")
+    return show(
+        fig, "Each part's share of the model's parameters.", f"Stacked bars. {'; '.join(said)}."
+    )
 
 
 def together(data, rows):
-    """How many users clicked both of two films in these rows: (movies, movies); on the diagonal, each film's clicks."""
+    """How many users clicked both of two films in these rows: (movies, movies)."""
     user, movie = positions(data)
     clicked = np.zeros((len(data.users), len(data.movies)), dtype=np.float32)
     clicked[user[rows], movie[rows]] = labels(data)[rows]
@@ -80,9 +111,9 @@ def together(data, rows):
 
 
 ERAS = {  # a film's last year -> how its dot looks
-    "before 1977": (1976, dict(marker="s", mfc="none", mec=SPARSE)),
-    "1977 to 1995": (1995, dict(marker="o", mfc="none", mec=SPARSE)),
-    "1996 and later, new when they were rated": (9999, dict(marker="o", mfc=SPARSE, mec=SPARSE)),
+    "before 1977": (1976, dict(marker="s", mfc=(SPARSE, 0.1))),
+    "1977 to 1995": (1995, dict(marker="o", mfc=(SPARSE, 0.1))),
+    "1996 and later, new when they were rated": (9999, dict(marker="o", mfc=(SPARSE, 0.75))),
 }
 
 
@@ -91,8 +122,8 @@ def film_map(movies, counts, shown=100, neighbours=5):
 
     movies  a frame with the columns title and year
     counts  (movies, movies): users who clicked both, as `together` counts them
-    The plane is t-SNE's (van der Maaten and Hinton 2008), from 1 - cosine of two films' columns of clicks. Of the
-    `shown` films, those bear their names that there is room for; each answers with its nearest and their counts.
+    The plane is t-SNE's (van der Maaten and Hinton 2008), from 1 - cosine of two films' columns of
+    clicks. Names stand where there is room; each film answers with its nearest and their counts.
     """
     films = np.argsort(-counts.diagonal(), kind="stable")[:shown]
     titles, years = (movies[column].to_numpy()[films] for column in ("title", "year"))
@@ -105,25 +136,32 @@ def film_map(movies, counts, shown=100, neighbours=5):
     xy = tsne.fit_transform(distance)  # (shown, 2)
     fig, ax = canvas(height=5.8)
     for era, (_, look) in ERAS.items():
-        ax.plot([], [], ls="", ms=7, label=era, **look)
+        ax.plot([], [], ls="", ms=7, mec=SPARSE, label=era, **look)
     points = {}
     for k, (x, y) in enumerate(xy):
         look = next(look for last, look in ERAS.values() if not years[k] > last)
-        ax.plot(x, y, ms=7, alpha=0.75, gid=f"film-{k}", **look)
-        name = ax.annotate(titles[k], (x, y), (6, 0), textcoords="offset points", fontsize=9, va="center")
+        ax.plot(x, y, ms=7, mec=SPARSE, gid=f"film-{k}", **look)
+        name = ax.annotate(
+            titles[k], (x, y), (6, 0), textcoords="offset points", fontsize=9, va="center"
+        )
         name.set_in_layout(False)  # or long names at the edge squeeze the plane
         near = [j for j in np.argsort(-cosine[k], kind="stable") if j != k][:neighbours]
         said = ", ".join(f"{titles[j]} ({counts[k, j]:.0f})" for j in near)
-        points[f"film-{k}"] = f"{titles[k]}, {clicks[k]:.0f} clicks; clicked with {said}.", [f"film-{j}" for j in near]
+        points[f"film-{k}"] = (
+            f"{titles[k]}, {clicks[k]:.0f} clicks; clicked with {said}.",
+            [f"film-{j}" for j in near],
+        )
     ax.margins(0.08, 0.04)
     ax.axis("off")
     _thin_out(fig, ax.texts)
     fig.legend(loc="outside upper center", ncols=len(ERAS))
     return show(
         fig,
-        f"The {shown} most clicked films, near where the same people clicked both (t-SNE). Point at one: its nearest, "
-        "and how many people clicked both. Only what lies close means anything; distances between groups say nothing.",
-        f"{shown} dots on a plane, one a film. " + " ".join(said for said, _ in [*points.values()][:5]),
+        f"The {shown} most clicked films, near where the same people clicked both (t-SNE). Point at "
+        "one: its nearest, and how many people clicked both. Only what lies close means anything; "
+        "distances between groups say nothing.",
+        f"{shown} dots on a plane, one a film. "
+        + " ".join(said for said, _ in [*points.values()][:5]),
         points,
     )
 

@@ -36,31 +36,22 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
         table.weight.data = in_huge_pages(table.weight.data)
     tables = [model.emb_l[t].weight.detach() for t in model.reads]
     bottom, top = _layers(model.bot_l, nn.ReLU, "bot_l"), _layers(model.top_l, nn.Sigmoid, "top_l")
-    weight, bias = top[0]  # (d + (n - 1) m_spa, b), (b,)
-    folded = model.interaction is concat_interaction and len(bias) * sum(map(len, tables)) <= FOLDED
-    if (
-        folded
-    ):  # (x | rows) W is x times its part of W, and of each table a row of: table times its part
-        of_dense, *of_tables = weight.split([len(bottom[-1][1]), *(t.shape[1] for t in tables)])
-        products = [t @ w for t, w in zip(tables, of_tables, strict=True)]  # (R, b) each
-        products[0] += bias
+    numbers = sum(map(len, tables)) * len(top[0][1])
+    concat = model.interaction is concat_interaction and tables
+    first_layer = _folded(tables, *top[0]) if concat and numbers <= FOLDED else None
     starts = torch.arange(0)  # of the batch before: most have one size
 
     def compute(dense_x, sparse_indices, sparse_offsets, sparse_weights):
         nonlocal starts
         own = starts if len(starts) == len(dense_x) else torch.arange(len(dense_x))
         starts = own
-        rows = sparse_weights is None and _one_id_each(
-            sparse_indices, sparse_offsets, own, len(tables)
-        )
+        rows = _one_id_each(sparse_indices, sparse_offsets, own, len(tables))
+        rows = rows and sparse_weights is None
         if not rows or not math.isfinite(dense_x.sum().item()):
             check_inputs(model, dense_x, sparse_indices, sparse_offsets, sparse_weights)
         x = _through(bottom, dense_x).relu_()  # (B, d)
-        if rows and folded:
-            z, *others = map(_row, products, sparse_indices)  # (B, b) each
-            for other in others:
-                z.add_(other)
-            z.addmm_(x, of_dense)
+        if rows and first_layer:
+            z = first_layer(x, sparse_indices)  # (B, b)
             return (_through(top[1:], z.relu_()) if top[1:] else z).sigmoid_()
         if rows:
             x_sparse = list(map(_row, tables, sparse_indices))  # (B, m_spa) each
@@ -84,13 +75,30 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
         try:
             return compute(*inputs)
         except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
-            check_inputs(
-                model, *inputs
-            )  # it says what is wrong; looking beforehand would take longer
+            check_inputs(model, *inputs)  # says what is wrong; to look beforehand takes longer
             raise
 
     predict.tables = tables
     return predict
+
+
+def _folded(tables: list[Tensor], weight: Tensor, bias: Tensor) -> Callable[..., Tensor]:
+    """(x (B, d), ids) -> (B, b): concat and the top MLP's first layer.
+
+    (x | rows) W is x times its part of W, and of each table a row of: table times its part of W.
+    """
+    m = tables[0].shape[1]
+    of_dense, *of_tables = weight.split([len(weight) - m * len(tables), *[m] * len(tables)])
+    products = [table @ w for table, w in zip(tables, of_tables, strict=True)]  # (R, b) each
+    products[0] += bias
+
+    def first_layer(x: Tensor, sparse_indices: Sequence[Tensor]) -> Tensor:
+        z, *others = map(_row, products, sparse_indices)  # (B, b) each
+        for other in others:
+            z.add_(other)
+        return z.addmm_(x, of_dense)
+
+    return first_layer
 
 
 def _one_id_each(

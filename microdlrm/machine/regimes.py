@@ -235,7 +235,11 @@ def on_roofline(shape: dict, batch: int, bag: int = 1) -> dict[str, tuple[float,
     tables = on_paper[on_paper.index.str.startswith("table")].sum()
     tables["flops"] = batch * bag * shape["m_spa"] * len(shape["num_embeddings"])
     times = compare(part_calls(shape, batch, bag), rounds=5)
-    parts = {"tables": tables, "bottom MLP": on_paper.loc["bottom MLP"], "top MLP": on_paper.loc["top MLP"]}
+    parts = {
+        "tables": tables,
+        "bottom MLP": on_paper.loc["bottom MLP"],
+        "top MLP": on_paper.loc["top MLP"],
+    }
     return {
         name: (part["flops"] / part["bytes"], part["flops"] / times[name].median / 1e9)
         for name, part in parts.items()

@@ -1,11 +1,27 @@
-"""Figures of chapter 10: sizes, hybrid parallelism, traffic, crossover, plans."""
+"""Figures of chapter 10: hybrid parallelism, sizes, traffic, estimates."""
 
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from microdlrm.figures.style import DENSE, INK, INTERACTION, NEUTRAL, SPARSE, TOP, canvas, measured_on, show
+from microdlrm.figures.style import (
+    INK,
+    INTERACTION,
+    NEUTRAL,
+    SPARSE,
+    TOP,
+    canvas,
+    measured_on,
+    show,
+)
 
-KIND_COLOURS = {"table": SPARSE, "column": TOP, "row": DENSE, "data": INTERACTION}
-SAYS = {"table": "table-wise", "column": "column-wise", "row": "row-wise", "data": "data-parallel"}
+SAYS = dict(table="table-wise", column="column-wise", row="row-wise", data="data-parallel")
+TORCHREC = dict(
+    table_wise="whole, on one device",
+    column_wise="columns, on any devices",
+    table_column_wise="columns, within a host",
+    row_wise="rows, on all devices",
+    table_row_wise="rows, within a host",
+    data_parallel="copied to all",
+)
 
 
 def _bytes(n):
@@ -20,13 +36,26 @@ def sizes(held, rooms):
     fig, ax = canvas(height=0.42 * len(held) + 2.0)
     for y, (weights, state) in enumerate(held.values()):
         ax.barh(y, weights, color=SPARSE, height=0.6, label=None if y else "weights")
-        ax.barh(y, state, left=weights, color=SPARSE, alpha=0.45, height=0.6, label=None if y else "optimiser's state")
+        ax.barh(
+            y,
+            state,
+            left=weights,
+            color=SPARSE,
+            alpha=0.45,
+            height=0.6,
+            label=None if y else "optimiser's state",
+        )
         ax.text((weights + state) * 1.15, y, _bytes(weights + state), va="center")
     for k, (name, room) in enumerate(rooms.items()):
         ax.axvline(room, color=INK, ls=":", lw=1)
         ax.text(room, -0.7 - 0.55 * k, f"{name} ", ha="right", va="bottom", fontsize=9)
     ax.set_xscale("log")
-    ax.set(yticks=range(len(held)), yticklabels=held, xlabel="bytes", ylim=(len(held) - 0.5, -0.8 - 0.55 * len(rooms)))
+    ax.set(
+        yticks=range(len(held)),
+        yticklabels=held,
+        xlabel="bytes",
+        ylim=(len(held) - 0.5, -0.8 - 0.55 * len(rooms)),
+    )
     ax.set_xlim(right=max(sum(pair) for pair in held.values()) * 40)
     ax.grid(axis="y", visible=False)
     fig.legend(loc="outside upper center", ncols=2)
@@ -51,7 +80,14 @@ def hybrid(devices=4):
             ax.add_patch(Rectangle((x, y), 1.25, 0.5, facecolor=colour, alpha=0.35, edgecolor=INK))
             ax.text(x + 0.62, y + 0.25, text, ha="center", va="center")
         ax.text(x + 0.62, -0.35, f"all ids of\nfeature {d}", ha="center", va="top", fontsize=9)
-        ax.text(x + 0.62, 3.3, f"device {d}:\nits part of the rows", ha="center", va="bottom", fontsize=9)
+        ax.text(
+            x + 0.62,
+            3.3,
+            f"device {d}:\nits part of the rows",
+            ha="center",
+            va="bottom",
+            fontsize=9,
+        )
         for to in range(devices):
             own = to == d
             ax.add_patch(
@@ -80,14 +116,33 @@ def traffic(counted, on_paper):
     for x, kind in enumerate(counted):
         left = 0.0
         for part, colour in colours.items():
-            ax.barh(x, counted[kind][part] / 1e3, left=left, color=colour, height=0.5, label=None if x else part)
+            ax.barh(
+                x,
+                counted[kind][part] / 1e3,
+                left=left,
+                color=colour,
+                height=0.5,
+                label=None if x else part,
+            )
             left += counted[kind][part] / 1e3
-        ax.plot([sum(on_paper[kind]) / 1e3] * 2, [x - 0.38, x + 0.38], color=INK, lw=2, label=None if x else "formula")
-    ax.set(yticks=range(len(counted)), yticklabels=[SAYS[kind] for kind in counted], xlabel="kB a step, all together")
+        ax.plot(
+            [sum(on_paper[kind]) / 1e3] * 2,
+            [x - 0.38, x + 0.38],
+            color=INK,
+            lw=2,
+            label=None if x else "formula",
+        )
+    ax.set(
+        yticks=range(len(counted)),
+        yticklabels=[SAYS[kind] for kind in counted],
+        xlabel="kB a step, all together",
+    )
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     fig.legend(loc="outside upper center", ncols=4)
-    said = "; ".join(f"{SAYS[k]} {sum(c[p] for p in colours) / 1e3:.1f} kB" for k, c in counted.items())
+    said = "; ".join(
+        f"{SAYS[k]} {sum(c[p] for p in colours) / 1e3:.1f} kB" for k, c in counted.items()
+    )
     return show(
         fig,
         f"What crossed between processes in one step of training, counted, and the formula. {measured_on()}",
@@ -95,50 +150,33 @@ def traffic(counted, on_paper):
     )
 
 
-def crossover(seconds, link):
-    """Seconds of a step against a table's rows, {kind: {rows: seconds}}; `link` says how slow the network is."""
-    fig, ax = canvas(height=3.4)
-    marks = dict(table="o", column="s", row="^", data="D")
-    for kind, by_rows in seconds.items():
-        ax.loglog(list(by_rows), [s * 1e3 for s in by_rows.values()], marker=marks[kind], color=KIND_COLOURS[kind],
-                  label=SAYS[kind])  # fmt: skip
-    rows = sorted({n for by_rows in seconds.values() for n in by_rows})
-    ax.set_xticks(rows, [f"{n:,}" for n in rows])
-    low, high = ax.get_ylim()
-    ticks = [m * 10**e for e in range(5) for m in (1, 2, 5) if low <= m * 10**e <= high]
-    ax.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
-    ax.minorticks_off()
-    ax.set(xlabel="rows of a table", ylabel="ms a step")
-    fig.legend(loc="outside upper center", ncols=4)
-    said = "; ".join(
-        f"{SAYS[kind]} from {min(by.values()) * 1e3:.0f} to {max(by.values()) * 1e3:.0f} ms"
-        for kind, by in seconds.items()
+def estimates(lines, table, devices):
+    """What a step takes the busiest part of one table, on paper, by kind of sharding: `lines` with
+    kind, parts, lookups_ms, network_ms and ids_ms, as the study "scale" has them."""
+    fig, ax = canvas(height=0.4 * len(lines) + 1.3)
+    parts = dict(
+        lookups_ms=("rows read and written", SPARSE),
+        network_ms=("sums and gradients sent", TOP),
+        ids_ms=("ids sent", NEUTRAL),
     )
-    return show(
-        fig,
-        f"A step's traffic on a link of {link}, against the tables' rows. {measured_on()}",
-        f"Four lines on logarithmic axes: {said}. Only data-parallel rises with the rows.",
-    )
-
-
-def plans(steps):
-    """What a step takes: {(plan, devices): planner.Step}, lookups and network."""
-    fig, ax = canvas(height=0.36 * len(steps) + 1.3)
-    for y, ((_, _), step) in enumerate(steps.items()):
-        lookups, network = step.lookups * 1e3, step.network * 1e3
-        ax.barh(y, lookups, color=SPARSE, height=0.6, label=None if y else "lookups")
-        ax.barh(y, network, left=lookups, color=NEUTRAL, height=0.6, label=None if y else "network")
-        said = f"  {step.seconds * 1e3:.3g} ms, busiest / mean {step.imbalance:.3g}"
-        ax.text(step.seconds * 1e3, y, said, va="center")
-    ax.set(yticks=range(len(steps)), yticklabels=[f"{plan}, {n}" for plan, n in steps], xlabel="ms a step, on paper")
-    ax.set_xlim(right=max(step.seconds for step in steps.values()) * 1.6e3)
+    said = []
+    for y, line in enumerate(lines.sort_values("lookups_ms", ascending=False).to_dict("records")):
+        left = 0.0
+        for part, (words, colour) in parts.items():
+            ax.barh(y, line[part], left=left, color=colour, height=0.6, label=None if y else words)
+            left += line[part]
+        name = f"{TORCHREC[line['kind']]}: {line['parts']:.0f}"
+        ax.text(left, y, f"  {left:.2f} ms", va="center")
+        said.append(f"{name}, {left:.2f} ms")
+        ax.text(0, y - 0.42, name, va="center", fontsize=9)
+    ax.set(yticks=[], xlabel="ms a step, as the planner estimates")
+    ax.set_xlim(right=ax.get_xlim()[1] * 1.12)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    fig.legend(loc="outside upper center", ncols=2)
-    said = "; ".join(f"{plan} on {n} devices {step.seconds * 1e3:.3g} ms" for (plan, n), step in steps.items())
+    fig.legend(loc="outside upper center", ncols=3)
     return show(
         fig,
-        "What a step takes under several plans on 8, 64 and 512 devices, by the simulation: lookups and network of the "
-        "busiest device.",
-        f"Stacked bars: {said}.",
+        f"{table} on {devices} devices: what a step takes the busiest of its parts, by TorchRec's "
+        "estimates. Each bar says into how many parts the table is cut.",
+        f"Stacked bars: {'; '.join(said)}.",
     )

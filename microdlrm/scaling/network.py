@@ -1,16 +1,15 @@
-"""The traffic of sharded tables, between real processes over gloo: counted, and on a link of a stated speed.
+"""The traffic of sharded tables between real processes over gloo, counted.
 
     measure(jobs)   in the parent
     python -m microdlrm.scaling.network JOBS   what each process runs, by torchrun
 
-Each process has B / W of the batch's bags, K / W ids; the tables' weights and gradients are random numbers. A job goes
-through what a training step sends: ids to where the rows are, pooled rows back, and their gradients the other way.
+Each process has B / W of the batch's bags, K / W ids; the tables' weights are random numbers. A
+job goes through what a training step sends: ids to where the rows are, pooled rows back, and their
+gradients the other way.
 """
 
 import json
-import statistics
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,77 +19,112 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from microdlrm.scaling import workers
+from microdlrm.scaling.traffic import SHARDINGS
+
+_NUMBERS = ("processes", "tables", "rows", "m_spa", "batch", "bag")
 
 
 def measure(jobs: Sequence[dict], seconds: float = 300.0) -> list[dict]:
-    """Run `jobs` between processes; for each, what they sent together, and how long it took.
+    """Run `jobs` between processes; for each, the bytes that they sent together.
 
-    job     processes; kind ("table", "row", "column" or "data"); tables, rows, m_spa, batch, bag (ids in each); and,
-            for a slowed link, gbs and latency_us; repeats, of whose times the median counts. Tables are dealt in turn.
-            `tables`, `m_spa` and `rows` are multiples of `processes`, and `batch` of its square
-    result  ids, forward, backward: bytes that left a process for another. system: the bytes that the operating system
-            saw them send, None where it doesn't say (Linux does). seconds: of the step, on the link if there is one
+    job     kind ("table", "row", "column" or "data"); processes; tables, rows, m_spa; batch, and
+            bag, the ids in each. What is divided must divide evenly: the batch by the processes,
+            and, by kind, tables, m_spa or rows; for "row" the ids of each process as well
+    result  ids, forward, backward: bytes of the tensors that left a process for another. system:
+            the bytes that the operating system saw them send, None where it doesn't say (Linux
+            does)
 
-    Raises WorkerError where the processes can't be started or don't finish.
+    Raises ValueError for a job that can't be done, before anything is started; WorkerError where
+    the processes can't be started or don't finish.
     """
+    jobs = list(jobs)
+    if not jobs:
+        raise ValueError("jobs must hold one job or more, got none")
+    for number, job in enumerate(jobs):
+        if wrong := _wrong(job):
+            raise ValueError(f"job {number}: {wrong}")
     most = max(job["processes"] for job in jobs)
-    return workers.run("microdlrm.scaling.network", most, json.dumps(list(jobs)), seconds=seconds)["results"]
+    found = workers.run("microdlrm.scaling.network", most, json.dumps(jobs), seconds=seconds)
+    return found["results"]
+
+
+def _wrong(job: dict) -> str:
+    """Why the job can't be done, or "" where it can."""
+    if set(job) != {"kind", *_NUMBERS}:
+        return f"it must have kind, {', '.join(_NUMBERS)}; got {', '.join(map(str, job))}"
+    if job["kind"] not in SHARDINGS:
+        return f"kind must be one of {', '.join(SHARDINGS)}, got {job['kind']!r}"
+    for name in _NUMBERS:
+        if not isinstance(job[name], int) or job[name] < 1:
+            return f"{name} must be a whole number of 1 or more, got {job[name]!r}"
+    world, divided = job["processes"], {"batch": job["batch"]}
+    by_kind = dict(table="tables", row="rows", column="m_spa", data="rows")[job["kind"]]
+    divided[by_kind] = job[by_kind]
+    if job["kind"] == "row":
+        divided["batch * bag / processes"] = job["batch"] * job["bag"] // world
+    for name, value in divided.items():
+        if value % world:
+            return f"{name} must be a multiple of {world}, the processes, got {value}"
+    return ""
 
 
 class Link:
-    """Sends between the processes of a group and counts the bytes. With a speed, it holds each exchange until a link of
-    that speed would have delivered it: latency, and then its bytes, out of this process or into it, whichever are more.
-    """
+    """Sends between the processes of a group, and counts the bytes of the tensors handed over."""
 
-    def __init__(self, group, gbs: float | None = None, latency_us: float = 0.0):
-        self.group, self.rank, self.world = group, dist.get_rank(group), dist.get_world_size(group)
-        self.gbs, self.latency = gbs, latency_us * 1e-6
-        self.sent = 0
+    def __init__(self, group):
+        self.group, self.rank = group, dist.get_rank(group)
+        self.world, self.sent = dist.get_world_size(group), 0
 
     def all_to_all(self, parts: list[Tensor], sizes: list[int]) -> list[Tensor]:
         """parts[p] to process p, of whom sizes[p] numbers come back."""
-        started, flat = time.perf_counter(), torch.cat([part.reshape(-1) for part in parts])
-        own = [part.numel() for part in parts]
+        flat = torch.cat([part.reshape(-1) for part in parts])
         received = flat.new_empty(sum(sizes))
+        own = [part.numel() for part in parts]
         dist.all_to_all_single(received, flat, sizes, own, group=self.group)
-        out, came = (flat.element_size() * (sum(n) - n[self.rank]) for n in (own, sizes))
-        self._count(started, out, max(out, came), rounds=1)
+        self.sent += (len(flat) - own[self.rank]) * flat.element_size()
         return list(received.split(sizes))
 
     def all_reduce(self, numbers: Tensor) -> None:
-        """In a ring: each of 2 (W - 1) rounds sends a W-th of the numbers on to the next process."""
-        started, rounds = time.perf_counter(), 2 * (self.world - 1)
-        dist.all_reduce(numbers, group=self.group)
-        out = rounds * numbers.numel() * numbers.element_size() // self.world
-        self._count(started, out, out, rounds)
+        """Add up in a ring, in place: each round hands a W-th of the numbers to the next process.
 
-    def _count(self, started: float, out: int, busier: int, rounds: int) -> None:
-        self.sent += out
-        if self.gbs:
-            due = started + rounds * self.latency + busier / (self.gbs * 1e9)
-            while (left := due - time.perf_counter()) > 0:
-                time.sleep(left)
+        In W - 1 rounds the parts' sums grow, in W - 1 more the finished ones go round.
+        """
+        parts = numbers.view(self.world, -1)
+        right, left = (self.rank + 1) % self.world, (self.rank - 1) % self.world
+        for turn in range(2 * (self.world - 1)):
+            out, into = parts[(self.rank - turn) % self.world], parts[(left - turn) % self.world]
+            came = torch.empty_like(into)
+            exchange = [dist.isend(out, right, self.group), dist.irecv(came, left, self.group)]
+            for request in exchange:
+                request.wait()
+            self.sent += out.numel() * out.element_size()
+            into.copy_(into + came if turn < self.world - 1 else came)
 
 
 # --- one step of each kind of sharding, from one process's side ---
 
 
 def step(link: Link, job: dict, draw: torch.Generator) -> dict[str, int]:
-    """A step's traffic; returns the bytes that this process sent for ids, forward and backward."""
+    """A step's traffic; returns the bytes that this process sent: ids, forward, backward."""
     kind, world = job["kind"], link.world
-    tables, rows, m, bag, mine = job["tables"], job["rows"], job["m_spa"], job["bag"], job["batch"] // world
+    tables, rows, m, bag = job["tables"], job["rows"], job["m_spa"], job["bag"]
+    mine = job["batch"] // world
     if kind == "data":
-        gradient = torch.rand(tables * rows, m, generator=draw)  # dense: as large as the tables
+        gradient = torch.full((tables * rows, m), 2.0**link.rank)  # dense: as large as the tables
         link.all_reduce(gradient)
+        if not (gradient == 2.0**world - 1).all():  # everybody's, each once
+            raise RuntimeError("the ring's sum isn't the sum of all gradients")
         return dict(ids=0, forward=0, backward=link.sent)
     block = rows // world
-    owner = torch.arange(mine * bag) % world  # of each id's row, where rows are divided: everybody is asked evenly
-    ids = torch.randint(block, (tables, mine * bag), generator=draw) + block * owner  # (T, B / W * L)
+    owner = torch.arange(mine * bag) % world  # of each id's row: everybody is asked evenly
+    within = torch.randint(max(block, 1), (tables, mine * bag), generator=draw)
+    ids = within + block * owner  # (T, B / W * L)
     asked = _send_ids(link, kind, ids.view(tables, mine, bag), block)
     sent_ids = link.sent
     # Whoever holds a table, or a part of one, sums up what it holds of each bag, for everybody.
-    weight = torch.rand(block if kind == "row" else rows, m // world if kind == "column" else m, generator=draw)
-    sums = [F.embedding_bag(i, weight, n.cumsum(0) - n, mode="sum") for i, n in asked]  # W times (held * B / W, width)
+    held = (block if kind == "row" else rows, m // world if kind == "column" else m)
+    weight = torch.rand(held, generator=draw)
+    sums = [F.embedding_bag(i, weight, n.cumsum(0) - n, mode="sum") for i, n in asked]
     sizes = [part.numel() for part in sums]
     back = link.all_to_all(sums, sizes)
     forward = link.sent - sent_ids
@@ -100,8 +134,8 @@ def step(link: Link, job: dict, draw: torch.Generator) -> dict[str, int]:
 
 
 def _send_ids(link: Link, kind: str, ids: Tensor, block: int) -> list[tuple[Tensor, Tensor]]:
-    """Send each of the ids (T, B / W, L) to where its row is, and each bag's length along; from each process, what it
-    asks for: ids, and lengths."""
+    """Send each of the ids (T, B / W, L) to where its row is, and each bag's length along; from
+    each process, what it asks for: ids, and lengths."""
     parts = [ids] * link.world
     if kind == "table":
         parts = [ids[p :: link.world] for p in range(link.world)]
@@ -111,11 +145,12 @@ def _send_ids(link: Link, kind: str, ids: Tensor, block: int) -> list[tuple[Tens
         lengths = [(owner == p).sum(-1).flatten() for p in range(link.world)]
         parts = [ids[owner == p] % block for p in range(link.world)]
     lengths = link.all_to_all(lengths, [len(lengths[link.rank])] * link.world)
-    return list(zip(link.all_to_all(parts, [int(n.sum()) for n in lengths]), lengths, strict=True))
+    asked = link.all_to_all(parts, [int(n.sum()) for n in lengths])
+    return list(zip(asked, lengths, strict=True))
 
 
 def _system_sent() -> int | None:
-    """What this process has written so far, by the operating system's account: to sockets, nearly all of it."""
+    """What this process has written so far, by the system's account: to sockets, nearly all."""
     try:
         lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -125,32 +160,28 @@ def _system_sent() -> int | None:
 
 def work(jobs: list[dict]) -> None:
     with workers.joined() as (rank, world):
-        groups = {n: dist.new_group(list(range(n))) for n in sorted({job["processes"] for job in jobs})}
+        numbers = sorted({job["processes"] for job in jobs})
+        groups = {n: dist.new_group(list(range(n))) for n in numbers}
         results = []
         for job in jobs:
             mine = _run(groups[job["processes"]], job) if rank < job["processes"] else None
             every: list = [None] * world
             dist.all_gather_object(every, mine)
             every = [other for other in every if other]
-            sums = {key: sum(other[key] for other in every) for key in ("ids", "forward", "backward")}
-            known = all(other["system"] is not None for other in every)
-            sums["system"] = sum(other["system"] for other in every) if known else None
-            results.append(sums | dict(seconds=max(other["seconds"] for other in every)))
+            sums = {key: sum(other[key] for other in every) for key in every[0] if key != "system"}
+            system = [other["system"] for other in every]
+            results.append(sums | dict(system=None if None in system else sum(system)))
         workers.report(dict(results=results))
 
 
 def _run(group, job: dict) -> dict:
-    """This process's part of a job: bytes, and the median seconds."""
+    """This process's part of a job."""
     draw = torch.Generator().manual_seed(dist.get_rank(group))
-    times = []
-    for _ in range(job.get("repeats", 1)):
-        link = Link(group, job.get("gbs"), job.get("latency_us", 0.0))
-        dist.barrier(group)
-        before, started = _system_sent(), time.perf_counter()
-        sent = step(link, job, draw)
-        times.append(time.perf_counter() - started)
-        after = _system_sent()
-    return sent | dict(system=None if after is None else after - before, seconds=statistics.median(times))
+    dist.barrier(group)
+    before = _system_sent()
+    sent = step(Link(group), job, draw)
+    after = _system_sent()
+    return sent | dict(system=None if after is None else after - before)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Processes that compute together: started by torchrun, joined over gloo, and gone when the work is done or fails.
+"""Processes that compute together: started by torchrun, joined over gloo, gone when it's done.
 
     run("microdlrm.scaling.network", 4, ...)   in the parent: what process 0 reported
     with joined() as (rank, world): ...        in each worker
@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+import psutil
 import torch
 import torch.distributed as dist
 
@@ -31,33 +32,39 @@ class WorkerError(RuntimeError):
 
 def unavailable() -> str:
     """Why no processes can be started here, or "" where they can."""
-    if not dist.is_available() or not dist.is_gloo_available():
-        return "this PyTorch is built without gloo"
-    return ""
+    available = dist.is_available() and dist.is_gloo_available()
+    return "" if available else "this PyTorch is built without gloo"
 
 
-def run(module: str, world: int, *arguments: str, seconds: float = 120.0, port: int | None = None) -> dict:
-    """Start `python -m module arguments` in `world` processes by torchrun; return what process 0 gave to `report`.
+def run(
+    module: str, world: int, *arguments: str, seconds: float = 120.0, port: int | None = None
+) -> dict:
+    """Start `python -m module arguments` in `world` processes by torchrun; return what process 0
+    gave to `report`.
 
-    seconds  how long all of it may take
+    seconds  how long all of it may take; to end what is left then takes some seconds more
     port     where they meet; None: a free one
 
     Raises WorkerError where a worker fails, is killed, or the time is up; no process is left then.
     """
-    meet = ["--standalone"] if port is None else ["--master-addr", "127.0.0.1", "--master-port", str(port)]
-    command = [sys.executable, "-m", "torch.distributed.run", *meet, "--nproc-per-node", str(world), "--max-restarts=0"]
-    interface = {"linux": "lo", "darwin": "lo0"}.get(sys.platform)
+    meet = ["--standalone"]
+    if port is not None:
+        meet = ["--master-addr", "127.0.0.1", "--master-port", str(port)]
+    command = [sys.executable, "-m", "torch.distributed.run", *meet, "--max-restarts=0"]
+    command += ["--nproc-per-node", str(world), "-m", module, *arguments]
     environment = os.environ | {_PARENT: str(os.getpid()), "OMP_NUM_THREADS": "1"}
-    if interface:
+    if interface := {"linux": "lo", "darwin": "lo0"}.get(sys.platform):
         environment["GLOO_SOCKET_IFNAME"] = interface
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     started = subprocess.Popen(
-        [*command, "-m", module, *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace", env=environment,
-    )  # fmt: skip
+        command, env=environment, encoding="utf-8", errors="replace", **pipes
+    )
     try:
         out, err = started.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise WorkerError(f"{module} on {world} processes: not done after {seconds:g} s, and ended") from None
+        raise WorkerError(
+            f"{module} on {world} processes: not done after {seconds:g} s, and ended"
+        ) from None
     finally:
         _end(started)
     results = [line.removeprefix(_RESULT) for line in out.splitlines() if line.startswith(_RESULT)]
@@ -67,12 +74,18 @@ def run(module: str, world: int, *arguments: str, seconds: float = 120.0, port: 
 
 
 def _end(started: subprocess.Popen) -> None:
-    """torchrun ends its workers when it is asked to; if it doesn't, they end themselves once it is gone."""
-    if started.poll() is None:
-        started.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            started.wait(5)
-        started.kill()
+    """torchrun ends its workers when it is asked to. What is left then, because it is stopped or
+    doesn't answer, is killed: it would hold the pipes, and the caller with them."""
+    if started.poll() is not None:
+        return
+    left = psutil.Process(started.pid).children(recursive=True)
+    started.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        started.wait(5)
+    started.kill()
+    for worker in left:
+        with contextlib.suppress(psutil.Error):
+            worker.kill()
     started.communicate()
 
 
@@ -84,7 +97,8 @@ def _reason(err: str, port: int | None) -> str:
     if killed and (not said or "another process" in said[0]):
         # torchrun ends the others by SIGTERM, and lists them as well.
         rank, number = min(killed, key=lambda line: int(line[1]) == signal.SIGTERM)
-        return f"process {rank} was killed ({signal.Signals(int(number)).name}), and the others were ended"
+        name = signal.Signals(int(number)).name
+        return f"process {rank} was killed ({name}), and the others were ended"
     if said:
         return said[0]
     if "EADDRINUSE" in err or "address already in use" in err:
@@ -101,57 +115,46 @@ def report(result: dict) -> None:
 
 @contextlib.contextmanager
 def joined(seconds: float = SECONDS) -> Iterator[tuple[int, int]]:
-    """Join the others, as torchrun's environment says: (rank, world). One that fails says why, and takes all along.
+    """Join the others, as torchrun's environment says: (rank, world). One that fails says why, and
+    takes all along.
 
     seconds  how long to wait for another process: for it to come, and in each exchange
     """
-    _end_with(os.getppid(), int(os.environ.get(_PARENT, 0)))
+    _end_with(os.getppid(), int(os.environ.get(_PARENT, os.getppid())))
     torch.set_num_threads(1)
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    limit = datetime.timedelta(seconds=seconds)
     try:
         try:
-            dist.init_process_group("gloo", timeout=limit)
+            dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=seconds))
         except (dist.DistError, RuntimeError) as error:
             if "EADDRINUSE" in str(error):
-                raise RuntimeError(f"port {os.environ['MASTER_PORT']} is in use: name another one, or none") from error
+                port = os.environ["MASTER_PORT"]
+                raise RuntimeError(f"port {port} is in use: name another, or none") from error
             raise RuntimeError(
-                f"another process of {world} didn't come within {seconds:g} s: is WORLD_SIZE the number that was "
-                f"started? ({_first_line(error)})"
+                f"another process of {world} didn't come within {seconds:g} s: is WORLD_SIZE the "
+                f"number that was started? ({str(error)[:120]})"
             ) from error
         try:
             yield rank, world
         except RuntimeError as error:
             if any(word in str(error) for word in ("gloo", "Connection", "Timed out")):
-                raise RuntimeError(f"another process fell silent ({_first_line(error)})") from error
+                raise RuntimeError(f"another process fell silent ({str(error)[:120]})") from error
             raise
     except Exception as error:
-        print(f"{_MARK}process {rank}: {type(error).__name__}: {error}".replace("\n", " "), file=sys.stderr, flush=True)
+        said = f"{_MARK}process {rank}: {type(error).__name__}: {error}".replace("\n", " ")
+        print(said, file=sys.stderr, flush=True)
         os._exit(1)  # without the goodbyes that a lost neighbour would never answer
     dist.destroy_process_group()
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-
-
 def _end_with(agent: int, parent: int) -> None:
-    """End this process once torchrun, or who called `run`, is gone: a killed parent must leave nobody behind."""
+    """End this process once torchrun, or who called `run`, is gone: a killed parent must leave
+    nobody behind."""
 
     def watch():
-        while os.getppid() == agent and (not parent or _lives(parent)):
+        while os.getppid() == agent and psutil.pid_exists(parent):
             time.sleep(0.5)
         os._exit(1)
 
     if os.name != "nt":  # there a process keeps its parent's number
         threading.Thread(target=watch, daemon=True).start()
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -114,7 +114,7 @@ def test_a_wrong_choice_is_told_why(fn, mistake):
 
 
 def test_their_formulas_are_those_of_the_chapter():
-    from microdlrm.machine.cost import communication
+    from microdlrm.scaling.traffic import communication
 
     for kind in chapter10.KINDS:
         ours = sum(communication(kind, 8, 1024, 3 * 1024, 500, 64))

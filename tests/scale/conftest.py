@@ -1,9 +1,11 @@
+import os
+from pathlib import Path
+
 import pytest
 
-from microdlrm.scaling import study as scale
 
-
-@pytest.fixture(scope="session")
-def measured():
-    """The whole measurement, once: 2 and 4 processes, some two minutes."""
-    return scale.measure()
+@pytest.fixture(autouse=True)
+def findable(monkeypatch):
+    """The processes find this folder's worker."""
+    path = [str(Path(__file__).resolve().parent), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))

@@ -1,4 +1,4 @@
-"""What the processes of tests/scale do, by torchrun: `python -m torch.distributed.run ... worker.py TASK FOLDER`."""
+"""What the processes of tests/scale do, by torchrun: `worker.py TASK FOLDER`."""
 
 import os
 import signal
@@ -13,7 +13,12 @@ from microdlrm.scaling import torchrec as sharded
 from microdlrm.scaling import workers
 
 SHAPE = dict(
-    m_spa=16, num_embeddings=(50, 30, 9), ln_bot=(4, 8, 16), ln_top=(8, 1), interaction="dot", reads=(0, 1, 2, 1)
+    m_spa=16,
+    num_embeddings=(50, 30, 9),
+    ln_bot=(4, 8, 16),
+    ln_top=(8, 1),
+    interaction="dot",
+    reads=(0, 1, 2, 1),
 )
 
 
@@ -22,18 +27,18 @@ def model(seed: int = 0, **changed) -> MicroDLRM:
     return MicroDLRM(**SHAPE | changed)
 
 
-def dealt_out(kind: str):
-    alone = sharded.to_torchrec(model())
+def dealt_out(kind: str, seed: int = 0):
+    alone = model(seed)
     return sharded.shard(alone, kind), alone
 
 
 def other_tables(folder, rank, world):
     rows = (50, 30, 9) if rank == 0 else (50, 31, 9)
-    sharded.shard(sharded.to_torchrec(model(num_embeddings=rows)), "table")
+    sharded.shard(model(num_embeddings=rows), "table")
 
 
 def killed_in_training(folder, rank, world):
-    sharded.shard(sharded.to_torchrec(model()), "table")
+    sharded.shard(model(), "table")
     if rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     torch.distributed.barrier()  # which process 1 never reaches
@@ -42,8 +47,7 @@ def killed_in_training(folder, rank, world):
 
 def killed_while_writing(folder, rank, world):
     """A whole checkpoint first; then process 1 dies when the second is half written."""
-    dealt, alone = dealt_out("row")
-    sharded.save(folder / "first", dealt, alone)
+    sharded.save(folder / "first", *dealt_out("row"))
     write = sharded.dcp.save
 
     def dies(*args, **kwargs):
@@ -53,7 +57,21 @@ def killed_while_writing(folder, rank, world):
         time.sleep(60)
 
     sharded.dcp.save = dies
-    sharded.save(folder / "second", dealt, alone)
+    sharded.save(folder / "second", *dealt_out("row"))
+
+
+def killed_before_the_name(folder, rank, world):
+    """Process 0 dies when all is written, and the folder hasn't its name yet."""
+    sharded.os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)
+    sharded.save(folder / "second", *dealt_out("row"))
+
+
+def killed_before_its_part(folder, rank, world):
+    """The same name, other weights: process 1 dies before it writes its part."""
+    dealt = dealt_out("row", seed=1)
+    if rank == 1:
+        sharded.dcp.save = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
+    sharded.save(folder / "second", *dealt)
 
 
 def writes(folder, rank, world):
@@ -64,7 +82,7 @@ def writes(folder, rank, world):
 
 def carries_on(folder, rank, world):
     """Shard the model that the folder keeps, and keep it again."""
-    alone = sharded.to_torchrec(sharded.load(folder / "row"))
+    alone = sharded.load(folder / "row")
     sharded.save(folder / "again", sharded.shard(alone, "column"), alone)
 
 

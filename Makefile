@@ -94,6 +94,7 @@ $(@D)/bin/python -m pip install $(1)
 touch $@
 endef
 scale: _build/scale/ready | data ## chapter 10's model on TorchRec, divided over 2 and 4 processes (Linux)
+	$(<D)/bin/python -W ignore -m microdlrm scale
 	$(<D)/bin/python -m pytest -W ignore tests/scale
 _build/scale/ready: requirements-scale.txt $(READY)
 	$(call BESIDE,--no-deps -r requirements-scale.txt)

@@ -17,7 +17,8 @@ CORE = (
 )  # fmt: skip
 # Which other annexes each may look into. None may be looked into by the core, nor by another annex than these.
 ANNEXES = {
-    "machine": set(), "wild": set(), "scaling": {"machine", "studies", "wild"}, "studies": {"wild"}, "figures": {"machine"},
+    "machine": set(), "wild": set(), "scaling": {"machine", "studies", "wild"},
+    "studies": {"wild"}, "figures": {"machine"},
     "exercises": {"machine"}, "grading": {"exercises"},
 }  # fmt: skip
 

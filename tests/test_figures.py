@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from microdlrm.figures import chapter2, chapter4, chapter6, chapter7, studies
+from microdlrm.figures import chapter2, chapter6, chapter7, studies
 from microdlrm.machine import cost, regimes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,15 +103,11 @@ def test_an_interval_says_its_split_its_sign_and_its_ends():
         assert said[elsewhere][0] != says
 
 
-def test_a_group_and_a_seed_say_their_values():
+def test_a_group_says_its_values():
     groups = pd.DataFrame(dict(logloss=[0.01], low=[-0.02], high=[0.04], rows=[10]), index=["few ratings"])
     assert points(chapter6.leads(groups, "us").data) == {
         "group-0": ("few ratings: 0.010, from -0.020 to 0.040", ["part-0"])
     }
-    seeds = pd.DataFrame(dict(variant=["dot"] * 3, seed=[0, 1, 2], auc=[0.5, 0.7, 0.6], logloss=[0.1, 0.2, 0.3]))
-    said = points(chapter4.seeds(seeds).data)
-    assert said["seed-auc-0-1"] == ("dot, seed 1: AUC 0.7000, the median is 0.6000.", ["seed-logloss-0-1"])
-    assert said["seed-logloss-0-0"] == ("dot, seed 0: logloss 0.1000, the median is 0.2000.", ["seed-auc-0-0"])
 
 
 def test_the_readmes_picture_says_what_paper_says():

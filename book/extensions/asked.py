@@ -124,6 +124,9 @@ def scripts(app, pagename, template, context, doctree):
     if root or (doctree is not None and 'class="commit"' in context.get("body", "")):
         app.add_js_file("asked.js")
         app.add_css_file("asked.css")
+    if 'id="picker"' in context.get("body", ""):  # chapter 5's exercise that begins on the page
+        app.add_js_file("picker.js", loading_method="defer")
+        app.add_css_file("picker.css")
 
 
 def setup(app):

@@ -54,7 +54,7 @@ def recipes() -> start.Cells:
     grid = {}
     for interaction in ("dot", "concat"):
         for used in (False, True):
-            variants = [dict(decay=decay) for decay in (6.0, 12.0, 16.0)]
+            variants = [dict(decay=decay) for decay in (1.0, 3.0, 6.0, 12.0, 16.0)]
             variants += [dict(shape=dict(ln_top=top)) for top in ((64, 1), (128, 64, 1))]
             variants += [dict(shape=dict(init=0.1)), dict(lr=5e-3)]
             if used and interaction == "dot":

@@ -1,7 +1,7 @@
 """Check the rendered book: `python tests/rendered_book.py _build/html`, the last step of `make book`.
 
-A page may load nothing from the network, every local link and every file it names must exist, and every
-picture must have a text alternative. Sphinx checks the links that it made itself; the ones in HTML, in
+A page may load nothing from the network, and not much in all; every local link and every file it names must exist; and
+every picture must have a text alternative. Sphinx checks the links that it made itself; the ones in HTML, in
 notebooks' outputs and in styles are ours to check.
 """
 
@@ -18,6 +18,8 @@ LOADING = {  # what a browser fetches without being asked
 }  # fmt: skip
 STYLE_URL = re.compile(r"""(?:@import\s+(?:url\()?|url\()\s*["']?([^"')\s;]+)""")
 SCRIPT_URL = re.compile(r"""(?:\bimport\b\s*\(?|\bfetch\(|\.src\s*=)\s*["']((?:https?:)?//[^"']*)""")
+# Bytes that a page may take, uncompressed: the first that one opens, and one more, when what all pages load is cached.
+FIRST, FURTHER = 1_500_000, 500_000
 
 
 class Page(HTMLParser):
@@ -65,12 +67,31 @@ def is_remote(url):
     return urlsplit(url).scheme in ("http", "https", "ws", "wss") or url.startswith("//")
 
 
+def local(path, url):
+    """The file that `url` means on the page or in the style `path`; None elsewhere."""
+    parts = urlsplit(url)
+    if parts.scheme or parts.netloc:
+        return None
+    return (path.parent / unquote(parts.path)).resolve() if parts.path else path
+
+
+def loaded(path, page):
+    """The files that a browser fetches for a page, itself among them."""
+    files = {path} | {local(path, url) for url in page.loads}
+    for style in [file for file in files if file and file.suffix == ".css" and file.is_file()]:
+        urls = STYLE_URL.findall(style.read_text(encoding="utf-8"))
+        files |= {local(style, url) for url in urls}
+    return {file for file in files if file and file.is_file()}
+
+
 def problems(root):
     """One line for each thing wrong with the book in the folder `root`."""
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(root.rglob("*.html"))}
-    pages = {path: page for path, page in pages.items() if "_static" not in path.relative_to(root).parts}
+    pages = {p: page for p, page in pages.items() if "_static" not in p.relative_to(root).parts}
     if not pages:
         yield f"{root}: no page here"
+    files = {path: loaded(path, page) for path, page in pages.items() if page.loads}
+    cached = set.intersection(*files.values()) if files else set()
     for path, page in pages.items():
         where = path.relative_to(root)
         for url in page.loads:
@@ -79,14 +100,15 @@ def problems(root):
         for picture in page.mute:
             yield f"{where}: no text alternative for {picture}"
         for url in page.links + page.loads:
-            parts = urlsplit(url)
-            if parts.scheme or parts.netloc or url.startswith("//") or url.startswith("data:"):
-                continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            if not target.exists():
+            place = unquote(urlsplit(url).fragment)
+            target = local(path, url)
+            if target and not target.exists():
                 yield f"{where}: {url} leads nowhere"
-            elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids | {"top"}:
+            elif target in pages and place and place not in pages[target].ids | {"top"}:
                 yield f"{where}: {url}: the page is there, the place isn't"
+        for needed, most in ((files.get(path, set()), FIRST), (files.get(path, set()) - cached, FURTHER)):
+            if (size := sum(file.stat().st_size for file in needed)) > most:
+                yield f"{where}: {size / 1e3:.0f} kB to load, where {most / 1e3:.0f} are allowed"
     for path in sorted(root.glob("_static/**/*.css")):
         for url in STYLE_URL.findall(path.read_text(encoding="utf-8")):
             if is_remote(url):

@@ -232,5 +232,13 @@ def test_a_style_that_loads_from_the_network_is_found(site):
     assert "from the network" in next(rendered_book.problems(site))
 
 
+def test_a_page_that_weighs_too_much_is_found(site):
+    (site / "_static/a.png").write_bytes(bytes(rendered_book.FURTHER))
+    assert list(rendered_book.problems(site)) == []  # one page: all that it loads, all pages load
+    (site / "other.html").write_text(GOOD.replace("a.png", "b.png"))
+    (site / "_static/b.png").write_bytes(bytes(rendered_book.FURTHER))
+    assert [line.split(":")[0] for line in rendered_book.problems(site)] == ["index.html", "other.html"]
+
+
 def test_no_book_is_a_flaw(tmp_path):
     assert rendered_book.main([str(tmp_path)]) == 1

@@ -48,3 +48,12 @@ for (const figure of document.querySelectorAll("figure.microdlrm:has([data-says]
   // The browser's own tooltip would cover the picture.
   figure.querySelectorAll("[data-says] > title").forEach((title) => title.remove());
 }
+
+// On paper there is no dark mode.
+const root = document.documentElement;
+let theme;
+addEventListener("beforeprint", () => {
+  theme = root.dataset.theme;
+  root.dataset.theme = "light";
+});
+addEventListener("afterprint", () => (root.dataset.theme = theme));

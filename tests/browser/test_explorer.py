@@ -207,18 +207,6 @@ def test_a_cited_machine_brings_what_is_cited_and_leaves_the_rest(explorer):
     check(explorer)
 
 
-def test_half_the_latency_brings_far_rows_twice_as_soon(explorer):
-    press(explorer, "memory model")
-    before = explorer.evaluate("explorer.rates()")
-    key(explorer, "Latency of memory", *["ArrowLeft"] * 4)
-    after = explorer.evaluate("explorer.rates()")
-    assert after["gather_gbs"] == pytest.approx(2 * before["gather_gbs"], rel=0.15)  # the slider moves in steps
-    assert {k: v for k, v in after.items() if k != "gather_gbs"} == {
-        k: v for k, v in before.items() if k != "gather_gbs"
-    }
-    check(explorer)
-
-
 def test_the_rows_of_a_table_come_from_three_distances(explorer):
     press(explorer, "memory model")
     seen = []
@@ -273,16 +261,8 @@ def test_dot_is_a_keystroke_away(explorer):
     check(explorer)
 
 
-def test_the_sentence_is_announced_and_the_picture_described(explorer):
-    assert explorer.locator("#explorer-sentence").get_attribute("aria-live") == "polite"
-    before = explorer.locator("#explorer svg").get_attribute("aria-label")
-    press(explorer, "memory model")
-    after = explorer.locator("#explorer svg").get_attribute("aria-label")
-    assert "4 tables at" in after
-    assert after != before
-
-
 def test_nothing_is_cut_off_and_axe_finds_nothing(explorer):
+    assert explorer.locator("#explorer-sentence").get_attribute("aria-live") == "polite"
     for width, scheme in ((1280, "light"), (390, "light"), (390, "dark"), (1280, "dark")):
         explorer.emulate_media(color_scheme=scheme)
         explorer.set_viewport_size({"width": width, "height": 844})

@@ -256,15 +256,6 @@ def test_a_reader_of_ones_own(model):
     check(model)
 
 
-def test_one_more_age_moves_the_first_row_alone(model):
-    before = np.array(model.evaluate("model.answer(model.state.film).dots"))
-    model.get_by_role("spinbutton", name="Age").fill("64")
-    model.get_by_role("spinbutton", name="Age").press("Tab")
-    moved = before != np.array(model.evaluate("model.answer(model.state.film).dots"))
-    assert moved[0, 1:].all()
-    assert not moved[1:, 1:].any()
-
-
 def test_a_film_of_the_ranking_is_a_press_away(model):
     third = model.locator("#model-ranking tbody tr").nth(2).get_by_role("button")
     name = third.inner_text()
@@ -331,14 +322,8 @@ def test_the_grid_answers_to_the_keyboard(model):
     assert model.locator("#model-grid [aria-selected=true]").evaluate("node => node === document.activeElement")
 
 
-def test_the_answer_is_announced(model):
-    assert model.locator("#model-sentence").get_attribute("aria-live") == "polite"
-    labels = model.locator("#model-grid [tabindex]").evaluate_all("cells => cells.map((c) => c.ariaLabel)")
-    assert all(labels)
-    assert len(set(labels)) == len(labels)
-
-
 def test_nothing_is_cut_off_and_axe_finds_nothing(model):
+    assert model.locator("#model-sentence").get_attribute("aria-live") == "polite"
     looks = ((1280, "light", "concat"), (400, "light", "dot"), (1280, "dark", "dot"), (400, "dark", "concat"))
     for width, scheme, kind in looks:
         model.emulate_media(color_scheme=scheme)

@@ -7,6 +7,7 @@ A page is loaded once, then resized and switched: loading it is what takes the t
 import itertools
 from pathlib import Path
 
+import conftest
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -111,3 +112,27 @@ def test_a_page_works_in_the_browser(page, address, name):
         wrong += [f"{scheme}: {objection}" for objection in objections(page, COLOURS)]
     wrong = [*dict.fromkeys(wrong), *page.complaints]
     assert not wrong, "\n".join([f"{len(wrong)} flaws", *wrong])
+
+
+LIKE_THE_PAGE = """icons => icons.filter((icon) => {
+    const ground = (each) => getComputedStyle(each).backgroundColor;
+    return ground(icon) === ground(document.body);
+}).map((icon) => icon.className)"""
+
+
+def test_icons_show_under_forced_colours(browser, address):
+    with conftest.visit(browser, address, forced_colors="active", viewport={"width": 400, "height": 844}) as page:
+        page.goto(f"{address}/notebooks/03_mlps.html")
+        icons = page.locator(":is(.fa-solid, .fas):visible")
+        assert icons.count()
+        assert icons.evaluate_all(LIKE_THE_PAGE) == []
+
+
+def test_on_paper_a_page_is_light_and_holds_no_buttons(browser, address):
+    with conftest.visit(browser, address, color_scheme="dark") as page:
+        page.goto(f"{address}/notebooks/02_embeddings.html")
+        page.evaluate("addEventListener('beforeprint', () => { window.printed = root.dataset.theme; })")
+        page.pdf()
+        assert page.evaluate("[printed, root.dataset.theme]") == ["light", "dark"]
+        page.emulate_media(media="print")
+        assert page.locator(".stepper:visible").count() == 0

@@ -81,20 +81,6 @@ def test_a_film_answers_with_its_neighbours_and_their_counts(chapter):
     assert chosen(figure) == ["film-10"]  # the tenth after the first, not what sorts behind "film-1"
 
 
-def test_a_curve_answers_epoch_by_epoch(training):
-    figure = training.locator("figure.microdlrm").filter(has_text="Logloss by epoch").first
-    figure.get_by_role("button", name="Next").focus()
-    for epoch in (1, 2, 3):
-        training.keyboard.press("Enter")
-        assert re.search(r"epoch (\d+)", figure.locator("output").inner_text())[1] == str(epoch)
-        assert chosen(figure) == [f"epoch-0-{epoch - 1}"]
-        assert belonging(figure) == [f"part-0-{epoch - 1}"]
-    figure.locator("[data-point='part-0-6'] use").hover()
-    assert chosen(figure) == ["epoch-0-6"]
-    figure.locator("[data-says*='the epoch kept'] use").last.click()
-    assert "the epoch kept" in figure.locator("output").inner_text()
-
-
 def test_an_interval_answers_with_its_split_in_both_plots(training):
     figure = training.locator("figure.microdlrm").filter(has_text="Who leads whom").first
     says = figure.locator("output")

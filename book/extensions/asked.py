@@ -97,6 +97,8 @@ def reshape(app, doctree):
             ask(cell, app.env.docname)
         elif outcome_of(cell):
             cell.setdefault("hide_mode", "input")
+            cell.setdefault("prompt_show", "Show the code")
+            cell.setdefault("prompt_hide", "Hide the code")
         elif cell.get("hide_mode") == "all" and cell.get("prompt_show", "").startswith("Show"):
             cell["prompt_show"], cell["prompt_hide"] = "Show a solution", "Hide the solution"
 

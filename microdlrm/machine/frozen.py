@@ -22,14 +22,12 @@ FOLDED = (
 def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
     """A function that does what `model` does, on a CPU, with the same arguments, sooner: -> (B, 1).
 
-    It holds copies: training `model` afterwards doesn't change it. No module stands between two
-    operators, no graph is kept, activations overwrite their input. A bag of one id is fetched and
-    not summed. Where vectors are concatenated and the tables are small, a lookup fetches what its
-    row adds to the top MLP's first layer, computed once. Large tables lie in huge pages where the
-    system has them.
+    It holds copies: training `model` afterwards doesn't change it. There are no modules and no
+    graph, and activations overwrite their input. A bag of one id is fetched and not summed. Behind
+    concat, small tables hold what a row adds to the top MLP's first layer, computed once. Large
+    tables lie in huge pages where the system has them; `.tables` are those that the bags read.
 
-    `.tables` are the copies that its bags read. It raises what the model raises. Raises ValueError
-    for a model whose MLPs have other layers than MicroDLRM gives them.
+    It raises what the model raises. Raises ValueError for MLPs with other layers than MicroDLRM's.
     """
     model = copy.deepcopy(model).requires_grad_(False)
     for table in model.emb_l:

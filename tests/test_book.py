@@ -137,6 +137,16 @@ def test_readme_leads_somewhere():
     for target in targets:
         assert target.startswith("https://") or (ROOT / target).is_file(), target
 
+def test_links_name_a_commit_or_a_release():
+    """A link to a branch leads elsewhere tomorrow, or nowhere."""
+    file = re.compile(r"github\.com/[\w.-]+/[\w.-]+/(?:blob|tree|raw)/([^/\s)\"'<>]+)")
+    moving = re.compile(r"https://[\w.-]+/\S*?/(?:master|main|latest|nightly)/\S*")
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("book/**/*.md"),
+                 *ROOT.glob("notebooks/**/*.ipynb"), *ROOT.glob("microdlrm/**/*.py")]:  # fmt: skip
+        text = path.read_text(encoding="utf-8")
+        wrong = [ref for ref in file.findall(text) if not re.fullmatch(r"[0-9a-f]{40}|v?\d+(\.\d+)+", ref)]
+        assert not wrong + moving.findall(text), path.name
+
 
 def test_what_the_package_cites_is_in_the_references():
     headings = re.findall(r"^## (.*) \((\d{4})\)$", (ROOT / "book/references.md").read_text(encoding="utf-8"), re.M)

@@ -15,41 +15,27 @@ from torchrec.distributed.planner import EmbeddingShardingPlanner, ParameterCons
 
 from microdlrm.scaling.published import BATCH, MEMORY, MLPERF_DCN
 
-HOST, MEMORY_GBS, HOST_GBS, NETWORK_GBS, NARROWEST = 8, 2000, 300, 25, 32
+CLUSTER = dict(  # bytes, and bytes a millisecond
+    hbm_cap=int(MEMORY), local_world_size=8, hbm_mem_bw=2e9, intra_host_bw=3e8, inter_host_bw=25e6
+)
+NARROWEST = 32
 
 
 def _asked(devices: int) -> tuple[EmbeddingShardingPlanner, EmbeddingBagCollection, list]:
     logging.getLogger().setLevel(logging.ERROR)
     tables = [
-        EmbeddingBagConfig(
-            name=str(k),
-            num_embeddings=rows,
-            embedding_dim=MLPERF_DCN.m_spa,
-            feature_names=[f"bag {k}"],
-        )
+        EmbeddingBagConfig(MLPERF_DCN.m_spa, rows, name=str(k), feature_names=[f"bag {k}"])
         for k, rows in enumerate(MLPERF_DCN.rows)
     ]
     collection = EmbeddingBagCollection(device=torch.device("meta"), tables=tables)
     # The planner reads from the tables which optimiser will keep its state beside them.
     _apply_optimizer_in_backward(torch.optim.Adagrad, collection.parameters(), {})
-    per_ms = 1e9 / 1e3
-    planner = EmbeddingShardingPlanner(
-        topology=Topology(
-            devices,
-            "cuda",
-            hbm_cap=int(MEMORY),
-            local_world_size=HOST,
-            hbm_mem_bw=MEMORY_GBS * per_ms,
-            intra_host_bw=HOST_GBS * per_ms,
-            inter_host_bw=NETWORK_GBS * per_ms,
-        ),
-        batch_size=BATCH // devices,
-        constraints={
-            str(k): ParameterConstraints(pooling_factors=[bag], min_partition=NARROWEST)
-            for k, bag in enumerate(MLPERF_DCN.bags)
-        },
-        debug=False,
-    )
+    bags = {
+        str(k): ParameterConstraints(pooling_factors=[bag], min_partition=NARROWEST)
+        for k, bag in enumerate(MLPERF_DCN.bags)
+    }
+    topology = Topology(devices, "cuda", **CLUSTER)
+    planner = EmbeddingShardingPlanner(topology, BATCH // devices, constraints=bags, debug=False)
     return planner, collection, [EmbeddingBagCollectionSharder()]
 
 
@@ -63,15 +49,9 @@ def plan(devices: int) -> dict:
         for shard in option.shards:
             work[shard.rank] += shard.perf.total
             held[shard.rank] += shard.storage.hbm
-    return dict(
-        what="plan",
-        devices=devices,
-        kinds=kinds,
-        used=sum(ms > 0 for ms in work),
-        busiest_ms=max(work),
-        mean_ms=sum(work) / devices,
-        fullest_gb=max(held) / 1e9,
-    )
+    found = dict(what="plan", devices=devices, kinds=kinds, used=sum(ms > 0 for ms in work))
+    times = dict(busiest_ms=max(work), mean_ms=sum(work) / devices)
+    return found | times | dict(fullest_gb=max(held) / 1e9)
 
 
 def estimates(devices: int, table: int) -> list[dict]:

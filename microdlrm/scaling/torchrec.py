@@ -12,7 +12,6 @@ their gradients averaged.
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -131,36 +130,31 @@ def _linears(model: nn.Module, part: str) -> list[str]:
 # --- sharding ---
 
 
-def shard(model: MicroDLRM, kinds: str | Sequence[str]) -> DistributedModelParallel:
+def shard(model: MicroDLRM, kind: str) -> DistributedModelParallel:
     """TorchRec's DLRM with the weights of `model`, its tables dealt to all processes.
 
-    kinds  one of `KINDS`, or one for each table. "table": whole, to one process after the other;
-           "row": a range of rows to each; "column": some of the columns to each; "data": the
-           whole table to all
+    kind  "table": whole, to one process after the other; "row": a range of rows to each;
+          "column": some of the columns to each; "data": the whole table to all
 
     Raises ValueError, on all processes, where they don't bring the same tables, or a table can't
     be cut so.
     """
     dlrm, world, m = to_torchrec(model), dist.get_world_size(), model.shape["m_spa"]
     collection = dlrm.sparse_arch.embedding_bag_collection
-    rows = [table.num_embeddings for table in model.emb_l]
-    kinds = [kinds] * len(rows) if isinstance(kinds, str) else list(kinds)
     every: list = [None] * world
-    dist.all_gather_object(every, (rows, m, model.reads, kinds))
+    dist.all_gather_object(every, (tuple(model.shape["num_embeddings"]), m, model.reads, kind))
     for rank, other in enumerate(every):
         if other != every[0]:
             raise ValueError(
-                "all processes must bring the same tables (rows, m_spa, reads, kinds): process 0 "
+                "all processes must bring the same tables (rows, m_spa, reads, kind): process 0 "
                 f"has {every[0]}, process {rank} has {other}"
             )
-    if len(kinds) != len(rows) or not set(kinds) <= set(KINDS):
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    if kind == "column" and m % (4 * world):
         raise ValueError(
-            f"kinds must name one of {', '.join(KINDS)} for each of {len(rows)} tables, got {kinds}"
-        )
-    if "column" in kinds and m % (4 * world):
-        raise ValueError(
-            f"column-wise, {world} processes need m_spa to be a multiple of {4 * world} (TorchRec "
-            f"cuts by fours), got {m}"
+            f"m_spa must be a multiple of {4 * world} for columns on {world} processes, got {m}: "
+            "TorchRec cuts by fours"
         )
     made = {
         "table": lambda t: ways.table_wise(rank=t % world, **DENSE),
@@ -171,7 +165,7 @@ def shard(model: MicroDLRM, kinds: str | Sequence[str]) -> DistributedModelParal
     sharder = EmbeddingBagCollectionSharder()
     plan = ways.construct_module_sharding_plan(
         collection,
-        {f"table {t}": made[kind](t) for t, kind in enumerate(kinds)},
+        {f"table {t}": made[kind](t) for t in range(len(model.emb_l))},
         sharder=sharder,
         world_size=world,
         local_size=world,

@@ -36,21 +36,15 @@ def unavailable() -> str:
     return "" if available else "this PyTorch is built without gloo"
 
 
-def run(
-    module: str, world: int, *arguments: str, seconds: float = 120.0, port: int | None = None
-) -> dict:
+def run(module: str, world: int, *arguments: str, seconds: float = 120.0) -> dict:
     """Start `python -m module arguments` in `world` processes by torchrun; return what process 0
     gave to `report`.
 
     seconds  how long all of it may take; to end what is left then takes some seconds more
-    port     where they meet; None: a free one
 
     Raises WorkerError where a worker fails, is killed, or the time is up; no process is left then.
     """
-    meet = ["--standalone"]
-    if port is not None:
-        meet = ["--master-addr", "127.0.0.1", "--master-port", str(port)]
-    command = [sys.executable, "-m", "torch.distributed.run", *meet, "--max-restarts=0"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--max-restarts=0"]
     command += ["--nproc-per-node", str(world), "-m", module, *arguments]
     environment = os.environ | {_PARENT: str(os.getpid()), "OMP_NUM_THREADS": "1"}
     if interface := {"linux": "lo", "darwin": "lo0"}.get(sys.platform):
@@ -69,7 +63,7 @@ def run(
         _end(started)
     results = [line.removeprefix(_RESULT) for line in out.splitlines() if line.startswith(_RESULT)]
     if started.returncode or not results:
-        raise WorkerError(f"{module} on {world} processes: {_reason(err, port)}")
+        raise WorkerError(f"{module} on {world} processes: {_reason(err)}")
     return json.loads(results[-1])
 
 
@@ -89,7 +83,7 @@ def _end(started: subprocess.Popen) -> None:
     started.communicate()
 
 
-def _reason(err: str, port: int | None) -> str:
+def _reason(err: str) -> str:
     said = [line.partition(_MARK)[2] for line in err.splitlines() if _MARK in line]
     # A worker whose neighbour fell silent only says so; who failed of itself says more.
     said.sort(key=lambda line: "another process" in line)
@@ -101,8 +95,6 @@ def _reason(err: str, port: int | None) -> str:
         return f"process {rank} was killed ({name}), and the others were ended"
     if said:
         return said[0]
-    if "EADDRINUSE" in err or "address already in use" in err:
-        return f"port {port} is in use: name another one, or none"
     lines = [line for line in err.splitlines() if line.strip()]
     return lines[-1].strip() if lines else "it ended without a result"
 
@@ -127,13 +119,8 @@ def joined(seconds: float = SECONDS) -> Iterator[tuple[int, int]]:
         try:
             dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=seconds))
         except (dist.DistError, RuntimeError) as error:
-            if "EADDRINUSE" in str(error):
-                port = os.environ["MASTER_PORT"]
-                raise RuntimeError(f"port {port} is in use: name another, or none") from error
-            raise RuntimeError(
-                f"another process of {world} didn't come within {seconds:g} s: is WORLD_SIZE the "
-                f"number that was started? ({str(error)[:120]})"
-            ) from error
+            said = f"another process of {world} didn't come within {seconds:g} s"
+            raise RuntimeError(f"{said} ({str(error)[:120]})") from error
         try:
             yield rank, world
         except RuntimeError as error:

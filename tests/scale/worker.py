@@ -92,6 +92,6 @@ def pids(folder, rank, world):
 
 
 if __name__ == "__main__":
-    with workers.joined(seconds=float(os.environ.get("WAIT", 60))) as (rank, world):
+    with workers.joined() as (rank, world):
         globals()[sys.argv[1]](Path(sys.argv[2]), rank, world)
         workers.report(dict())

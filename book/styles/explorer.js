@@ -293,7 +293,7 @@
     const { stream_gbs: stream, gather_gbs: gather, gemm_gflops: peak } = rates();
     const drawn = four.filter((p) => p.flops > 0).map((p) => ({ ...p, speed: p.flops / p.seconds / 1e9 }));
     const width = Math.max(280, svg.parentNode.clientWidth), narrow = width < 520;
-    const height = narrow ? 260 : 380;
+    const height = narrow ? 260 : Math.min(380, Math.max(280, window.innerHeight * 0.4));
     const left = 52, right = width - 22, top = 14, bottom = height - 40;
     const x0 = -2, x1 = Math.max(3, Math.ceil(Math.log10(Math.max(peak / gather, 1)) + 0.3));
     const y1 = Math.ceil(Math.log10(peak * 2));
@@ -384,7 +384,7 @@
       presets(Object.keys(data.models), takeModel, isModel), ...SLIDERS.model.map(sliderRow), interactionChoice()),
     group("The machine",
       presets(Object.keys(data.machines), takeMachine, (name) => state.machine === name),
-      ...SLIDERS.machine.map(sliderRow)));
+      element("details", {}, element("summary", {}, "Set each ceiling"), ...SLIDERS.machine.map(sliderRow))));
   root.replaceChildren(
     element("div", { class: "picture" }, svg, sentence),
     controls,

@@ -12,7 +12,7 @@ from microdlrm.exercises.chapter7 import UNSEEN
 from microdlrm.machine import cost, regimes
 
 MODELS = {
-    "seed": (regimes.ORIGINAL, 256, 1),
+    "original": (regimes.ORIGINAL, 256, 1),
     "memory model": (regimes.MEMORY, regimes.BATCH, regimes.MEMORY_BAG),
     "compute model": (regimes.COMPUTE, regimes.BATCH, 1),
 }
@@ -23,6 +23,7 @@ RATES = cost.Rates(20, 7.8, 25, 50, 70, dispatch_us=5, bag_us=15, near_bytes=2**
 def explorer(page, address):
     page.goto(f"{address}/book/explorer.html")
     page.wait_for_function("window.explorer")
+    page.get_by_text("Set each ceiling").click()
     yield page
     assert page.complaints == []
 
@@ -242,9 +243,9 @@ def test_every_slider_answers_to_the_keyboard(explorer):
 
 
 def test_tab_reaches_every_control_in_order(explorer):
-    explorer.get_by_role("button", name="seed", exact=True).focus()
+    explorer.get_by_role("button", name="original", exact=True).focus()
     reached = []
-    for _ in range(3 + 6 + 1 + 2 + 10 + 1):
+    for _ in range(3 + 6 + 1 + 2 + 1 + 10 + 1):
         reached.append(explorer.evaluate("document.activeElement.id || document.activeElement.textContent"))
         explorer.keyboard.press("Tab")
     controls = explorer.locator("#explorer button, #explorer input[type=range]")

@@ -1,249 +1,149 @@
-"""Chapter 2's exercises: answers, inputs, and the mistakes to recognise. Spoilers."""
+"""Chapter 2's exercises: answers, inputs, what the numbers mean, the usual mistakes. Spoilers."""
 
 from itertools import pairwise
 
 import torch
+from torch import tensor
 
-from microdlrm.exercises import recipes
-from microdlrm.exercises.task import Case, Mistake, Task, small_whole_numbers
+from microdlrm.exercises.task import Mistake, Task, made_of, small_whole_numbers
 
 
 def _offsets_from_lengths(lengths):
-    return torch.tensor([sum(lengths[:b].tolist()) for b in range(len(lengths))])  # (B,)
+    return tensor([sum(lengths[:b].tolist()) for b in range(len(lengths))])  # (B,)
 
 
-_OFFSETS_MISTAKES = [
-    Mistake(
-        "lengths returned", "These are the lengths. An offset says where a bag starts, not how long it is.", lambda n: n
-    ),
-    Mistake(
-        "ends instead of starts",
-        "These are where the bags end. Each starts where the one before it ended, the first at 0.",
-        lambda n: n.cumsum(0),
-    ),
-    Mistake(
-        "one too many",
-        "You have B + 1 numbers: the last is where the last bag ends. `EmbeddingBag` knows that from the ids' length; "
-        "B numbers are due.",
-        lambda n: torch.cat([n.new_zeros(1), n.cumsum(0)]),
-    ),
-    Mistake("the first 0 missing", "You lack the first number: bag 0 starts at 0.", lambda n: n.cumsum(0)[:-1]),
-    Mistake(
-        "one id a bag assumed",
-        "0, 1, 2, … is right if every bag holds one id. These hold more, and some hold none.",
-        lambda n: torch.arange(len(n)),
-    ),
-    Mistake("counted from 1", "Your first bag starts at 1. Positions count from 0.", lambda n: n.cumsum(0) - n + 1),
-    Mistake("last position instead of start", "These are the bags' last positions.", lambda n: n.cumsum(0) - 1),
-    Mistake(
-        "lengths shifted",
-        "You moved the lengths along by one, and did not add them up: a bag starts behind *all* those before it.",
-        lambda n: torch.cat([n.new_zeros(1), n[:-1]]),
-    ),
-]
+def _read_lengths(lengths):
+    read = made_of({f"length {b}": n for b, n in enumerate(lengths.tolist()) if n}, most=1, ones=True)
+    return lambda number, row: read(number) if len(lengths) < 5 else ""
+
 
 OFFSETS_FROM_LENGTHS = Task(
     "offsets_from_lengths(lengths)",
     _offsets_from_lengths,
-    [
-        Case("", "lengths 2, 3, 0, 1, 4", (torch.tensor([2, 3, 0, 1, 4]),)),
-        Case("one bag", "lengths 3", (torch.tensor([3]),)),
-        Case("empty bags", "lengths 0, 0, 2, 0", (torch.tensor([0, 0, 2, 0]),)),
-    ],
-    _OFFSETS_MISTAKES,
+    # Powers of ten: the digits of a sum say what was added up.
+    [(tensor(n),) for n in ([10, 100, 1000], [10], [10, 100], [0, 10], [10, 0, 100], [10, 0], [0, 0, 10, 0], [1, 1, 1],
+                            [2, 3, 0, 1, 4])],
     "Right. An empty bag starts where the next one does.",
+    places=lambda n: [f"bag {b}" for b in range(len(n))],
+    facts=lambda n: {
+        "bags": len(n),
+        "a bag is empty": bool((n == 0).any()),
+        "it is the first bag": torch.arange(len(n)) == 0,
+        "it is the last bag": torch.arange(len(n)) == len(n) - 1,
+        "the bag before is empty": torch.cat([tensor([False]), n[:-1] == 0]),
+        "the bag": torch.arange(len(n)),
+    },
+    mistakes=[
+        Mistake("ends instead of starts", "These are where the bags end. Each starts where the one before it ended.",
+                lambda n: n.cumsum(0)),
+        Mistake("lengths returned", "These are the lengths. An offset says where a bag starts.", lambda n: n),
+        Mistake("one too many", "The last of your numbers is where the last bag ends: B starts are due, and the first is 0.",
+                lambda n: torch.cat([n.new_zeros(1), n.cumsum(0)])),
+        Mistake("lengths shifted", "You moved the lengths along, and didn't add up *all* those before.",
+                lambda n: torch.cat([n.new_zeros(1), n[:-1]])),
+        Mistake("counted from 1", "Your first bag starts at 1. Positions count from 0.", lambda n: n.cumsum(0) - n + 1),
+        Mistake("last position instead of start", "These are the bags' last positions.", lambda n: n.cumsum(0) - 1),
+    ],
+    read=_read_lengths,
+    because=lambda n: [" + ".join(f"{x}" for x in n[:b].tolist()) or "nothing before it" for b in range(len(n))],
+    typical=8,
     shape="(B,), one start a bag",
-    own=(recipes.OFFSETS_FROM_LENGTHS,),
-    columns=lambda lengths: [f"bag {b}" for b in range(len(lengths))],
-    other="Write the bags' ids in one row, one bag after another. At which position does each bag begin?",
-)
+)  # fmt: skip
 
 
 def _spans(indices, offsets):
-    """Where each bag starts and ends."""
     return pairwise([*offsets.tolist(), len(indices)])
 
 
-def _embedding_bag(weight, indices, offsets):
-    return torch.stack([weight[indices[a:b]].sum(0) for a, b in _spans(indices, offsets)])  # (B, d)
-
-
 def _bags(row, spans=_spans):
-    return lambda w, i, o: torch.stack([row(w[i[a:b]]) for a, b in spans(i, o)])
+    return lambda w, i, o: torch.stack([row(w[i[a:b]]) for a, b in spans(i, o)])  # (B, d)
 
 
-def _total(rows):
-    return rows.sum(0)
+_embedding_bag = _bags(lambda rows: rows.sum(0))
 
 
-_AVERAGED = "You averaged the rows of a bag. Their sum is due"
-_LAST_BAG = "The last bag has no offset behind it: it ends where `indices` does."
-
-_EMBEDDING_BAG_MISTAKES = [
-    Mistake(
-        "one id a bag assumed",
-        "You took one row for each bag, its first. A bag holds as many ids as lie before the next offset.",
-        lambda w, i, o: w[i[o.clamp(max=len(i) - 1)]],
-    ),
-    Mistake("one id a bag assumed", "You took the first B ids, one for each bag.", lambda w, i, o: w[i[: len(o)]]),
-    Mistake(
-        "rows not summed",
-        "You have one row for each id. Each bag's rows are still to be added up.",
-        lambda w, i, o: w[i],
-    ),
-    Mistake(
-        "offsets taken for ids",
-        "You looked up the offsets. They are positions in `indices`; the ids stand there.",
-        lambda w, i, o: w[o],
-    ),
-    Mistake("mean instead of sum", f"{_AVERAGED}; your empty bags are nan, from 0/0.", _bags(lambda r: r.mean(0))),
-    Mistake("mean instead of sum", f"{_AVERAGED}.", _bags(lambda r: r.sum(0) / max(1, len(r)))),
-    Mistake(
-        "max instead of sum",
-        "You took the largest number of each column. The sum is due.",
-        _bags(lambda r: r.amax(0) if len(r) else r.sum(0)),
-    ),
-    Mistake(
-        "product instead of sum",
-        "You multiplied the rows of a bag. They are added up.",
-        _bags(lambda r: r.prod(0) if len(r) else r.sum(0)),
-    ),
-    Mistake(
-        "product instead of sum", "You multiplied the rows of a bag. They are added up.", _bags(lambda r: r.prod(0))
-    ),
-    Mistake(
-        "ids off by one",
-        "You took 1 off the ids. They count from 0, as the rows do.",
-        lambda w, i, o: _embedding_bag(w, i - 1, o),
-    ),
-    Mistake(
-        "bags one id too long",
-        "Each of your bags also takes the first id of the next one. A bag ends *before* the next offset.",
-        _bags(_total, lambda i, o: ((a, b + 1) for a, b in _spans(i, o))),
-    ),
-    Mistake(
-        "last id of each bag left out",
-        "The last id of each bag is missing. A slice already ends *before* its second number.",
-        _bags(_total, lambda i, o: ((a, max(a, b - 1)) for a, b in _spans(i, o))),
-    ),
-    Mistake("last bag missing", _LAST_BAG, _bags(_total, lambda i, o: pairwise(o.tolist()))),
-    Mistake("last bag empty", _LAST_BAG, _bags(_total, lambda i, o: pairwise([*o.tolist(), int(o[-1])]))),
-    Mistake(
-        "last id left out",
-        "The very last id is in none of your bags. A slice ends *before* its second number.",
-        _bags(_total, lambda i, o: pairwise([*o.tolist(), len(i) - 1])),
-    ),
-    Mistake(
-        "offsets taken for lengths",
-        "You used an offset as the number of ids in its bag. It says where the bag starts.",
-        _bags(_total, lambda i, o: pairwise([0, *o.cumsum(0).tolist()])),
-    ),
-    Mistake(
-        "bags start at the beginning",
-        "Each of your bags starts at position 0. It starts at its own offset.",
-        _bags(_total, lambda i, o: ((0, b) for _, b in _spans(i, o))),
-    ),
-    Mistake(
-        "bags run to the end",
-        "Each of your bags runs to the end of `indices`. It ends where the next one starts.",
-        _bags(_total, lambda i, o: ((a, len(i)) for a in o.tolist())),
-    ),
-    Mistake(
-        "empty bags filled",
-        "A bag between two equal offsets is empty: zeros. You gave it the row that comes next.",
-        _bags(_total, lambda i, o: ((a, max(b, a + 1)) for a, b in _spans(i, o))),
-    ),
-    Mistake(
-        "index -1",
-        "At its start, a running sum is read at index -1: that is the last of all, and not 0. Put a row of zeros in "
-        "front.",
-        lambda w, i, o: torch.stack([w[i].cumsum(0)[b - 1] - w[i].cumsum(0)[a - 1] for a, b in _spans(i, o)]),
-    ),
-    Mistake(
-        "index -1",
-        "For an empty bag at the beginning, a running sum is read at index -1: that is the last of all, and not 0. Put "
-        "a row of zeros in front.",
-        lambda w, i, o: torch.stack([w[i].cumsum(0)[b - 1] for _, b in _spans(i, o)]).diff(
-            dim=0, prepend=w.new_zeros(1, w.shape[1])
-        ),
-    ),
-    Mistake(
-        "padding counted",
-        "Your bags are filled up to the longest with id 0, and row 0 is added for each place that was empty. Padding "
-        "needs a mask, or a row of zeros.",
-        lambda w, i, o: _embedding_bag(w, i, o)
-        + w[0] * torch.tensor([[max(b - a for a, b in _spans(i, o)) - (b - a)] for a, b in _spans(i, o)]),
-    ),
-    Mistake(
-        "repeated ids dropped",
-        "An id that comes twice in a bag counts twice. You counted it once.",
-        lambda w, i, o: torch.stack([w[i[a:b].unique()].sum(0) for a, b in _spans(i, o)]),
-    ),
-    Mistake(
-        "rows overwritten",
-        "Of each bag, only its last row is in your result. Was each written over the one before? An assignment at an "
-        "index that comes twice keeps the last, even with `+=`; so does `=` in a loop.",
-        _bags(lambda r: r[-1] if len(r) else r.sum(0)),
-    ),
-    Mistake(
-        "empty bags dropped",
-        "An empty bag has a row as well, of zeros. You left it out.",
-        lambda w, i, o: torch.stack([w[i[a:b]].sum(0) for a, b in _spans(i, o) if b > a]),
-    ),
-    Mistake(
-        "summed over the columns",
-        "You added up along a row. The rows of a bag are added to each other: d numbers remain.",
-        _bags(lambda r: r.sum(1).sum(0, keepdim=True)),
-    ),
-]
+def _tens(rows, d=1):
+    """A table whose row r holds 10^r: the digits of a sum say which rows were added, and how often."""
+    return 10.0 ** torch.arange(rows)[:, None] * torch.arange(1, d + 1)  # (rows, d)
 
 
-def _some_bags(args, which):
-    """The arguments with some of their bags."""
-    weight, indices, offsets = args
+def _read_rows(weight, indices, offsets):
+    tens = weight.shape[0] <= 5 and float(weight[-1, 0]) == 10.0 ** (len(weight) - 1)
+    read = made_of({f"row {r}": 10.0**r for r in range(len(weight))}, most=3) if tens and weight.shape[1] == 1 else None
+    return lambda number, row: read(number) if read else ""
+
+
+def _bag_facts(weight, indices, offsets):
     spans = list(_spans(indices, offsets))
-    parts = [indices[slice(*spans[k])] for k in which]
-    lengths = torch.tensor([len(part) for part in parts])
-    return weight, torch.cat(parts), lengths.cumsum(0) - lengths
+    lengths = tensor([b - a for a, b in spans])
+    place = torch.arange(len(spans))
+    return {
+        "the bag is empty": lengths == 0,
+        "ids in the bag": lengths,
+        "it is the last bag": place == len(spans) - 1,
+        "it is the first bag": place == 0,
+        "an id comes twice in the bag": tensor([len(set(indices[a:b].tolist())) < b - a for a, b in spans]),
+        "bags": len(spans),
+        "numbers in a row": weight.shape[1],
+        "the bags are equally long": len(set(lengths.tolist())) == 1,
+        "some bag is empty": bool((lengths == 0).any()),
+        "there are as many ids as bags": len(indices) == len(spans),
+        "the numbers have decimals": bool((weight % 1).any()),
+    }
 
 
-_WEIGHT = small_whole_numbers(7, 3, seed=3)
 EMBEDDING_BAG = Task(
     "embedding_bag(weight, indices, offsets)",
     _embedding_bag,
     [
-        Case(
-            "",
-            "indices 6, 1, 4, 0, 4, 2, 5 and offsets 0, 2, 2, 5",
-            (_WEIGHT, torch.tensor([6, 1, 4, 0, 4, 2, 5]), torch.tensor([0, 2, 2, 5])),
-        ),
-        Case("one bag", "one bag of three ids", (_WEIGHT, torch.tensor([2, 2, 6]), torch.tensor([0]))),
-        Case(
-            "empty bags",
-            "offsets 0, 0, 2, 2: the first bag and the last are empty",
-            (_WEIGHT, torch.tensor([5, 1]), torch.tensor([0, 0, 2, 2])),
-            "empty bags",
-            "An empty bag is a row of zeros, at the beginning and at the end too.",
-        ),
-        Case(
-            "other widths",
-            "d = 5",
-            (small_whole_numbers(9, 5, seed=4), torch.tensor([8, 0, 3, 3]), torch.tensor([0, 1, 3])),
-            "sizes hard-coded",
-            "Right for one size only: take rows, width and number of bags from the arguments.",
-            {"d = 2": (small_whole_numbers(9, 2, seed=5), torch.tensor([8, 0, 3, 3]), torch.tensor([0, 1, 3]))},
-        ),
-        Case(
-            "numbers with decimals", "numbers that aren't whole", (_WEIGHT / 3, torch.tensor([5, 1]), torch.tensor([0]))
-        ),
+        *((_tens(4), tensor(i), tensor(o)) for i, o in [
+            ([1, 2, 3], [0, 1]), ([1, 2, 3], [0, 2]), ([2], [0]), ([1, 2], [0, 1]), ([1, 2], [0]), ([3, 1, 2], [0]),
+            ([2, 2], [0]), ([2, 1], [0, 0]), ([1, 2], [0, 2]), ([1, 2, 3], [0, 1, 1]), ([3, 1], [0, 0, 2, 2]),
+            ([1, 3, 2, 2], [0, 2]), ([1, 3, 2, 1, 1, 3], [0, 1]),  # more ids than rows
+        ]),
+        (_tens(4, 2), tensor([1, 2]), tensor([0])),
+        (_tens(4, 3), tensor([1, 2, 3, 1]), tensor([0, 2, 3])),
+        (small_whole_numbers(7, 3, seed=3), tensor([6, 1, 4, 0, 4, 2, 5]), tensor([0, 2, 2, 5])),
+        (small_whole_numbers(9, 5, seed=4), tensor([8, 0, 3, 3]), tensor([0, 1, 3])),
+        (small_whole_numbers(7, 3, seed=3) / 3, tensor([5, 1]), tensor([0])),
     ],
-    _EMBEDDING_BAG_MISTAKES,
     "Right. This is what `EmbeddingBag` computes, without ever making the rows one by one.",
+    places=lambda w, i, o: [f"column {k}" for k in range(w.shape[1])],
+    facts=_bag_facts,
+    mistakes=[
+        Mistake("mean instead of sum", "You averaged the rows of a bag. Their sum is due.",
+                _bags(lambda r: r.mean(0))),
+        Mistake("max instead of sum", "You took the largest number of each column. The sum is due.",
+                _bags(lambda r: r.amax(0) if len(r) else r.sum(0) * torch.nan)),
+        Mistake("one id a bag", "You took one row for each bag, its first. A bag holds all ids before the next offset.",
+                lambda w, i, o: w[i[o.clamp(max=len(i) - 1)]]),
+        Mistake("rows overwritten", "Of each bag only the last row is in your result. Was each written over the one before? "
+                "An assignment at an index that comes twice keeps one, even with `+=`.",
+                _bags(lambda r: r[-1] if len(r) else r.sum(0))),
+        Mistake("rows not summed", "You have one row for each id. Each bag's rows are still to be added up.",
+                lambda w, i, o: w[i]),
+        Mistake("offsets taken for ids", "You looked up the offsets. They are positions in `indices`; the ids stand there.",
+                lambda w, i, o: w[o]),
+        Mistake("last bag missing", "The last bag has no offset behind it: it ends where `indices` does.",
+                _bags(lambda r: r.sum(0), lambda i, o: pairwise(o.tolist()))),
+        Mistake("repeated ids dropped", "An id that comes twice in a bag counts twice.",
+                lambda w, i, o: torch.stack([w[i[a:b].unique()].sum(0) for a, b in _spans(i, o)])),
+        Mistake("bags run to the end", "Each of your bags runs to the end of `indices`. It ends where the next one starts.",
+                _bags(lambda r: r.sum(0), lambda i, o: ((a, len(i)) for a in o.tolist()))),
+        Mistake("read at index -1", "Where nothing stands before it, a running sum is read at index -1: that is the last of "
+                "all, and not 0.", lambda w, i, o: torch.stack([w[i].cumsum(0)[b - 1] - w[i].cumsum(0)[a - 1]
+                                                                for a, b in _spans(i, o)])),
+    ],
+    read=_read_rows,
+    because=lambda w, i, o: [
+        " + ".join(f"row {r}" for r in i[a:b].tolist()) or "an empty bag" for a, b in _spans(i, o) for _ in range(w.shape[1])
+    ],
+    tells={
+        "the bag is empty": "An empty bag is a row of zeros, at the beginning and at the end too.",
+        "it is the last bag": "It has no offset behind it: it ends where `indices` does.",
+    },
+    typical=15,
     shape="(B, d), one row a bag",
-    gradients=True,
-    rows=_some_bags,
-    per="row",
-    ids=("indices", "offsets"),
-    own=(recipes.EMBEDDING_BAG,),
-    other="Take a bag that is marked: the ids from its offset up to, not including, the next. Add up their rows.",
-)
+    row="bag",
+    gradients=("weight",),
+)  # fmt: skip

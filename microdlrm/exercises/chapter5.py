@@ -1,308 +1,205 @@
-"""Chapter 5's exercises, the dot-product interaction and two more: answers and inputs. Spoilers."""
+"""Chapter 5's dot-product interactions: answers, inputs, what the numbers mean, the usual mistakes. Spoilers."""
 
-from collections.abc import Callable
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
 
-from microdlrm.exercises import recipes
-from microdlrm.exercises.chapter5_mistakes import DEVIATIONS, DEVIATIONS_ITSELF, ON_THE_MATRIX, dot, pairs
-from microdlrm.exercises.task import Case, Growth, Mistake, Task, small_whole_numbers, some_rows
-from microdlrm.exercises.traffic import largest_result
+from microdlrm.exercises.task import Growth, Mistake, Task, small_whole_numbers
+
+PRIMES = [3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97]
 
 
-def plain_loop(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
-    """The right answer, pair by pair."""
+def _pairs(n, first):
+    return [(i, j) for i in range(n) for j in range(i + first, n)]
+
+
+def _interaction(x_dense, x_sparse, first=1, product=lambda a, b: (a * b).sum(1, keepdim=True)):
     v = [x_dense, *x_sparse]
-    dots = [(v[i] * v[j]).sum(1, keepdim=True) for i in range(len(v)) for j in range(i + 1, len(v))]
-    return torch.cat([x_dense, *dots], dim=1)  # (B, d + n(n-1)/2)
+    return torch.cat([x_dense, *(product(v[i], v[j]) for i, j in _pairs(len(v), first))], dim=1)
 
 
-# A formulation of the interaction makes four choices, and a learner can go wrong in each: which vectors meet, in
-# which pairs (groups of pairs, each group added up into one column; an empty one is a column of zeros), what a
-# pair gives, and what is laid beside the pairs.
-
-_RIGHT = {
-    "vectors": lambda x, xs: [x, *xs],
-    "pairs": pairs,
-    "product": dot,
-    "layout": lambda x, v, columns: [x, *columns],
-}
+def plain_loop(x_dense, x_sparse):
+    """The right answer, pair by pair."""
+    return _interaction(x_dense, x_sparse)  # (B, d + n(n-1)/2)
 
 
-def _formulation(**choices) -> Callable[[Tensor, list[Tensor]], Tensor]:
-    choice = _RIGHT | choices
+def _primes(rows, d, tables):
+    """Small inputs whose products can be told from each other, and from the numbers themselves."""
+    v = torch.tensor(PRIMES[: rows * d * (1 + tables)]).float().reshape(rows, 1 + tables, d).unbind(1)
+    return v[0].contiguous(), [t.contiguous() for t in v[1:]]
+
+
+def _larger(rows, d, tables, by=1.0):
+    v = small_whole_numbers(1 + tables, rows, d, seed=rows + 10 * d + 100 * tables) / by
+    return v[0], list(v[1:])
+
+
+_ORTHOGONAL = (torch.tensor([[1.0, 2], [3, 1]]), [torch.tensor([[2.0, -1], [1, 1]]), torch.tensor([[1.0, 1], [2, 5]])])
+# Four vectors come first: with fewer, all pairs are there in more ways than one.
+INPUTS = [
+    *(_primes(*sizes) for sizes in [(1, 1, 3), (1, 1, 2), (1, 1, 1), (2, 1, 1), (1, 2, 1), (2, 1, 2), (1, 2, 2), (2, 2, 1)]),
+    (torch.tensor([[-3.0]]), [torch.tensor([[5.0]])]),
+    *(_primes(*sizes) for sizes in [(2, 2, 2), (3, 1, 2), (1, 3, 2), (2, 3, 3)]),
+    _ORTHOGONAL,
+    *(_larger(*sizes) for sizes in [(5, 2, 3), (3, 5, 3), (4, 4, 3), (3, 3, 2), (3, 2, 6), (3, 8, 3), (5, 2, 5), (3, 1, 1)]),
+    _larger(3, 4, 2, by=3),
+]
+
+
+def _places(x_dense, x_sparse, first=1):
+    return [f"x[{k}]" for k in range(x_dense.shape[1])] + [f"v{i}·v{j}" for i, j in _pairs(1 + len(x_sparse), first)]
+
+
+def _facts(x_dense, x_sparse):
+    v = torch.stack([x_dense, *x_sparse], 1)
+    dots = v @ v.mT
+    return {
+        "rows": len(x_dense),
+        "numbers in a vector": x_dense.shape[1],
+        "tables": len(x_sparse),
+        "a vector holds as many numbers as there are vectors": x_dense.shape[1] == v.shape[1],
+        "there are as many rows as vectors": len(x_dense) == v.shape[1],
+        "a row's product is below 0": (dots < 0).flatten(1).any(1),
+        "a product is 0": bool((dots == 0).any()),
+        "it is the first row": torch.arange(len(x_dense)) == 0,
+        "the numbers have decimals": bool((x_dense % 1).any()),
+    }
+
+
+def _read(x_dense, x_sparse):
+    """Of each row: products of whole vectors and of single numbers, sums, and products across rows."""
+    v = torch.stack([x_dense, *x_sparse], 1).tolist()
+    if len(v) * len(v[0]) > 12:
+        return lambda number, row: ""
+    tables = []
+    for mine in v:
+        d, known = range(len(mine[0])), {}
+        for i, j in product(range(len(mine)), repeat=2):
+            known[f"v{i}·v{j}" if i <= j else f"v{j}·v{i}"] = sum(a * b for a, b in zip(mine[i], mine[j], strict=True))
+            known |= {f"v{i}[{k}] × v{j}[{m}]": mine[i][k] * mine[j][m] for k in d for m in d if i < j}
+            known |= {f"v{i}[{k}] + v{j}[{k}]": mine[i][k] + mine[j][k] for k in d if i < j and len(d) > 1}
+        known |= {f"v{i}[{k}]": mine[i][k] for i in range(1, len(mine)) for k in d}
+        for a, b in combinations(range(len(v)), 2):
+            for i, j in product(range(len(mine)), repeat=2):
+                dot = sum(p * q for p, q in zip(v[a][i], v[b][j], strict=True))
+                known[f"v{i} of row {a} · v{j} of row {b}"] = dot
+        pairs = {(i, j): known[f"v{i}·v{j}"] for i, j in _pairs(len(mine), 1)}
+        known |= {f"v{i}'s pairs, added up": sum(p for pair, p in pairs.items() if i in pair) for i in range(len(mine))}
+        known["all pairs, added up"] = sum(pairs.values())
+        tables.append(known)
+
+    def read(number, row):
+        return next((name for name, value in tables[min(row, len(tables) - 1)].items() if abs(value - number) < 1e-3), "")
+
+    return read
+
+
+def _because(x_dense, x_sparse, first=1):
+    """How the numbers that are due come about: for the pairs, written out."""
+    v = torch.stack([x_dense, *x_sparse], 1).tolist()
+    for row in v:
+        yield from ("" for _ in row[0])
+        for i, j in _pairs(len(row), first):
+            terms = (f"{a:g}·{b:g}" for a, b in zip(row[i], row[j], strict=True))
+            yield " + ".join(terms) if len(row[0]) < 4 else ""
+
+
+def _on(make, first):
+    """Of all vectors (B, n, d), a matrix of products, of which the pairs are taken."""
 
     def formula(x_dense, x_sparse):
-        v = choice["vectors"](x_dense, x_sparse)
-        columns = []
-        for group in choice["pairs"](len(v)):
-            products = [choice["product"](v[i], v[j]) for i, j in group] or [0 * dot(v[0], v[0])]
-            columns.append(sum(products))
-        return torch.cat(choice["layout"](x_dense, v, columns), dim=1)  # (B, width)
+        z = make(torch.stack([x_dense, *x_sparse], 1))
+        return torch.cat([x_dense, *(z[:, i, j, None] for i, j in _pairs(z.shape[1], first))], 1)
 
     return formula
 
 
-def _mistakes(first: int) -> list[Mistake]:
-    """All formulations that differ from the right one in one choice, then those that differ in two.
-
-    `first` is 1 if a vector's pairs begin behind itself, 0 if they begin with itself.
-    """
-    formula = partial(_formulation, pairs=partial(pairs, first=first))  # right but for what it is given
-    deviations = DEVIATIONS if first else DEVIATIONS_ITSELF
-    single = [(choice, *deviation) for choice, options in deviations.items() for deviation in options]
-    mistakes = [Mistake(code, hint, formula(**{choice: chosen})) for choice, code, hint, chosen in single]
-    mistakes += [Mistake(code, hint, partial(whole, first=first)) for code, hint, whole in ON_THE_MATRIX]
-    for (one, code1, hint1, chosen1), (two, code2, hint2, chosen2) in combinations(single, 2):
-        if one != two:
-            both = formula(**{one: chosen1, two: chosen2})
-            mistakes.append(Mistake(f"{code1}, {code2}", f"Two things. {hint1} And: {hint2}", both))
-    return mistakes
-
-
-def _vectors(batch: int, d: int, tables: int) -> tuple[Tensor, list[Tensor]]:
-    v = small_whole_numbers(1 + tables, batch, d, seed=batch + 10 * d + 100 * tables)
-    return v[0], list(v[1:])
-
-
-def _sizes(batch: int, d: int, tables: int) -> str:
-    return f"B = {batch}, d = {d} and {tables} table" + "s" * (tables > 1)
-
-
-def _dot_case(step: str, batch: int, d: int, tables: int, mistake: str = "", hint: str = "", more=()) -> Case:
-    others = {_sizes(*sizes): _vectors(*sizes) for sizes in more}
-    return Case(step, _sizes(batch, d, tables), _vectors(batch, d, tables), mistake, hint, others)
-
-
-def _with_decimals(args: tuple) -> tuple:
-    """The same sizes, numbers that half precision can't hold: whole ones would hide a rounding."""
-    return tuple([t / 3 for t in arg] if isinstance(arg, list) else arg / 3 for arg in args)
-
-
-_SIZES = "other numbers of tables and widths"
-_DOT_CASES = [
-    _dot_case("", 5, 2, 3),  # sizes, with n = 4, that can't be mistaken for each other
-    _dot_case(
-        "another batch size",
-        3, 2, 3,
-        "batch size hard-coded",
-        "Right for one batch size only: take it from x_dense.",
-        [(2, 2, 3), (4, 2, 3), (8, 2, 3)],
-    ),
-    _dot_case(
-        "a batch of 1",
-        1, 2, 3,
-        "batch of 1 lost",
-        "With one row in the batch, the result should still be a matrix of one row.",
-    ),
-    _dot_case(
-        _SIZES, 3, 5, 3, "width hard-coded", "Right for one width d only: take it from x_dense.", [(3, 3, 3), (3, 8, 3)]
-    ),
-    _dot_case(
-        _SIZES,
-        3, 2, 1,
-        "number of tables hard-coded",
-        "Right for 3 tables only: take their number from x_sparse.",
-        [(3, 2, 2), (3, 2, 5)],
-    ),
-    _dot_case(
-        _SIZES,
-        3, 2, 6,
-        "number of tables hard-coded",
-        "Right for few tables only: take their number from x_sparse.",
-        [(3, 2, 5), (3, 2, 8)],
-    ),
-    _dot_case(
-        _SIZES,
-        4, 4, 3,
-        "wrong where sizes are equal",
-        "It goes wrong where two sizes happen to be equal.",
-        [(3, 3, 2), (2, 2, 1), (5, 5, 4)],
-    ),
-    _dot_case(
-        _SIZES, 3, 1, 2, "wrong for width 1", "With vectors of one number each, a dot product is still one number."
-    ),
-    Case("numbers with decimals", "numbers that aren't whole", _with_decimals(_vectors(3, 4, 2))),
-]  # fmt: skip
+def _mistakes(first):
+    as_ = partial(partial, _interaction, first=first)
+    return [
+        Mistake(
+            "cosine instead of dot product",
+            "Your products are divided by the vectors' lengths. A dot product keeps the lengths.",
+            as_(product=lambda a, b: F.cosine_similarity(a, b)[:, None]),
+        ),
+        Mistake(
+            "scaled products",
+            "Your products are divided by √d, as attention does. A plain dot product is due.",
+            as_(product=lambda a, b: (a * b).sum(1, keepdim=True) / a.shape[1] ** 0.5),
+        ),
+        Mistake(
+            "mean instead of sum",
+            "Your products are divided by d: that is a mean. A dot product is a sum.",
+            as_(product=lambda a, b: (a * b).mean(1, keepdim=True)),
+        ),
+        Mistake(
+            "softmax",
+            "Your products went through a softmax, as in attention. They go on as they are.",
+            lambda x, xs: torch.cat([x, _interaction(x, xs, first)[:, x.shape[1] :].softmax(1)], 1),
+        ),
+        Mistake(
+            "activation added",
+            "What is below 0 became 0: a ReLU? The products go on as they are.",
+            as_(product=lambda a, b: (a * b).sum(1, keepdim=True).relu()),
+        ),
+        Mistake(
+            "sum over the wrong axis",
+            "These are products of coordinates, summed over the vectors: (d, d) and not (n, n). Which axis is summed?",
+            _on(lambda v: v.mT @ v, first),
+        ),
+        Mistake(
+            "rows of the batch mixed",
+            "Your vectors mix numbers of different rows. Reshaping exchanges no axes: it cuts the same long row of numbers "
+            "into other pieces.",
+            lambda x, xs: _interaction(*(lambda t: (t[:, 0], list(t[:, 1:].unbind(1))))(
+                torch.stack([x, *xs]).reshape(len(x), 1 + len(xs), -1)), first),
+        ),
+        Mistake(
+            "reshaped instead of transposed",
+            "One operand of your product was reshaped where two axes should change places: the same numbers, cut into other "
+            "pieces.",
+            _on(lambda v: v @ v.reshape(len(v), v.shape[2], v.shape[1]), first),
+        ),
+    ]  # fmt: skip
 
 
-def _dot_columns(x_dense, x_sparse, first=1):
-    n = 1 + len(x_sparse)
-    return ["dense"] * x_dense.shape[1] + [f"{i}·{j}" for [(i, j)] in pairs(n, first)]
-
-
-DOT_INTERACTION = Task(
-    "dot_interaction(x_dense, x_sparse)",
-    plain_loop,
-    _DOT_CASES,
-    _mistakes(first=1),
-    "Right: the dense vector, then every pair once and in order, for any number of tables, with gradients.",
-    shape="B rows of d + n(n-1)/2 numbers, n = 1 + the number of tables",
-    gradients=True,
-    rows=some_rows(0, 1),
-    per="row",
-    columns=_dot_columns,
-    other="Take the first number that is marked, and work it out by hand.",
-)
-DOT_INTERACTION_ITSELF = Task(
-    "dot_interaction_itself(x_dense, x_sparse)",
-    _formulation(pairs=partial(pairs, first=0)),
-    _DOT_CASES,
-    _mistakes(first=0),
-    "Right: each vector's own product is kept, n(n+1)/2 products in all.",
-    shape="B rows of d + n(n+1)/2 numbers, n = 1 + the number of tables",
-    gradients=True,
-    rows=some_rows(0, 1),
-    per="row",
-    columns=partial(_dot_columns, first=0),
-    other="Take the first number that is marked, and work it out by hand.",
-)
-
-# Task 1 may go through the pairs, and not through the rows; task 2 through neither.
-ROWS = Growth(
-    "grows with the rows",
-    {"4 rows": _vectors(4, 2, 3), "8 rows": _vectors(8, 2, 3)},
-    "Something still goes through the rows of the batch one by one, and a comprehension is a loop, too. All rows go "
-    "through each operation together: leave their axis alone.",
-)
-VECTORS = Growth(
-    "grows with the vectors",
-    {"4 vectors": _vectors(5, 2, 3), "8 vectors": _vectors(5, 2, 7)},
-    "Something still goes through the vectors or the pairs one by one, and a comprehension is a loop, too. Take all "
-    "products in one call.",
-)
-
-
-def _low_rank_cross(x0, x, U, V, b):
-    return torch.stack([x0[k] * (U.mv(V.T.mv(x[k])) + b) + x[k] for k in range(len(x))])  # (B, w)
-
-
-def _inner(x, U, V):
-    return x @ V @ U.T
-
-
-_LAST = "x comes back in at the end: x0 * (…) + x."
-
-_LOW_RANK_CROSS_MISTAKES = [
-    Mistake("x not added", f"The last term is missing. {_LAST}", lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b)),
-    Mistake("x subtracted", f"You take x off. {_LAST}", lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) - x),
-    Mistake("x0 added instead of x", f"You added x0. {_LAST}", lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) + x0),
-    Mistake(
-        "x instead of x0 in front",
-        "You multiplied by x. Each layer multiplies by x0, the layer-0 input: that is the crossing.",
-        lambda x0, x, U, V, b: x * (_inner(x, U, V) + b) + x,
-    ),
-    Mistake(
-        "x0 instead of x inside",
-        "You put x0 through the two matrices. The layer's own input, x, goes there.",
-        lambda x0, x, U, V, b: x0 * (_inner(x0, U, V) + b) + x,
-    ),
-    Mistake(
-        "x and x0 exchanged",
-        "x and x0 have changed places throughout.",
-        lambda x0, x, U, V, b: x * (_inner(x0, U, V) + b) + x0,
-    ),
-    Mistake(
-        "U and V exchanged",
-        "U and V have changed places: V takes x down to r numbers, U brings them back up to w. (Or a transpose is "
-        "missing: for rows it is x times (U Vᵀ)ᵀ.)",
-        lambda x0, x, U, V, b: x0 * (_inner(x, V, U) + b) + x,
-    ),
-    Mistake("bias twice", "The bias b is in it twice.", lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + 2 * b) + x),
-    Mistake("bias missing", "The bias b is missing.", lambda x0, x, U, V, b: x0 * _inner(x, U, V) + x),
-    Mistake(
-        "bias outside",
-        "You added b behind the product with x0. It belongs inside, before that product.",
-        lambda x0, x, U, V, b: x0 * _inner(x, U, V) + b + x,
-    ),
-    Mistake(
-        "added instead of multiplied",
-        "You added x0 where it should multiply, element by element.",
-        lambda x0, x, U, V, b: x0 + (_inner(x, U, V) + b) + x,
-    ),
-    Mistake(
-        "no crossing",
-        "x0 isn't in your result: this is a linear layer and x.",
-        lambda x0, x, U, V, b: _inner(x, U, V) + b + x,
-    ),
-    Mistake(
-        "activation added",
-        "You added a ReLU. This layer has no activation: the product is what isn't linear.",
-        lambda x0, x, U, V, b: x0 * torch.relu(_inner(x, U, V) + b) + x,
-    ),
-    Mistake(
-        "activation added",
-        "You added a ReLU. This layer has no activation: the product is what isn't linear.",
-        lambda x0, x, U, V, b: torch.relu(x0 * (_inner(x, U, V) + b) + x),
-    ),
-]
-
-
-def _cross_args(batch, w, r):
-    shapes = [(batch, w), (batch, w), (w, r), (w, r), (w,)]
-    return tuple(small_whole_numbers(*shape, seed=k + w) for k, shape in enumerate(shapes))
-
-
-def _cross_case(step, batch, w, r, mistake="", hint="", more=()):
-    others = {f"B = {b}, w = {v}, r = {s}": _cross_args(b, v, s) for b, v, s in more}
-    return Case(step, f"B = {batch}, w = {w}, r = {r}", _cross_args(batch, w, r), mistake, hint, others)
-
-
-_WIDTHS = "other widths and ranks"
-
-
-def _full_matrix(fn) -> str:
-    w = 16
-    if largest_result(fn, *_cross_args(3, w, 2)) < w * w:
-        return ""
-    return (
-        "Right numbers. You form the w × w matrix first, and that costs more than a layer of full rank. From left to "
-        "right, x meets V first and everything stays narrow."
+def _task(name, first, praise, width):
+    return Task(
+        f"{name}(x_dense, x_sparse)",
+        partial(_interaction, first=first),
+        INPUTS,
+        praise,
+        places=partial(_places, first=first),
+        facts=_facts,
+        mistakes=_mistakes(first),
+        read=_read,
+        because=partial(_because, first=first),
+        tells={
+            "rows": "Rows of a batch never meet: does something in yours run over their axis?",
+            "1 rows": "An axis of length 1 is easily dropped, or stretched over others.",
+            "1 numbers in a vector": "An axis of length 1 is easily dropped, or stretched over others.",
+            "a product is 0": "Select by position, not by value.",
+        },
+        batched=(0, 1),
+        legend="v0 is x_dense; v1, v2, … are the tensors of x_sparse.",
+        typical=12,
+        shape=f"B rows of {width} numbers, n = 1 + the number of tables",
+        gradients=("x_dense", "x_sparse"),
     )
 
 
-LOW_RANK_CROSS = Task(
-    "low_rank_cross(x0, x, U, V, b)",
-    _low_rank_cross,
-    [
-        _cross_case("", 3, 4, 2),
-        _cross_case(
-            "another batch size",
-            5,
-            4,
-            2,
-            "batch size hard-coded",
-            "Right for one batch size only: take it from x0.",
-            [(2, 4, 2), (7, 4, 2)],
-        ),
-        _cross_case("a batch of 1", 1, 4, 2, "batch of 1 lost", "With one row in the batch, one row should come back."),
-        _cross_case(
-            _WIDTHS, 3, 16, 2, "width hard-coded", "Right for one width only: take it from x0.", [(3, 5, 2), (3, 8, 2)]
-        ),
-        _cross_case(
-            _WIDTHS, 2, 6, 1, "rank hard-coded", "Right for one rank only: take it from U.", [(2, 6, 3), (3, 4, 3)]
-        ),
-        _cross_case(
-            _WIDTHS,
-            5,
-            3,
-            3,
-            "wrong where sizes are equal",
-            "It goes wrong where w = r.",
-            [(5, 2, 2), (4, 4, 4)],
-        ),
-        Case("numbers with decimals", "numbers that aren't whole", _with_decimals(_cross_args(3, 4, 2))),
-    ],
-    _LOW_RANK_CROSS_MISTAKES,
-    "Right. It costs 4wr FLOPs a row where a full w × w matrix costs 2w².",
-    shape="(B, w)",
-    gradients=True,
-    rows=some_rows(0, 1),
-    per="row",
-    own=(recipes.LOW_RANK_CROSS,),
-    detour=_full_matrix,
-    other="Take one row and go from the inside out: down to r numbers, up to w, plus b, times x0, plus x.",
+DOT_INTERACTION = _task("dot_interaction", 1, "Right: the dense vector, then every pair once and in order.", "d + n(n-1)/2")
+DOT_INTERACTION_ITSELF = _task("dot_interaction_itself", 0, "Right: each vector's own product is kept.", "d + n(n+1)/2")
+
+ROWS = Growth(
+    "grows with the rows",
+    {"4 rows": _larger(4, 2, 3), "8 rows": _larger(8, 2, 3)},
+    "Something still goes through the rows one by one. A comprehension is a loop, too.",
+)
+VECTORS = Growth(
+    "grows with the vectors",
+    {"4 vectors": _larger(5, 2, 3), "8 vectors": _larger(5, 2, 7)},
+    "Something still goes through the vectors or the pairs one by one. A comprehension is a loop, too.",
 )

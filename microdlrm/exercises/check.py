@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from microdlrm.exercises import chapter1, chapter2, chapter3, chapter4, chapter5, chapter6, chapter9, chapter10
+from microdlrm.exercises import chapter1, chapter2, chapter3, chapter5, chapter6, chapter9
 from microdlrm.exercises.chapter5 import plain_loop as plain_loop
 from microdlrm.exercises.judge import judge
 from microdlrm.exercises.traffic import traffic as traffic

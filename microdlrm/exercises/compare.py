@@ -1,33 +1,28 @@
-"""Whether two results agree, and a picture of where they don't."""
+"""A call of the learner's function, number by number: what is right, what is wrong, and what the wrong ones are."""
 
-from itertools import zip_longest
+from collections import Counter
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from microdlrm.exercises.verdict import Picture
+from microdlrm.exercises.task import Task
 
 RTOL, ATOL = 1e-4, 1e-5  # float32 sums, in whatever order a learner takes them
 
 
 def as_tensor(value) -> Tensor:
-    """A tensor to compare: a number becomes (1,), two numbers (2,)."""
     return value.detach() if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64).reshape(-1)
+
+
+def alike(a: Tensor, b: Tensor, rtol: float = RTOL) -> Tensor:
+    """Of two results of one shape, number by number, whether they agree."""
+    return torch.isclose(a.detach().double(), b.detach().double(), rtol=rtol, atol=ATOL, equal_nan=True)
 
 
 def equal(a: Tensor, b: Tensor, rtol: float = RTOL) -> bool:
     """Shape before value: nothing is broadcast."""
-    if a.shape != b.shape:
-        return False
-    return torch.allclose(a.detach().double(), b.detach().double(), rtol=rtol, atol=ATOL, equal_nan=True)
-
-
-def close(a: Tensor, b: Tensor, rtol: float) -> bool:
-    """Whether two results differ by rounding only, each number by its own size, unless it is tiny."""
-    a, b = a.detach().double(), b.detach().double()
-    if a.shape != b.shape or not b.any() or not a.isfinite().all():
-        return False
-    return bool(((a - b).abs() <= rtol * b.abs().clamp(min=0.01 * float(b.abs().max()))).all())
+    return a.shape == b.shape and bool(alike(a, b, rtol).all())
 
 
 def same(a, b) -> bool:
@@ -39,50 +34,150 @@ def same(a, b) -> bool:
     return bool(((a == b) | ((a != a) & (b != b))).all())  # nan is nan
 
 
-def draw(columns: list[str], sizes: str, got: Tensor, want: Tensor) -> Picture | None:
-    """Up to three rows and twelve columns, among them the first that is wrong; None if they can't be compared.
+@dataclass
+class Try:
+    """One call: the arguments, what is due, and what came (None, and an error, if nothing did)."""
 
-    `columns` holds the headings of what is wanted, if it has any; `sizes` says in words what it was tried with.
-    One row is enough where the widths differ.
-    """
-    if got.ndim != want.ndim or want.ndim > 2 or (want.ndim == 2 and len(got) != len(want)):
-        return None
-    rows = [list(zip_longest(*pair)) for pair in zip(_rows(got), _rows(want), strict=True)]
-    wrong = [[not _close(g, w) for g, w in row] for row in rows]
-    top = next((k for k, row in enumerate(wrong) if any(row)), 0)
-    top = 0 if top < 3 else top
-    left = min(row.index(True) for row in wrong[top : top + 3] if any(row))
-    left = 0 if left < 12 else left
-    count = 3 if got.shape == want.shape else 1
-    shown, window = range(top, min(top + count, len(rows))), slice(left, left + 12)
-    columns = columns or [str(k) for k in range(_rows(want).shape[1])]
-    if got.shape != want.shape:
-        columns = [str(k) for k in range(len(rows[0]))]  # what stands where in a wrong result is anyone's guess
-    total = len(columns)
-    fits = left == 0 and total <= 12
+    args: tuple
+    want: Tensor
+    got: Tensor | None = None
+    error: Exception | None = None
 
-    def cut(cells, dots="…"):
-        """The cells in the window, `dots` where the row goes on."""
-        return ((dots,) if left else ()) + tuple(cells[window]) + ((dots,) if left + 12 < total else ())
+    @property
+    def right(self) -> bool:
+        return self.got is not None and equal(self.got, self.want)
 
-    return Picture(
-        columns=cut(columns),
-        rows=tuple(f"row {k}" if len(rows) > 1 else "" for k in shown),
-        got=tuple(cut([_text(g) for g, _ in rows[k]]) for k in shown),
-        expected=tuple(cut([_text(w) for _, w in rows[k]]) for k in shown),
-        wrong=tuple(cut(wrong[k], False) for k in shown),
-        caption=f"With {sizes}; {'' if fits else f'{total} columns, {len(columns[window])} shown; '}"
-        "✗ marks what differs:",
-    )
+    @property
+    def fits(self) -> bool:
+        return self.got is not None and self.got.shape == self.want.shape
+
+    @property
+    def rearranged(self) -> bool:
+        """Whether the numbers are right, one after the other, in another shape."""
+        wrong_shape = self.got is not None and not self.fits and self.got.numel() == self.want.numel()
+        return wrong_shape and equal(self.got.reshape(self.want.shape), self.want)
+
+    def items(self) -> list[bool]:
+        """Of each row of a matrix, or each number of a vector, whether it is right."""
+        if not self.fits:
+            return [False] * max(1, len(self.want) if self.want.ndim else 1)
+        good = alike(self.got, self.want)
+        return (good.all(1) if good.ndim == 2 else good.reshape(-1)).tolist()
 
 
-def _rows(tensor: Tensor) -> Tensor:
-    return tensor.detach().reshape(-1, tensor.shape[-1] if tensor.ndim else 1).double()
+def lines(t: Tensor, rows: int | None) -> list[list[float]]:
+    """A result as rows of numbers: a vector is one row, and so is what can't be cut into `rows`."""
+    t = t.detach().double()
+    return t.reshape(rows, -1).tolist() if rows and t.ndim > 1 and len(t) == rows else [t.reshape(-1).tolist()]
 
 
-def _close(a: Tensor | None, b: Tensor | None) -> bool:
-    return a is not None and b is not None and equal(a, b)
+@dataclass
+class Place:
+    """One number: where it stands, what is due and what came, and what each of them is."""
+
+    name: str
+    due: float | None
+    due_is: str
+    got: float | None
+    got_is: str
+    right: bool
 
 
-def _text(x: Tensor | None) -> str:
-    return "" if x is None else f"{x.item():.4g}"
+def places(task: Task, t: Try) -> list[list[Place]]:
+    """The numbers of a call, row by row, each with what is due in its place; blanks where one side is longer."""
+    rows = len(t.want) if t.want.ndim == 2 else None
+    due, got = lines(t.want, rows), lines(t.got, rows)
+    names, read, because = task.places(*t.args), task.read(*t.args), iter(task.because(*t.args))
+    if len(got) != len(due):
+        due = [[x for row in due for x in row]]
+        names = [f"{task.row} {k}: {name}" for k in range(rows or 1) for name in names]
+    elsewhere = [dict(zip(names, row, strict=False)) for row in due]
+    found = []
+    for k, (want, have) in enumerate(zip(due, got, strict=True)):
+        row = []
+        for at in range(max(len(want), len(have))):
+            d, g = want[at] if at < len(want) else None, have[at] if at < len(have) else None
+            right = d is not None and g is not None and _near(d, g)
+            due_is = next(because, "") if d is not None else ""
+            due_is = due_is or (read(d, k) if d is not None else "")
+            got_is = "" if g is None or right else _name(g, k, elsewhere, read)
+            row.append(Place(names[at] if at < len(names) else "–", d, due_is, g, got_is, right))
+        found.append(row)
+    return found
+
+
+def _near(a: float, b: float) -> bool:
+    return bool(alike(torch.tensor(a), torch.tensor(b)))
+
+
+def _name(number: float, row: int, elsewhere: list[dict[str, float]], read) -> str:
+    """What a number is: what is due in another place, what it is made of, or what is due in another row."""
+    if number in (0.0, 1.0) or number != number:
+        return read(number, row)
+    for k in (row, *(k for k in range(len(elsewhere)) if k != row)):
+        there = [name for name, due in elsewhere[k].items() if _near(due, number)]
+        if k != row and (made := read(number, row)):
+            return made
+        if len(there) == 1:
+            return there[0] if k == row else f"{there[0]} of row {k}"
+    return read(number, row)
+
+
+def in_sum(t: Try, rows: list[list[Place]]) -> tuple[str, str]:
+    """What is missing from the first wrong row and what is too much: in a few words, in a sentence. "" if it can't be told."""
+    row = next((row for row in rows if not all(p.right for p in row)), None)
+    if row is None:
+        return "right numbers, wrong shape", "The numbers are right, their arrangement isn't."
+    numbers = [sorted(p for p in side if p is not None) for side in zip(*((p.due, p.got) for p in row), strict=True)]
+    if len(row) > 1 and len(numbers[0]) == len(numbers[1]) and all(map(_near, *numbers)):
+        return "in another order", "All that is due is there, in another order."
+    due = [p.name for p in row if p.due is not None]
+    got = [p.name if p.right else p.got_is for p in row if p.got is not None]
+    if len(row) < 2 or "" in got or "–" in due or (t.fits and t.want.ndim < 2):
+        return "", ""
+    extra, missing = list((Counter(got) - Counter(due)).elements()), list((Counter(due) - Counter(got)).elements())
+    if not missing:
+        return "too much in it", f"All that is due is there, and too much: {_listed(extra)}."
+    if not extra:
+        return "not all there", f"What is there is due, and not all: {_listed(missing)} missing."
+    return "other numbers", f"Missing: {_listed(missing)}. In their place: {_listed(extra)}."
+
+
+def _listed(names: list[str]) -> str:
+    names = [f"{name} ({n} times)" if n > 1 else name for name, n in Counter(names).items()]
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+# (what was done to what is due, how)
+DONE = [
+    ("lost its signs", Tensor.abs),
+    ("had 0 put for what is below 0", lambda t: t.clamp(min=0)),
+    ("been rounded to whole numbers", Tensor.round),
+    ("been cut to whole numbers", Tensor.trunc),
+    ("been taken off 1", lambda t: 1 - t),
+    ("been turned upside down, 1 divided by it", lambda t: 1 / t),
+    ("been squared", lambda t: t * t),
+    ("been put under a root", Tensor.sqrt),
+    ("been put through a logarithm", Tensor.log),
+    ("been put through a sigmoid", Tensor.sigmoid),
+]
+
+
+def all_alike(tries: list[Try]) -> str:
+    """What all wrong numbers have in common: a factor, an amount, something done to what is due, a rounding."""
+    wrong = [~alike(t.got, t.want) for t in tries]
+    got, want = (torch.cat([getattr(t, side).double()[w] for t, w in zip(tries, wrong, strict=True)]) for side in ("got", "want"))
+    every = "Every number" if all(w.all() for w in wrong) else "Every number that is wrong"
+    if len(want.unique()) < 3 or not got.isfinite().all():
+        return ""
+    ratio, off = got / want, got - want
+    if equal(ratio, ratio[:1].expand_as(ratio)) and ratio[0]:
+        return f"{every} is {ratio[0]:.4g} times what is due."
+    if equal(off, off[:1].expand_as(off)):
+        return f"{every} is off by {off[0]:.4g}."
+    for says, done in DONE:
+        if equal(got, done(want)):
+            return f"{every} is what is due, but it has {says}."
+    if (off.abs() <= 1e-2 * want.abs().max()).all() and (off.abs() <= 0.1 * want.abs()).all():
+        return f"{every} is nearly right, off by {off.abs().max():.2g} at most: is something rounded, or in half precision?"
+    return ""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from microdlrm.exercises.explain import Failure
+from microdlrm.exercises.errors import Failure
 
 _TENSOR_DUE = {
     "a list": "Its parts are still to be joined.",

@@ -1,43 +1,29 @@
 """What a check says: one verdict, as a card in a notebook and as plain text elsewhere."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 
+from torch import Tensor
 
-@dataclass(frozen=True)
-class Picture:
-    """A few rows of what the learner's function returned, above the rows that were expected.
+from microdlrm.exercises.compare import Place
 
-    Where one is wider than the other, the narrower is filled up with blanks. A row that goes on has a "…".
-    """
-
-    columns: tuple[str, ...]  # headings
-    rows: tuple[str, ...]  # names of the rows
-    got: tuple[tuple[str, ...], ...]
-    expected: tuple[tuple[str, ...], ...]
-    wrong: tuple[tuple[bool, ...], ...]
-    caption: str
+MOST = 18  # numbers that are shown
 
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """The outcome of a check.
-
-    `passed` says whether the function is right, `mistake` names what is wrong with it (None if nothing is),
-    and `hint` says it in a sentence or two. A verdict is true where `passed` is.
-    `inputs` holds the arguments of the call that failed, for you to call your function with.
-    """
+    """The outcome of a check; true where it `passed`. `inputs` are the arguments of the call that failed."""
 
     passed: bool
     mistake: str | None
     hint: str
     task: str = ""
-    tried: dict[str, str] = field(default_factory=dict)  # step -> "passed", "failed" or "not reached"
-    where: str = ""  # the learner's line and what Python said about it
-    picture: Picture | None = None
+    where: str = ""  # the learner's line, what Python said about it, and what stood in it
     inputs: tuple | None = None
-    check: str = ""  # the name of the check
+    given: tuple[str, ...] = ()  # the same in words, argument by argument
+    shown: tuple[tuple[str, ...], ...] = ()  # of each number: where, what is due, what came, right or wrong
+    check: str = ""
 
     def __bool__(self) -> bool:
         return self.passed
@@ -48,86 +34,79 @@ class Verdict:
             return f"✓ {self.task}: passed"
         return f"○ {self.task}: not started" if self.mistake == "not started" else f"✗ {self.task}: {self.mistake}"
 
-    def steps(self) -> list[tuple[str, str]]:
-        """Pairs such as ("✓ Passed", "it runs, returns one tensor"), in the order in which a check goes."""
-        marks = {"passed": "✓ Passed", "failed": "✗ Failed", "not reached": "– Not reached"}
-        groups = {outcome: [s for s, o in self.tried.items() if o == outcome] for outcome in marks}
-        return [(marks[outcome], ", ".join(steps)) for outcome, steps in groups.items() if steps]
-
-    def see(self) -> str:
-        return f"To see for yourself: `verdict = check.{self.check}({self.task})`, then `{self.task}(*verdict.inputs)`"
+    def _parts(self):
+        yield from ((False, self.hint), (True, self.where))
+        if self.given:
+            yield False, "The smallest input on which it is wrong:" if self.shown else "Called with"
+            yield True, "\n".join(self.given)
+        if self.shown:
+            yield True, "\n".join(_table(self.shown))
+        if self.inputs is not None:
+            yield False, f"Try it: `{self.task}(*verdict.inputs)`, after `verdict = check.{self.check}({self.task})`"
 
     def __repr__(self) -> str:
-        lines = [self.title, self.hint, *self.where.splitlines()]
-        lines += [f"{mark}: {steps}" for mark, steps in self.steps()]
-        if self.picture:
-            lines += ["", *_text_table(self.picture)]
-        if self.inputs is not None:
-            lines += ["", self.see().replace("`", "")]
-        return "\n  ".join(lines).replace("\n  \n", "\n\n")
+        parts = [(code, text) for code, text in self._parts() if text]
+        return "\n".join([self.title, *("  " + t.replace("\n", "\n  ") if c else "  " + t.replace("`", "") for c, t in parts)])
 
     def _repr_html_(self) -> str:
-        # Notebooks and the book differ in their styles and switch between light and dark, so the card brings
-        # no colours for text or ground: it takes the reader's, and marks right and wrong in signs and words.
+        # The card takes the reader's colours, light or dark, and marks right and wrong in signs and words.
         accent = "#009e73" if self.passed else "#888888" if self.mistake == "not started" else "#d55e00"
-        parts = [
-            f'<div role="group" aria-label="{escape(self.title[2:])}" style="border:1px solid currentColor;'
-            f"border-left:0.4em solid {accent};border-radius:4px;padding:0.6em 1em;margin:0.5em 0;"
-            'max-width:46em;color:inherit;background:transparent">',
-            '<p role="heading" aria-level="3" style="margin:0 0 0.4em;font-size:1.05em">'
-            f"<strong>{escape(self.title)}</strong></p>",
-            f'<p style="margin:0 0 0.4em">{_with_code(self.hint)}</p>',
-        ]
-        if self.where:
-            parts.append(
-                '<pre style="margin:0 0 0.4em;padding:0.3em 0.6em;white-space:pre-wrap;color:inherit;'
-                f'background:transparent;border:1px dashed currentColor">{escape(self.where)}</pre>'
-            )
-        if self.picture:
-            parts.append(_html_table(self.picture))
-        if self.tried:
-            steps = "<br>".join(f"<strong>{mark}:</strong> {escape(steps)}" for mark, steps in self.steps())
-            parts.append(f'<p style="margin:0.4em 0 0;font-size:0.9em">{steps}</p>')
-        if self.inputs is not None:
-            parts.append(f'<p style="margin:0.4em 0 0;font-size:0.9em">{_with_code(self.see())}.</p>')
-        return "".join([*parts, "</div>"])
+        plain = "color:inherit;background:transparent"
+        body = "".join(
+            f'<pre tabindex="0" style="margin:0 0 0.4em;overflow-x:auto;{plain}">{escape(text)}</pre>'
+            if code
+            else f'<p style="margin:0 0 0.4em">' + re.sub("`(.*?)`", rf'<code style="{plain}">\1</code>', escape(text)) + "</p>"
+            for code, text in self._parts()
+            if text
+        )
+        return (
+            f'<div role="group" aria-label="{escape(self.title[2:])}" style="border:1px solid currentColor;border-left:'
+            f'0.4em solid {accent};border-radius:4px;padding:0.6em 1em;margin:0.5em 0;max-width:46em;{plain}">'
+            f'<p role="heading" aria-level="3" style="margin:0 0 0.4em"><strong>{escape(self.title)}</strong></p>{body}</div>'
+        )
 
 
-def _with_code(text: str) -> str:
-    """Text as HTML, what stands in backticks as code."""
-    return re.sub("`(.*?)`", r'<code style="color:inherit;background:transparent">\1</code>', escape(text))
-
-
-def _lines(picture: Picture):
-    """Yield (row name, "yours" or "expected", cells), a wrong cell of yours carrying its mark."""
-    for name, got, expected, wrong in zip(picture.rows, picture.got, picture.expected, picture.wrong, strict=True):
-        yield name, "yours", [f"{g} ✗" if w else g for g, w in zip(got, wrong, strict=True)]
-        yield name, "expected", list(expected)
-
-
-def _text_table(picture: Picture) -> list[str]:
-    rows = [["", *picture.columns]] + [[f"{name} {whose}", *cells] for name, whose, cells in _lines(picture)]
+def _table(rows) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return [picture.caption, *table]
+    pad = (str.ljust, str.rjust, str.ljust, str.rjust, str.ljust)
+    return ["  ".join(p(c, w) for p, c, w in zip(pad, row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _html_table(picture: Picture) -> str:
-    cell = "padding:0.1em 0.5em;text-align:right;white-space:nowrap;color:inherit;background:transparent;border:"
-    plain, marked = f"{cell}1px solid transparent", f"{cell}2px solid currentColor;font-weight:bold"
-    head = "".join(f'<th scope="col" style="{plain}">{escape(c)}</th>' for c in ("", *picture.columns))
-    body = []
-    for name, whose, cells in _lines(picture):
-        rule = "border-top:1px solid currentColor;" if whose == "yours" else ""
-        tds = "".join(f'<td style="{marked if "✗" in c else plain}">{escape(c)}</td>' for c in cells)
-        row = f'<th scope="row" style="{plain};font-weight:normal">{escape(name)} {whose}</th>'
-        body.append(f'<tr style="{rule}background:transparent">{row}{tds}</tr>')
-    # tabindex lets a keyboard scroll a table that is wider than the page.
-    return (
-        f'<p style="margin:0.4em 0 0">{escape(picture.caption)}</p>'
-        '<div tabindex="0" role="region" aria-label="Your numbers and the expected ones" style="overflow-x:auto">'
-        f'<table aria-label="{escape(picture.caption)}" style="border-collapse:collapse;margin:0.3em 0;width:auto;'
-        'color:inherit;background:transparent">'
-        f'<thead style="background:transparent"><tr style="background:transparent">{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
+def show(found: list[list[Place]], each: str) -> tuple[tuple[str, ...], ...]:
+    """A line for each number: where, what is due, how it comes about, what came, and what that is."""
+    lines, first = [], None
+    for k, row in enumerate(found):
+        for place in row:
+            name = f"{each} {k}: {place.name}" if len(found) > 1 else place.name
+            how = f"= {place.due_is}" if place.due_is not in ("", place.name) else ""
+            first = len(lines) if first is None and not place.right else first
+            mark = "✓" if place.right else f"✗ {place.got_is}".rstrip()
+            lines.append((name, _text(place.due), how, _text(place.got), mark))
+    start = 0 if len(lines) <= MOST else max(0, min((first or 0) - 1, len(lines) - MOST))
+    left_out = [(f"({MOST} of {len(lines)} shown)", "", "", "", "")] if len(lines) > MOST else []
+    return (("", "due", "", "yours", ""), *lines[start : start + MOST], *left_out)
+
+
+def given(names: list[str], args: tuple) -> tuple[str, ...]:
+    return tuple(f"{name} = {literal(arg)}" for name, arg in zip(names, args, strict=True))
+
+
+def literal(arg) -> str:
+    """An argument as you would write it, whole numbers short; of a large one, its shape."""
+    if isinstance(arg, Tensor):
+        return _nested(arg.tolist()) if arg.numel() <= 12 else f"a tensor {tuple(arg.shape)}"
+    if isinstance(arg, list):
+        if sum(t.numel() for t in arg) > 12:
+            return f"{len(arg)} tensors {tuple(arg[0].shape)}"
+        return "[" + ", ".join(map(literal, arg)) + "]"
+    return _nested(arg)
+
+
+def _nested(x) -> str:
+    if isinstance(x, list | tuple):
+        return ("[" if isinstance(x, list) else "(") + ", ".join(map(_nested, x)) + ("]" if isinstance(x, list) else ")")
+    return f"{x:.7g}" if isinstance(x, float) else repr(x)
+
+
+def _text(x: float | None) -> str:
+    return "" if x is None else f"{x:.7g}" if x % 1 == 0 else f"{x:.4g}"

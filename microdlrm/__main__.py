@@ -28,9 +28,9 @@ COMMANDS = {
         "microdlrm.scaling.study",
         "the model sharded by TorchRec, against the model in one piece",
     ),
-    "check": ("microdlrm.exercises.grading", "check submitted notebooks or .py files"),
+    "check": ("microdlrm.grading.submissions", "check submitted notebooks or .py files"),
     "handout": (
-        "microdlrm.exercises.handout",
+        "microdlrm.grading.handout",
         "write the exercise of chapter 5 as an nbgrader assignment",
     ),
 }

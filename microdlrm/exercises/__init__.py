@@ -1,1 +1,1 @@
-"""The exercises: their checks, which judge with answers of their own, and the grading of whole submissions."""
+"""The exercises' checks, which judge with answers of their own."""

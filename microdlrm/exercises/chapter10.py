@@ -1,10 +1,15 @@
-"""Chapter 10's exercises: their answers, inputs, and the mistakes to recognise. Spoilers."""
+"""Chapter 10's exercises: answers, inputs, what the numbers mean, the usual mistakes. Spoilers."""
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
-from microdlrm.exercises import recipes_counts
-from microdlrm.exercises.task import Case, Mistake, Task
+from microdlrm.exercises import guard
+from microdlrm.exercises.errors import Failure, explain
+from microdlrm.exercises.task import Mistake, Task
 from microdlrm.exercises.verdict import Verdict
+
+SECONDS = 10.0  # that one call of a learner's plan may take
 
 FLOAT, INT = 4, 8
 
@@ -33,175 +38,220 @@ def _busiest(formula):
     return lambda o, w, b, n: formula(max(_by_device(o, w, n)), b, n)
 
 
+def _by_count(owners, widths, devices):
+    """What the device with the most tables holds."""
+    tables = _by_device(owners, [1] * len(owners), devices)
+    return max(zip(tables, _by_device(owners, widths, devices), strict=True))[1]
+
+
 _BUSIEST_MISTAKES = [
-    Mistake(
-        "its own share counted",
-        "A device keeps the sums of its own part of the batch: they cross no network.",
-        _busiest(lambda held, b, n: b * held * FLOAT),
-    ),
-    Mistake(
-        "numbers, not bytes",
-        "You counted numbers. Each is a float32.",
-        _busiest(lambda held, b, n: b // n * (n - 1) * held),
-    ),
-    Mistake(
-        "one receiver only",
-        "You counted what the busiest device sends to one other. It sends as much to each of them.",
-        _busiest(lambda held, b, n: b // n * held * FLOAT),
-    ),
-    Mistake(
-        "there and back",
-        "You counted gradients as well. The forward pass alone is asked for.",
-        _busiest(lambda held, b, n: 2 * (b // n) * (n - 1) * held * FLOAT),
-    ),
-    Mistake(
-        "all devices together",
-        "You added up over all devices. They send at the same time, and the last one to finish decides.",
-        lambda o, w, b, n: sum(w) * (b // n) * (n - 1) * FLOAT,
-    ),
-    Mistake(
-        "the mean device",
-        "You took the mean over the devices. The step waits for the busiest.",
-        lambda o, w, b, n: sum(w) * (b // n) * (n - 1) * FLOAT // n,
-    ),
-    Mistake(
-        "tables counted, not widths",
-        "You looked for the device with the most tables. It's the sum of their widths that counts.",
-        lambda o, w, b, n: (
-            max((_by_device(o, [1] * len(w), n)[d], _by_device(o, w, n)[d]) for d in range(n))[1]
-            * (b // n) * (n - 1) * FLOAT
-        ),
-    ),
-    Mistake(
-        "what it receives",
-        "You counted what a device receives: the sums of the others' tables, for its own part of the batch. What it "
-        "sends is asked for: its own tables, for the others' parts.",
-        lambda o, w, b, n: (sum(w) - min(_by_device(o, w, n))) * (b // n) * FLOAT,
-    ),
-    Mistake(
-        "what it receives",
-        "You counted what the busiest device receives, and it is what it sends that is asked for.",
-        lambda o, w, b, n: (sum(w) - max(_by_device(o, w, n))) * (b // n) * FLOAT,
-    ),
-    Mistake(
-        "the widest table only",
-        "You counted one table. A device sends the sums of all the tables that it holds.",
-        lambda o, w, b, n: max(w) * (b // n) * (n - 1) * FLOAT,
-    ),
+    Mistake("its own share counted", "A device keeps the sums of its own part of the batch: they "
+            "cross no network.", _busiest(lambda held, b, n: b * held * FLOAT)),
+    Mistake("numbers, not bytes", "You counted numbers. Each is a float32.",
+            _busiest(lambda held, b, n: b // n * (n - 1) * held)),
+    Mistake("one receiver only", "You counted what the busiest device sends to one other. It sends "
+            "as much to each of them.", _busiest(lambda held, b, n: b // n * held * FLOAT)),
+    Mistake("there and back", "You counted gradients as well. The forward pass alone is asked for.",
+            _busiest(lambda held, b, n: 2 * (b // n) * (n - 1) * held * FLOAT)),
+    Mistake("all devices together", "You added up over all devices. They send at the same time, "
+            "and the last one to finish decides.",
+            lambda o, w, b, n: sum(w) * (b // n) * (n - 1) * FLOAT),
+    Mistake("the mean device",
+            "You took the mean over the devices. The step waits for the busiest.",
+            lambda o, w, b, n: sum(w) * (b // n) * (n - 1) * FLOAT // n),
+    Mistake("tables counted, not widths", "You looked for the device with the most tables. It's "
+            "the sum of their widths that counts.",
+            lambda o, w, b, n: _by_count(o, w, n) * (b // n) * (n - 1) * FLOAT),
+    Mistake("what it receives", "You counted what a device receives: the sums of the others' "
+            "tables, for its own part of the batch. What it sends is asked for: its own tables, "
+            "for the others' parts.",
+            lambda o, w, b, n: (sum(w) - min(_by_device(o, w, n))) * (b // n) * FLOAT),
+    Mistake("what it receives", "You counted what the busiest device receives, and it is what it "
+            "sends that is asked for.",
+            lambda o, w, b, n: (sum(w) - max(_by_device(o, w, n))) * (b // n) * FLOAT),
+    Mistake("the widest table only", "You counted one table. A device sends the sums of all the "
+            "tables that it holds.", lambda o, w, b, n: max(w) * (b // n) * (n - 1) * FLOAT),
 ]  # fmt: skip
+
+
+def _busiest_has_widest(owners, widths, devices):
+    held = _by_device(owners, widths, devices)
+    return held[owners[widths.index(max(widths))]] == max(held)
+
+
+def _because_busiest(owners, widths, batch, devices):
+    held = _by_device(owners, widths, devices)
+    most = held.index(max(held))
+    yield f"device {most}: {held[most]}·{batch // devices}·{devices - 1}·4"
+
 
 BUSIEST_BYTES = Task(
     "busiest_bytes(owners, widths, batch, devices)",
     _busiest_bytes,
     [
-        # The device with the widest table, the one with most tables and the busiest are three different ones.
-        Case("", "owners (0, 1, 1, 2, 2, 2), widths (64, 48, 40, 8, 16, 16), batch 96, 4 devices",
-             ((0, 1, 1, 2, 2, 2), (64, 48, 40, 8, 16, 16), 96, 4)),
-        Case("other sizes", "owners (1, 0, 1), widths (7, 9, 5), batch 10, 2 devices",
-             ((1, 0, 1), (7, 9, 5), 10, 2), "right for one plan only", "It went wrong for another plan: read the "
-             "sizes from the arguments."),
-        Case("other sizes", "26 tables of 128, dealt in turn, batch 65,536, 8 devices",
-             (tuple(k % 8 for k in range(26)), (128,) * 26, 65536, 8), "right for one plan only", "It went wrong for "
-             "another plan: read the sizes from the arguments."),
+        # One table; two that differ; widest, most tables and busiest apart; larger plans.
+        ((0,), (10,), 2, 2),
+        ((0, 1), (10, 7), 4, 2),
+        ((1, 0, 1), (7, 9, 5), 10, 2),
+        ((0, 1, 1), (10, 4, 5), 6, 3),
+        ((0, 1, 1, 2, 2, 2), (64, 48, 40, 8, 16, 16), 96, 4),
+        ((2, 2, 0), (3, 5, 7), 12, 4),
+        (tuple(k % 8 for k in range(26)), (128,) * 26, 65536, 8),
     ],
-    _BUSIEST_MISTAKES,
     "Right. Every device sends at once, so the plan is as slow as its busiest device.",
+    places=lambda *_: ["bytes"],
+    facts=lambda owners, widths, batch, devices: {
+        "devices": devices,
+        "tables": len(widths),
+        "a device has no table": len(set(owners)) < devices,
+        "the busiest device has the widest table": _busiest_has_widest(owners, widths, devices),
+    },
+    mistakes=_BUSIEST_MISTAKES,
+    because=_because_busiest,
+    tells={"devices": "How many others does a device send to, and how many rows has each?"},
+    typical=4,
     returns="one whole number",
-    own=(recipes_counts.BUSIEST_BYTES,),
-    columns=lambda *args: ["bytes"],
-    other="Take one device: how many numbers does a row of its tables have together, for how many rows of others?",
-)  # fmt: skip
+)
 
-# --- a plan for four devices ---
+# --- a plan: each table whole, on one of some equal devices ---
 
 DEVICES, GOOD = 4, 1.1
-# Tables as (bytes, seconds of work a step), in GB and ms, and the room on each device. On the first, memory doesn't
-# matter; on the second, work alone leads to a plan that doesn't fit; on the third, large tables have little work.
+# name -> (tables, room): a table is (GB, ms of work in a step). On the first set memory doesn't
+# matter; on the second, work alone leads to what doesn't fit; on the third, large ones are idle.
 PLANS = {
-    "room enough": (((5, 9), (4, 8), (3, 7), (2, 6), (2, 5), (1, 5), (1, 4), (1, 3), (1, 3), (1, 2)), 20),
-    "little room": (((30, 2), (28, 3), (26, 2), (24, 3), (9, 12), (8, 10), (6, 9), (4, 8), (3, 6), (2, 5)), 40),
-    "large and idle": (((38, 1), (37, 1), (20, 6), (19, 7), (18, 5), (9, 14), (2, 11), (2, 9), (1, 8), (1, 2)), 41),
+    "room enough": (
+        ((5, 9), (4, 8), (3, 7), (2, 6), (2, 5), (1, 5), (1, 4), (1, 3), (1, 3), (1, 2)),
+        20,
+    ),
+    "little room": (
+        ((30, 2), (28, 3), (26, 2), (24, 3), (9, 12), (8, 10), (6, 9), (4, 8), (3, 6), (2, 5)),
+        40,
+    ),
+    "large and idle": (
+        ((38, 1), (37, 1), (20, 6), (19, 7), (18, 5), (9, 14), (2, 11), (2, 9), (1, 8), (1, 2)),
+        41,
+    ),
 }
 
 
+def cost(tables: Sequence, plan: Sequence[int], devices: int) -> tuple[list[float], list[float]]:
+    """GB and ms of each device: those of its tables, added up. A plan costs its largest ms."""
+    held, work = [0.0] * devices, [0.0] * devices
+    for (size, own), device in zip(tables, plan, strict=True):
+        held[device] += size
+        work[device] += own
+    return held, work
+
+
 def best(tables: Sequence[tuple[float, float]], room: float, devices: int = DEVICES) -> float:
-    """The least work that the busiest device can have, by trying every plan that may still be the best."""
+    """The least that a plan can cost, by trying every plan that may still be the best."""
     order = sorted(tables, key=lambda table: -table[1])
-    least = [float("inf")]
+    least = float("inf")
 
     def place(k: int, held: tuple[tuple[float, float], ...]) -> None:
+        nonlocal least
         if k == len(order):
-            least[0] = max(work for _, work in held)
+            least = max(work for _, work in held)
             return
         size, work = order[k]
-        for d in {device: d for d, device in enumerate(held)}.values():  # equal devices are one choice
+        for d in {device: d for d, device in enumerate(held)}.values():  # equal ones are one choice
             own = held[d][0] + size, held[d][1] + work
-            if own[0] <= room and own[1] < least[0]:
+            if own[0] <= room and own[1] < least:
                 place(k + 1, (*held[:d], own, *held[d + 1 :]))
 
     place(0, ((0.0, 0.0),) * devices)
-    return least[0]
+    return least
 
 
 def check_plan(fn: Callable) -> Verdict:
-    """Check `plan(tables, room, devices)` -> the device of each table, counted from 0, on three sets of tables.
+    """Check `plan(tables, room, devices)` -> the device of each table, counted from 0: three sets.
 
     tables   pairs (gigabytes, milliseconds of work a step); room: gigabytes that a device has
 
-    Passed where no device holds more than its room, and the busiest one has at most 10% more work than in the best.
+    A plan costs the work of its busiest device: the milliseconds of its tables, added up. Passed
+    where no device holds more than its room, and no plan costs more than 1.1 times the best.
     """
-    task, tried, said = "plan", dict.fromkeys(PLANS, "not reached"), []
-    for name, (tables, room) in PLANS.items():
-        try:
-            answer = fn(tables, room, DEVICES)
-            if answer is None or answer is ...:
-                return Verdict(False, "not started", "Replace the ... by your plan: a device for each table.", task)
-            answer = [int(device) for device in answer]
-        except Exception as error:
-            tried[name] = "failed"
-            return Verdict(False, "raises an error", f"On “{name}”: {type(error).__name__}: {error}", task, tried)
-        wrong = _misplaced(answer, tables, room, name)
-        work = [sum(t[1] for t, d in zip(tables, answer, strict=False) if d == own) for own in range(DEVICES)]
-        goal = best(tables, room)
-        if not wrong and max(work) > GOOD * goal:
-            wrong = (
-                "unbalanced",
-                f"On “{name}” the busiest device has {max(work):g} ms of work; {goal:g} is possible. Which of the "
-                f"tables should find a place first, while there still is a choice?",
+    said = []
+
+    def judged(name: str, *inputs) -> None:
+        tables, room, devices = inputs
+        plan = placed(call(fn, "plan", inputs), tables)
+        held, work = cost(tables, plan, devices)
+        goal, full, busiest = best(tables, room), max(held), max(work)
+        shown = by_device(tables, plan, room, goal)
+        if full > room:
+            device = held.index(full)
+            hint = (
+                f"Device {device} holds {full:g} GB, {full - room:g} more than its room, {room:g}."
             )
-        tried[name] = "failed" if wrong else "passed"
-        if wrong:
-            return Verdict(False, *wrong, task, tried)
-        said.append(f"{name}: {max(work) / goal:.2f} of the best")
-    return Verdict(True, None, f"Every device has room, and none is far behind. {'; '.join(said)}.", task, tried)
+            raise Wrong("out of memory", hint, inputs, shown)
+        if busiest > GOOD * goal:
+            device, idle = work.index(busiest), work.index(min(work))
+            hint = (
+                f"Device {device} has {busiest:g} ms of work, device {idle} {min(work):g}; "
+                f"{goal:g} can be had. Which tables are placed while there still is a choice?"
+            )
+            raise Wrong("unbalanced", hint, inputs, shown)
+        said.append(f"{name}: {busiest / goal:.2f} of the best")
+
+    cases = {name: (*inputs, DEVICES) for name, inputs in PLANS.items()}
+    verdict = one_by_one("plan", ("tables", "room", "devices"), cases, judged)
+    praise = f"Every device has room, and none is far behind. {'; '.join(said)}."
+    return replace(verdict, hint=praise) if verdict.passed else verdict
 
 
-def _misplaced(answer, tables, room, name) -> tuple[str, str] | None:
-    if len(answer) != len(tables):
-        return "another length", f"On “{name}” there are {len(tables)} tables, and you placed {len(answer)}."
-    if not set(answer) <= set(range(DEVICES)):
-        return "no such device", f"On “{name}” you name device {max(answer)}; they count from 0 to {DEVICES - 1}."
-    held = [sum(t[0] for t, d in zip(tables, answer, strict=True) if d == own) for own in range(DEVICES)]
-    if max(held) > room:
-        return "out of memory", f"On “{name}” a device holds {max(held):g} GB, and has room for {room:g}."
-    return None
+def placed(plan: object, tables: Sequence) -> list[int]:
+    """A learner's plan as a list of numbers; raises Wrong if it isn't a device for each table."""
+    due = (
+        f"a list of {len(tables)} numbers from 0 to {DEVICES - 1}, a device for each table, is due"
+    )
+    if isinstance(plan, dict) or not isinstance(plan, Iterable):
+        raise Wrong("not a list of devices", f"It returned {plan!r:.60}; {due}.")
+    plan = list(plan)
+    if len(plan) != len(tables):
+        raise Wrong("another length", f"It placed {len(plan)} of {len(tables)} tables.")
+    for k, device in enumerate(plan):
+        if isinstance(device, bool) or device not in range(DEVICES):
+            raise Wrong("no such device", f"Table {k} is placed on {device!r:.40}; {due}.")
+    return [int(device) for device in plan]
+
+
+def by_device(tables: Sequence, plan: list[int], room: float, goal: float) -> tuple:
+    """A plan as a verdict shows it: the GB and ms of each device, and its tables."""
+    held, work = cost(tables, plan, DEVICES)
+    lines = [("", f"GB of {room:g}", "tables", "ms", "")]
+    for device in range(DEVICES):
+        own = ", ".join(str(k) for k, d in enumerate(plan) if d == device)
+        full, late = held[device] > room, work[device] > GOOD * goal
+        mark = "✗ no room" if full else "✗ too much work" if late else "✓"
+        lines.append((f"device {device}", f"{held[device]:g}", own, f"{work[device]:g}", mark))
+    return tuple(lines)
 
 
 # --- which sharding for which table ---
 
 KINDS = ("table", "row", "column", "data")
-# (rows, m_spa, ids in a bag, batch, devices, bytes of room for it on each device)
+# name -> rows, m_spa, ids in a bag, batch, devices, bytes of room for it on each device
 TABLES = {
     "countries": (200, 64, 1, 65_536, 8, 2e9),
     "cities": (50_000, 64, 1, 8_192, 8, 2e9),
-    "videos, wide": (20_000_000, 128, 20, 65_536, 8, 2e9),
-    "users, narrow": (2_000_000_000, 4, 1, 65_536, 8, 5e9),
+    "wide videos": (20_000_000, 128, 20, 65_536, 8, 2e9),
+    "narrow users": (2_000_000_000, 4, 1, 65_536, 8, 5e9),
     "advertisers": (40_000, 32, 2, 262_144, 4, 1e9),
+    # Where a rule that is nearly right fails: columns of just 4, and of 3; what just fits, and
+    # doesn't; the bytes of a table against those of its sums, nearly equal, either way.
+    "columns of 4": (20_000_000, 32, 20, 65_536, 8, 2e9),
+    "columns of 3": (20_000_000, 24, 20, 65_536, 8, 1.9e9),
+    "just fits": (1_000_000, 64, 1, 256, 8, 256e6),
+    "one row too many": (1_000_001, 64, 1, 256, 8, 256e6),
+    "nearly copied": (545, 32, 1, 4_096, 8, 1e9),
+    "just copied": (540, 32, 1, 4_096, 8, 1e9),
+    "two devices": (3_000, 16, 1, 4_096, 2, 1e9),
 }
 
 
 def sent(kind: str, rows: int, m: int, bag: float, batch: int, devices: int) -> float:
-    """What crosses the network in a step: ids there, sums back, gradients there again."""
+    """Bytes of a step, all devices together: ids there, sums back, gradients there again."""
     others, ids, sums = devices - 1, batch * (bag + 1) * INT, batch * m * FLOAT
     return {
         "data": 2 * others * rows * m * FLOAT,
@@ -218,28 +268,90 @@ def fits(kind: str, rows: int, m: int, devices: int, room: float) -> bool:
 
 
 def check_choice(fn: Callable) -> Verdict:
-    """Check `choose(rows, m, bag, batch, devices, room)` -> "table", "row", "column" or "data", on five tables.
+    """Check `choose(rows, m, bag, batch, devices, room)` -> one of `KINDS`, on `TABLES`.
 
-    Right is the sharding that sends the fewest bytes in a step of training, of those whose parts have room.
+    Right is the sharding that sends the fewest bytes in a step, of those whose parts fit.
     """
-    task, tried = "choose", dict.fromkeys(TABLES, "not reached")
-    for name, (rows, m, bag, batch, devices, room) in TABLES.items():
+
+    def judged(name: str, *inputs) -> None:
+        rows, m, *_, devices, room = inputs
+        kind = call(fn, "choose", inputs)
+        if kind not in KINDS:
+            raise Wrong(
+                "an unknown sharding", f"{kind!r:.60} is none of {', '.join(KINDS)}.", inputs
+            )
+        options = [k for k in KINDS if fits(k, rows, m, devices, room)]
+        least = min(options, key=lambda k: sent(k, *inputs[:-1]))
+        shown = by_kind(kind, least, inputs)
+        if kind not in options:
+            narrow = kind == "column" and m < 4 * devices
+            why = f"its columns would be {m / devices:g} wide, and 4 is the least"
+            part = rows * m * FLOAT / (devices if kind in ("row", "column") else 1)
+            why = why if narrow else f"a part has {part / 1e9:.6g} GB, and {room / 1e9:g} fit"
+            raise Wrong(
+                "too narrow" if narrow else "no room", f"{kind} doesn't do: {why}.", inputs, shown
+            )
+        if kind != least:
+            mine, theirs = (sent(k, *inputs[:-1]) / 1e6 for k in (kind, least))
+            hint = f"{kind} sends {mine:,.4g} MB, and {theirs:,.4g} MB do."
+            raise Wrong("too much traffic", hint, inputs, shown)
+
+    return one_by_one("choose", ("rows", "m", "bag", "batch", "devices", "room"), TABLES, judged)
+
+
+def by_kind(kind: str, least: str, inputs: tuple) -> tuple:
+    """The four kinds as a verdict shows them: what each sends, whether it fits, which is yours."""
+    rows, m, _, _, devices, room = inputs
+    lines = [("", "MB sent", "", "", "")]
+    for k in KINDS:
+        fit = "fits" if fits(k, rows, m, devices, room) else "doesn't fit"
+        mark = "✓ due" if k == least else "✗ yours" if k == kind else ""
+        lines.append((k, f"{sent(k, *inputs[:-1]) / 1e6:,.1f}", fit, "", mark))
+    return tuple(lines)
+
+
+# --- both: one set of inputs after another ---
+
+
+class Wrong(Exception):
+    """What is wrong with an answer: the mistake, what to say of it, on which inputs, a table."""
+
+    def __init__(self, mistake: str, hint: str, inputs: tuple | None = None, shown: tuple = ()):
+        super().__init__(mistake)
+        self.mistake, self.hint, self.inputs, self.shown = mistake, hint, inputs, shown
+
+
+def call(fn: Callable, task: str, inputs: tuple):
+    """Call a learner's function under guard; raises Wrong, or Failure, if no value comes."""
+    outcome = guard.run(fn, copy.deepcopy(inputs), SECONDS)
+    if outcome.stopped:
+        raise Wrong("runs without end", f"It was stopped after {outcome.seconds:.0f} s.", inputs)
+    if outcome.error is not None:
+        raise explain(outcome.error, inputs)
+    if outcome.value is None or outcome.value is ...:
+        raise Wrong("not started", f"Replace the `...` in {task} by your answer.")
+    return outcome.value
+
+
+def one_by_one(
+    task: str, names: tuple[str, ...], cases: dict[str, tuple], judged: Callable
+) -> Verdict:
+    """Judge each case, (name, *inputs), until one is Wrong."""
+    tried = dict.fromkeys(cases, "not reached")
+    for name, inputs in cases.items():
         tried[name] = "failed"
         try:
-            answer = fn(rows, m, bag, batch, devices, room)
-        except Exception as error:
-            return Verdict(False, "raises an error", f"On “{name}”: {type(error).__name__}: {error}", task, tried)
-        if answer is None or answer is ...:
-            return Verdict(False, "not started", f"Return one of {', '.join(KINDS)} in place of the `...`.", task)
-        if answer not in KINDS:
-            return Verdict(False, "an unknown sharding", f"On “{name}”: {answer!r} is none of {KINDS}.", task, tried)
-        if not fits(answer, rows, m, devices, room):
-            hint = f"On “{name}”, {rows:,} rows of {m}, {answer} doesn't do: a part has more than {room / 1e9:g} GB"
-            return Verdict(False, "no room", f"{hint}, or columns narrower than 4.", task, tried)
-        least = min(sent(k, rows, m, bag, batch, devices) for k in KINDS if fits(k, rows, m, devices, room))
-        own = sent(answer, rows, m, bag, batch, devices)
-        if own > least:
-            hint = f"On “{name}”, {rows:,} rows of {m}, {answer} sends {own / 1e6:,.1f} MB; {least / 1e6:,.1f} MB do."
-            return Verdict(False, "too much traffic", hint, task, tried)
+            judged(name, *inputs)
+        except (Wrong, Failure) as f:
+            if f.mistake == "not started":
+                return Verdict(False, f.mistake, f.hint, task)
+            values = f.inputs or inputs
+            given = tuple(f"{n} = {v!r}" for n, v in zip(names, values, strict=True))
+            where = getattr(f, "where", "")
+            hint = f"On “{name}”: {f.hint}"
+            return Verdict(
+                False, f.mistake, hint, task, tried, where, values, given, getattr(f, "shown", ())
+            )
         tried[name] = "passed"
-    return Verdict(True, None, "Room first, then bytes: that is what a planner weighs for every table.", task, tried)
+    said = "Room first, then bytes: that is what a planner weighs for every table."
+    return Verdict(True, None, said, task, tried)

@@ -1,9 +1,8 @@
-"""Chapter 4's exercise: its answer, inputs, and the mistakes to recognise. Spoilers."""
+"""Chapter 4's exercise: its answer, inputs, what the numbers mean, the usual mistakes. Spoilers."""
 
 from itertools import combinations
 
-from microdlrm.exercises import recipes
-from microdlrm.exercises.task import Case, Mistake, Task
+from microdlrm.exercises.task import Mistake, Task
 
 
 def _interaction_width(n_tables, m_spa, d, kind):
@@ -17,74 +16,89 @@ def _dot(width):
 
 
 def _concat(width):
-    return lambda t, m, d, kind: width(t, m, d) if kind == "concat" else _interaction_width(t, m, d, kind)
+    return lambda t, m, d, kind: (
+        width(t, m, d) if kind == "concat" else _interaction_width(t, m, d, kind)
+    )
+
+
+def _pairs(n):
+    return n * (n - 1) // 2
+
+
+def _because(n_tables, m_spa, d, kind):
+    if kind == "concat":
+        yield f"{d} + {' + '.join([str(m_spa)] * n_tables)}" if n_tables < 6 else ""
+    else:
+        points = combinations(range(1 + n_tables), 2)
+        named = ", ".join(f"{i}{j}" for i, j in points) if n_tables < 4 else "…"
+        yield f"{d}, and {_pairs(1 + n_tables)} pairs: {named}"
 
 
 _DENSE = "The dense vector itself, d numbers, goes to the top MLP as well."
 
-_MISTAKES = [
-    Mistake(
-        "dense vector not counted among the pairs",
-        "dot: the dense vector is one of those that pair: n = 1 + n_tables.",
-        _dot(lambda t, m, d: d + t * (t - 1) // 2),
-    ),
-    Mistake(
-        "diagonal kept",
-        "dot: you count each vector's product with itself. A pair has two different vectors.",
-        _dot(lambda t, m, d: d + (t + 1) * (t + 2) // 2),
-    ),
-    Mistake(
-        "dense width halved",
-        "dot: you halve d along with the pairs. `//` reaches as far as its brackets: only n(n-1) is halved.",
-        _dot(lambda t, m, d: (d + (t + 1) * t) // 2),
-    ),
-    Mistake("both triangles", "dot: you count every pair twice.", _dot(lambda t, m, d: d + (t + 1) * t)),
-    Mistake(
-        "the whole matrix",
-        "dot: you count all n × n products. Each pair counts once.",
-        _dot(lambda t, m, d: d + (t + 1) ** 2),
-    ),
-    Mistake("dense vector missing", f"dot: {_DENSE}", _dot(lambda t, m, d: (t + 1) * t // 2)),
-    Mistake("dense vector missing", f"concat: {_DENSE}", _concat(lambda t, m, d: t * m)),
-    Mistake("dense vector missing", _DENSE, lambda t, m, d, kind: t * m if kind == "concat" else (t + 1) * t // 2),
-    Mistake(
-        "pairs times width",
-        "dot: a pair gives one number, not d of them.",
-        _dot(lambda t, m, d: d + d * (t + 1) * t // 2),
-    ),
-    Mistake(
-        "one table only",
-        "concat: each table contributes m_spa numbers. You count one table.",
-        _concat(lambda t, m, d: d + m),
-    ),
-    Mistake(
-        "dense vector taken for a table",
-        "concat: the dense vector is d wide; only the tables' rows are m_spa wide.",
-        _concat(lambda t, m, d: (t + 1) * m),
-    ),
-    Mistake(
-        "all widths taken to be d",
-        "concat: the tables' rows are m_spa wide; only the dense vector is d wide.",
-        _concat(lambda t, m, d: (t + 1) * d),
-    ),
-    Mistake("one kind only", "You give the width of concat for both kinds.", lambda t, m, d, kind: d + t * m),
-    Mistake("one kind only", "You give the width of dot for both kinds.", lambda t, m, d, kind: d + (t + 1) * t // 2),
-]
-
-_KIND = "It went wrong for this kind: read its formula once more."
 INTERACTION_WIDTH = Task(
     "interaction_width(n_tables, m_spa, d, kind)",
     _interaction_width,
     [
-        Case("", '5 tables, m_spa = 4, d = 7, "dot"', (5, 4, 7, "dot")),
-        Case("concat", '5 tables, m_spa = 4, d = 7, "concat"', (5, 4, 7, "concat"), "wrong width", _KIND),
-        Case("other sizes", '26 tables, m_spa = 128, d = 128, "dot"', (26, 128, 128, "dot"), "wrong width", _KIND),
-        Case("other sizes", '1 table, m_spa = 3, d = 2, "dot"', (1, 3, 2, "dot"), "wrong width", _KIND),
+        # Powers of ten, so that each part of a sum can be read; equal sizes; DLRM's own.
+        (3, 10, 100, "concat"),
+        (3, 10, 100, "dot"),
+        (1, 10, 100, "concat"),
+        (1, 10, 100, "dot"),
+        (2, 100, 10, "concat"),
+        (2, 100, 10, "dot"),
+        (4, 7, 7, "dot"),
+        (4, 7, 7, "concat"),
+        (5, 4, 7, "dot"),
+        (26, 128, 128, "dot"),
+        (26, 128, 64, "concat"),
     ],
-    _MISTAKES,
-    "Right. Concat grows with the tables' number and width, dot with their number squared and not with the width.",
+    "Right. Concat grows with the tables' number and width, dot with their number squared.",
+    places=lambda *_: ["width"],
+    facts=lambda t, m, d, kind: {
+        "kind is": kind,
+        "tables": t,
+        "m_spa equals d": m == d,
+        "d is odd": bool(d % 2),
+    },
+    mistakes=[
+        Mistake("dense vector not among the pairs", "dot: the dense vector is one of those that "
+                "pair.", _dot(lambda t, m, d: d + _pairs(t))),
+        Mistake("diagonal kept", "dot: you count each vector's product with itself. A pair has two "
+                "different vectors.", _dot(lambda t, m, d: d + _pairs(t + 2))),
+        Mistake("dense width halved", "dot: you halve d along with the pairs. `//` reaches as far "
+                "as its brackets.", _dot(lambda t, m, d: (d + (t + 1) * t) // 2)),
+        Mistake("both triangles", "dot: you count every pair twice.",
+                _dot(lambda t, m, d: d + (t + 1) * t)),
+        Mistake("the whole matrix", "dot: you count all n × n products. Each pair counts once.",
+                _dot(lambda t, m, d: d + (t + 1) ** 2)),
+        Mistake("dense vector missing", f"dot: {_DENSE}", _dot(lambda t, m, d: _pairs(t + 1))),
+        Mistake("dense vector missing", f"concat: {_DENSE}", _concat(lambda t, m, d: t * m)),
+        Mistake("dense vector missing in both", _DENSE,
+                lambda t, m, d, kind: t * m if kind == "concat" else _pairs(t + 1)),
+        Mistake("pairs times width", "dot: a pair gives one number, not d of them.",
+                _dot(lambda t, m, d: d + d * _pairs(t + 1))),
+        Mistake("one table only", "concat: each table contributes m_spa numbers. You count one "
+                "table.", _concat(lambda t, m, d: d + m)),
+        Mistake("dense vector taken for a table", "concat: the dense vector is d wide; only the "
+                "tables' rows are m_spa wide.", _concat(lambda t, m, d: (t + 1) * m)),
+        Mistake("all widths taken to be d", "concat: the tables' rows are m_spa wide; only the "
+                "dense vector is d wide.", _concat(lambda t, m, d: (t + 1) * d)),
+        Mistake("concat for both kinds", "You give the width of concat for both kinds.",
+                lambda t, m, d, kind: d + t * m),
+        Mistake("dot for both kinds", "You give the width of dot for both kinds.",
+                lambda t, m, d, kind: d + _pairs(t + 1)),
+        Mistake("kinds exchanged", "You give concat's width for dot, and dot's for concat.",
+                lambda t, m, d, kind: d + (_pairs(t + 1) if kind == "concat" else t * m)),
+        Mistake("m_spa with the pairs", "dot: a pair gives one number, whatever m_spa.",
+                _dot(lambda t, m, d: d + m * _pairs(t + 1))),
+        Mistake("all vectors kept", "dot: you keep all vectors beside the pairs. Only the dense "
+                "one is kept.", _dot(lambda t, m, d: d + t * m + _pairs(t + 1))),
+        Mistake("dense vector twice", "You count the dense vector twice.",
+                lambda t, m, d, kind: d + _interaction_width(t, m, d, kind)),
+    ],
+    because=_because,
+    tells={"tables": "Draw the vectors as points and join every two: how many lines?"},
+    typical=8,
     returns="one whole number",
-    own=(recipes.INTERACTION_WIDTH,),
-    columns=lambda *args: ["width"],
-    other="Draw the vectors as points and join every two of them: how many lines, for how many points?",
-)
+)  # fmt: skip

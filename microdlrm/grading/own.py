@@ -9,6 +9,8 @@ from microdlrm.exercises import check
 from microdlrm.exercises.task import Task
 from microdlrm.exercises.wrappers import layers
 
+MODULE = "__main__"  # where a kernel's cells, and a submission's statements, say they are from
+
 
 def owners(value) -> Iterator[str]:
     """The modules that `value` and what it wraps were written in."""
@@ -20,13 +22,13 @@ def owners(value) -> Iterator[str]:
             yield layer.__module__
 
 
-def is_own(value, module: str = "__main__") -> bool:
-    """Whether something of `value` was written in `module`; an import, wrapped in whatever way, wasn't."""
-    return module in owners(value)
+def is_own(value) -> bool:
+    """Whether something of `value` was written in `MODULE`; an import, in any wrapper, wasn't."""
+    return MODULE in owners(value)
 
 
 def borrows(fn: Callable, judge: Callable) -> bool:
-    """Whether `fn` calls one of the course's own answers while it is judged, however it gets at it."""
+    """Whether `fn` calls one of the course's own answers while it is judged, by whatever way."""
     answers, seen = _answers(), set()
 
     def look(frame, event, arg):
@@ -49,7 +51,10 @@ def borrows(fn: Callable, judge: Callable) -> bool:
 
 def _answers() -> dict:
     """The code of the course's own answers, by identity: a learner's may be equal."""
-    modules = [module for name, module in sys.modules.items() if f"{name}.".startswith("microdlrm.")]
-    found = [getattr(m, name, None) for m in modules if m is not check for name in (*check.TASKS, "plain_loop")]
-    found += [value.answer for module in modules for value in vars(module).values() if isinstance(value, Task)]
-    return {id(code): code for function in found if (code := getattr(function, "__code__", None))}
+    modules = [m for name, m in sys.modules.items() if f"{name}.".startswith("microdlrm.")]
+    names = (*check.TASKS, "plain_loop")
+    found = [
+        getattr(module, name, None) for module in modules if module is not check for name in names
+    ]
+    found += [v.answer for module in modules for v in vars(module).values() if isinstance(v, Task)]
+    return {id(code): code for fn in found if (code := getattr(fn, "__code__", None))}

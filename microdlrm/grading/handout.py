@@ -1,0 +1,72 @@
+"""Chapter 5 as an nbgrader assignment: solutions put in, and a test behind each task."""
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+EXERCISE = NOTEBOOKS / "05_exercise_dot_interaction.ipynb"
+SOLUTIONS = NOTEBOOKS / "solutions" / "05_dot_interaction.ipynb"
+
+# An import in place of an answer would earn its points: the notebook has to define what is graded.
+TEST = """from microdlrm.grading import own
+assert own.is_own({name}), "define {name} in this notebook: an import is no answer"
+verdict = {call}
+assert verdict.passed, verdict.hint
+assert not own.borrows({name}, {judge}), "{name} calls the course's own answer\""""
+
+
+def stub(solution: str) -> str:
+    """What a learner gets of a solution's cell: `...` for what stands between its markers."""
+    pattern = r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION$"
+    return re.sub(pattern, r"\1...", solution, flags=re.MULTILINE | re.DOTALL)
+
+
+def assignment(exercise: dict, solutions: dict, points: int) -> dict:
+    """The exercise as nbgrader's source: it releases the stubs itself, and grades the test cells.
+
+    Raises ValueError if a solution has no stub in the exercise.
+    """
+    answers = ["".join(cell["source"]) for cell in solutions["cells"]]
+    answers = {stub(answer): answer for answer in answers if "### BEGIN SOLUTION" in answer}
+    cells = []
+    for cell in exercise["cells"]:
+        source = "".join(cell["source"])
+        if source in answers:
+            name = re.search(r"def (\w+)", source)[1]
+            cell = cell | {"source": answers.pop(source), "metadata": _mark(name, solution=True)}
+        cells.append(cell)
+        found = re.search(r"(check\.\w+)\((\w+)(, loop=False)?\)", source)
+        if found and cell["cell_type"] == "code":
+            test = TEST.format(call=found[0], judge=found[1], name=found[2])
+            mark = _mark(f"test_{found[2]}", grade=True, locked=True, points=points)
+            test = {"cell_type": "code", "source": test, "metadata": mark, "outputs": []}
+            cells.append(test | {"id": f"test-{len(cells)}", "execution_count": None})
+    if answers:
+        raise ValueError(f"{len(answers)} solutions have no stub in the exercise")
+    return exercise | {"cells": cells}
+
+
+def _mark(grade_id: str, **kind) -> dict:
+    mark = {"schema_version": 3, "task": False, "grade_id": grade_id}
+    return {"nbgrader": mark | {"grade": False, "solution": False, "locked": False} | kind}
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Make `command` the one that writes the assignment: what it takes, and `run` to do it."""
+    command.description = "Write chapter 5 with solutions and test cells, for nbgrader's source."
+    says = "nbgrader's source/ASSIGNMENT; made if need be"
+    command.add_argument("folder", type=Path, metavar="FOLDER", help=says)
+    says = "points for each task (1)"
+    command.add_argument("--points", type=int, default=1, metavar="N", help=says)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    exercise, solutions = (json.loads(path.read_text("utf-8")) for path in (EXERCISE, SOLUTIONS))
+    options.folder.mkdir(parents=True, exist_ok=True)
+    path = options.folder / EXERCISE.name
+    text = json.dumps(assignment(exercise, solutions, options.points), indent=1)
+    path.write_text(text, encoding="utf-8")
+    print(f"wrote {path}")

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from microdlrm.exercises.task import Growth, Mistake, Task, small_whole_numbers
+from microdlrm.exercises.traffic import largest_result
 
 PRIMES = [3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97]
 
@@ -106,6 +107,11 @@ def _because(x_dense, x_sparse, first=1):
             yield " + ".join(terms) if len(row[0]) < 4 else ""
 
 
+def _gram(x_dense, x_sparse):
+    v = torch.stack([x_dense, *x_sparse], 1)
+    return v @ v.mT  # (B, n, n)
+
+
 def _on(make, first):
     """Of all vectors (B, n, d), a matrix of products, of which the pairs are taken."""
 
@@ -116,52 +122,97 @@ def _on(make, first):
     return formula
 
 
-def _mistakes(first):
+def _chosen(pairs, dense="x", order=None):
+    """The pairs that `pairs` names of n vectors, behind x, in front of it ("end"), or alone ("")."""
+
+    def formula(x_dense, x_sparse):
+        v = [x_dense, *x_sparse] if order is None else [*x_sparse, x_dense]
+        dots = [(v[i] * v[j]).sum(1, keepdim=True) for i, j in pairs(len(v))]
+        kept = [x_dense, *dots] if dense == "x" else [*dots, x_dense] if dense == "end" else dots
+        return torch.cat(kept, 1) if kept else x_dense[:, :0]
+
+    return formula
+
+
+def _choices(first):
+    """Other pairs, or in another order."""
+    square = lambda n: product(range(n), repeat=2)
+    due = partial(_pairs, first=first)
+    own = (
+        Mistake("diagonal kept",
+                "Each vector's product with itself is in it. A pair has two different vectors.",
+                _chosen(lambda n: _pairs(n, 0)))
+        if first
+        else Mistake("diagonal missing", "Each vector's product with itself is due as well.",
+                     _chosen(lambda n: _pairs(n, 1)))
+    )
+    return [
+        own,
+        Mistake("lower triangle's order",
+                "These are the pairs in the order of the lower triangle. The upper one goes row by "
+                "row: i before j.",
+                _chosen(lambda n: [(i, j) for i in range(n) for j in range(i + 1 - first)])),
+        Mistake("both triangles", "Every pair is in it twice, as (i, j) and as (j, i).",
+                _chosen(lambda n: [(i, j) for i, j in square(n) if i != j])),
+        Mistake("whole matrix", "All n × n products are in it. Each pair is due once.",
+                _chosen(square)),
+        Mistake("zeros kept",
+                "Of the whole matrix one half became 0, and stayed. Select the other half.",
+                lambda x, xs: torch.cat([x, _gram(x, xs).triu(first).flatten(1)], 1)),
+        Mistake("dense vector missing", "The pairs come behind x_dense itself.",
+                _chosen(due, dense="")),
+        Mistake("dense vector at the end", "x_dense comes first.", _chosen(due, dense="end")),
+        Mistake("dense vector not paired", "x_dense is one of the vectors that pair.",
+                _chosen(lambda n: [(i + 1, j + 1) for i, j in due(n - 1)])),
+        Mistake("dense vector last among the vectors",
+                "v0 is x_dense. Yours has it behind the tables' vectors.",
+                _chosen(due, order="last")),
+        Mistake("pairs with the first vector only",
+                "You multiply x_dense with each of the others. The others pair, too.",
+                _chosen(lambda n: [(0, j) for j in range(first, n)])),
+        Mistake("neighbours only",
+                "You multiply each vector with the next one. Every two of them pair.",
+                _chosen(lambda n: [(i, i + 1) for i in range(n - 1)])),
+        Mistake("diagonal by diagonal",
+                "These are the pairs by their distance. They are due row by row: all of v0's "
+                "first.",
+                _chosen(lambda n: [(i, i + k) for k in range(first, n) for i in range(n - k)])),
+    ]  # fmt: skip
+
+
+def _products(first):
+    """The right pairs, and something else than their dot products."""
     as_ = partial(partial, _interaction, first=first)
     return [
-        Mistake(
-            "cosine instead of dot product",
-            "Your products are divided by the vectors' lengths. A dot product keeps the lengths.",
-            as_(product=lambda a, b: F.cosine_similarity(a, b)[:, None]),
-        ),
-        Mistake(
-            "scaled products",
-            "Your products are divided by √d, as attention does. A plain dot product is due.",
-            as_(product=lambda a, b: (a * b).sum(1, keepdim=True) / a.shape[1] ** 0.5),
-        ),
-        Mistake(
-            "mean instead of sum",
-            "Your products are divided by d: that is a mean. A dot product is a sum.",
-            as_(product=lambda a, b: (a * b).mean(1, keepdim=True)),
-        ),
-        Mistake(
-            "softmax",
-            "Your products went through a softmax, as in attention. They go on as they are.",
-            lambda x, xs: torch.cat([x, _interaction(x, xs, first)[:, x.shape[1] :].softmax(1)], 1),
-        ),
-        Mistake(
-            "activation added",
-            "What is below 0 became 0: a ReLU? The products go on as they are.",
-            as_(product=lambda a, b: (a * b).sum(1, keepdim=True).relu()),
-        ),
-        Mistake(
-            "sum over the wrong axis",
-            "These are products of coordinates, summed over the vectors: (d, d) and not (n, n). Which axis is summed?",
-            _on(lambda v: v.mT @ v, first),
-        ),
-        Mistake(
-            "rows of the batch mixed",
-            "Your vectors mix numbers of different rows. Reshaping exchanges no axes: it cuts the same long row of numbers "
-            "into other pieces.",
-            lambda x, xs: _interaction(*(lambda t: (t[:, 0], list(t[:, 1:].unbind(1))))(
-                torch.stack([x, *xs]).reshape(len(x), 1 + len(xs), -1)), first),
-        ),
-        Mistake(
-            "reshaped instead of transposed",
-            "One operand of your product was reshaped where two axes should change places: the same numbers, cut into other "
-            "pieces.",
-            _on(lambda v: v @ v.reshape(len(v), v.shape[2], v.shape[1]), first),
-        ),
+        Mistake("cosine instead of dot product",
+                "Your products are divided by the vectors' lengths. A dot product keeps the "
+                "lengths.",
+                as_(product=lambda a, b: F.cosine_similarity(a, b)[:, None])),
+        Mistake("scaled products",
+                "Your products are divided by √d, as attention does. A plain dot product is due.",
+                as_(product=lambda a, b: (a * b).sum(1, keepdim=True) / a.shape[1] ** 0.5)),
+        Mistake("mean instead of sum",
+                "Your products are divided by d: that is a mean. A dot product is a sum.",
+                as_(product=lambda a, b: (a * b).mean(1, keepdim=True))),
+        Mistake("softmax",
+                "Your products went through a softmax, as in attention. They go on as they are.",
+                lambda x, xs: torch.cat([x, _interaction(x, xs, first)[:, x.shape[1] :].softmax(1)], 1)),
+        Mistake("activation added",
+                "What is below 0 became 0: a ReLU? The products go on as they are.",
+                as_(product=lambda a, b: (a * b).sum(1, keepdim=True).relu())),
+        Mistake("sum over the wrong axis",
+                "These are products of coordinates, summed over the vectors: (d, d) and not (n, "
+                "n). Which axis is summed?",
+                _on(lambda v: v.mT @ v, first)),
+        Mistake("rows of the batch mixed",
+                "Your vectors mix numbers of different rows. Reshaping exchanges no axes: it cuts "
+                "the same long row of numbers into other pieces.",
+                lambda x, xs: _interaction(*(lambda t: (t[:, 0], list(t[:, 1:].unbind(1))))(
+                    torch.stack([x, *xs]).reshape(len(x), 1 + len(xs), -1)), first)),
+        Mistake("reshaped instead of transposed",
+                "One operand of your product was reshaped where two axes should change places: the "
+                "same numbers, cut into other pieces.",
+                _on(lambda v: v @ v.reshape(len(v), v.shape[2], v.shape[1]), first)),
     ]  # fmt: skip
 
 
@@ -173,7 +224,7 @@ def _task(name, first, praise, width):
         praise,
         places=partial(_places, first=first),
         facts=_facts,
-        mistakes=_mistakes(first),
+        mistakes=[*_choices(first), *_products(first)],
         read=_read,
         because=partial(_because, first=first),
         tells={
@@ -202,4 +253,127 @@ VECTORS = Growth(
     "grows with the vectors",
     {"4 vectors": _larger(5, 2, 3), "8 vectors": _larger(5, 2, 7)},
     "Something still goes through the vectors or the pairs one by one. A comprehension is a loop, too.",
+)
+
+
+def _low_rank_cross(x0, x, U, V, b):
+    return torch.stack([x0[k] * (U.mv(V.T.mv(x[k])) + b) + x[k] for k in range(len(x))])  # (B, w)
+
+
+def _inner(x, U, V):
+    return x @ V @ U.T
+
+
+_LAST = "x comes back in at the end: x0 * (…) + x."
+
+_CROSS_MISTAKES = [
+    Mistake("bias between the two matrices",
+            "You added the bias after the first matrix. It comes after the second.",
+            lambda x0, x, U, V, b: x0 * ((x @ V + b[: V.shape[1]]) @ U.T) + x if len(b) >= V.shape[1] else x * torch.nan),
+    Mistake("U twice", "You used U twice. V takes x down, U brings it back up.",
+            lambda x0, x, U, V, b: x0 * (_inner(x, U, U) + b) + x),
+    Mistake("averaged over the rank",
+            "You divide by r, or by its root. The product is due as it is.",
+            lambda x0, x, U, V, b: x0 * (_inner(x, U, V) / U.shape[1] + b) + x),
+    Mistake("a tanh added",
+            "You added a tanh. This layer has no activation: the product is what isn't linear.",
+            lambda x0, x, U, V, b: x0 * torch.tanh(_inner(x, U, V) + b) + x),
+    Mistake("x not added",
+            f"The last term is missing. {_LAST}",
+            lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b)),
+    Mistake("x subtracted",
+            f"You take x off. {_LAST}",
+            lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) - x),
+    Mistake("x0 added instead of x",
+            f"You added x0. {_LAST}",
+            lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) + x0),
+    Mistake("x instead of x0 in front",
+            "You multiplied by x. Each layer multiplies by x0, the layer-0 input: that is the "
+            "crossing.",
+            lambda x0, x, U, V, b: x * (_inner(x, U, V) + b) + x),
+    Mistake("x0 instead of x inside",
+            "You put x0 through the two matrices. The layer's own input, x, goes there.",
+            lambda x0, x, U, V, b: x0 * (_inner(x0, U, V) + b) + x),
+    Mistake("x and x0 exchanged", "x and x0 have changed places throughout.",
+            lambda x0, x, U, V, b: x * (_inner(x0, U, V) + b) + x0),
+    Mistake("U and V exchanged",
+            "U and V have changed places: V takes x down to r numbers, U brings them back up to w. "
+            "(Or a transpose is missing: for rows it is x times (U Vᵀ)ᵀ.)",
+            lambda x0, x, U, V, b: x0 * (_inner(x, V, U) + b) + x),
+    Mistake("bias twice", "The bias b is in it twice.",
+            lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + 2 * b) + x),
+    Mistake("bias missing", "The bias b is missing.",
+            lambda x0, x, U, V, b: x0 * _inner(x, U, V) + x),
+    Mistake("bias outside",
+            "You added b behind the product with x0. It belongs inside, before that product.",
+            lambda x0, x, U, V, b: x0 * _inner(x, U, V) + b + x),
+    Mistake("added instead of multiplied",
+            "You added x0 where it should multiply, element by element.",
+            lambda x0, x, U, V, b: x0 + (_inner(x, U, V) + b) + x),
+    Mistake("no crossing", "x0 isn't in your result: this is a linear layer and x.",
+            lambda x0, x, U, V, b: _inner(x, U, V) + b + x),
+    Mistake("activation added",
+            "You added a ReLU. This layer has no activation: the product is what isn't linear.",
+            lambda x0, x, U, V, b: x0 * torch.relu(_inner(x, U, V) + b) + x),
+    Mistake("activation at the end",
+            "You added a ReLU. This layer has no activation: the product is what isn't linear.",
+            lambda x0, x, U, V, b: torch.relu(x0 * (_inner(x, U, V) + b) + x)),
+]
+
+
+def _cross(x0, x, U, V, b):
+    """Arguments from nested lists, U and V column by column."""
+    return tuple(torch.tensor(part, dtype=torch.float32) for part in (x0, x, U, V, b))
+
+
+def _cross_of(batch, w, r):
+    shapes = [(batch, w), (batch, w), (w, r), (w, r), (w,)]
+    return tuple(small_whole_numbers(*shape, seed=k + w) for k, shape in enumerate(shapes))
+
+
+def _because_cross(x0, x, U, V, b):
+    """The two matrices' part of each number worked out, the rest written out."""
+    inner = (x @ V @ U.T).tolist()
+    for k in range(len(x)):
+        for j in range(len(b)):
+            yield f"{x0[k, j]:g}·({inner[k][j]:g} + {b[j]:g}) + {x[k, j]:g}"
+
+
+def _full_matrix(fn) -> str:
+    w = 16
+    if largest_result(fn, *_cross_of(3, w, 2)) < w * w:
+        return ""
+    return (
+        " But you form the w × w matrix first, which costs more than a layer of full rank. From left to right, x "
+        "meets V first, and everything stays narrow."
+    )
+
+
+LOW_RANK_CROSS = Task(
+    "low_rank_cross(x0, x, U, V, b)",
+    _low_rank_cross,
+    [
+        # One number, then two of them with U and V apart, then rows, then a rank above 1, then larger ones.
+        _cross([[2]], [[3]], [[5]], [[7]], [1000]),
+        _cross([[2, 3]], [[5, 7]], [[1], [10]], [[100], [1000]], [11, 13]),
+        _cross([[2], [3]], [[5], [7]], [[10]], [[10]], [1]),
+        _cross([[2, 3]], [[-5, 7]], [[1, 2], [3, 4]], [[5, 6], [7, 8]], [-100, 10]),
+        *(_cross_of(*sizes) for sizes in [(3, 4, 2), (2, 3, 3), (4, 4, 4), (5, 2, 1), (1, 6, 2)]),
+    ],
+    "Right: a layer of few numbers that multiplies features with each other.",
+    places=lambda x0, *_: [f"[{k}]" for k in range(x0.shape[1])],
+    facts=lambda x0, x, U, V, b: {
+        "rows": len(x0),
+        "w": x0.shape[1],
+        "r": U.shape[1],
+        "w equals r": U.shape[0] == U.shape[1],
+        "there are as many rows as w": len(x0) == x0.shape[1],
+    },
+    mistakes=_CROSS_MISTAKES,
+    because=_because_cross,
+    batched=(0, 1),
+    typical=4,
+    shape="B rows of w numbers",
+    gradients=("x0", "x", "U", "V", "b"),
+    also=_full_matrix,
 )

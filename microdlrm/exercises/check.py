@@ -3,11 +3,11 @@
     verdict = check.dot_interaction(dot_interaction)
     verdict.passed, verdict.mistake, verdict.hint
 
-A check calls your function on small inputs and takes it step by step: does it run, does it return what is due,
-dtype, shape, values, gradients, other sizes, the same answer twice, inputs untouched. It stops at the first step
-that fails. A function whose body is still `...` is "not started", which is no error.
+A check calls your function on tiny inputs, the smallest first, and shows the smallest on which it is wrong: what is
+due, number by number, and what came. Then it looks at gradients, dtype, the same answer twice, inputs untouched. A
+function whose body is still `...` is "not started", which is no error.
 
-The right answers and the mistakes that a check recognises are in this folder's files of a chapter each, written in
+The right answers and the mistakes that a check knows are in this folder's files of a chapter each, written in
 plain loops, apart from the rest of the package. Don't open them before you have tried.
 """
 
@@ -15,7 +15,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from microdlrm.exercises import chapter1, chapter2, chapter3, chapter5, chapter6, chapter9
+from microdlrm.exercises import (
+    chapter1,
+    chapter2,
+    chapter3,
+    chapter4,
+    chapter5,
+    chapter6,
+    chapter9,
+    chapter9_ndcg,
+    chapter10,
+)
 from microdlrm.exercises.chapter5 import plain_loop as plain_loop
 from microdlrm.exercises.judge import judge
 from microdlrm.exercises.traffic import traffic as traffic
@@ -156,7 +166,7 @@ def ndcg_at_k(fn: Callable) -> Verdict:
 
     scores (n,) float32, no two equal, relevant (n,) float32 of 0 and 1, at least one 1 -> a number from 0 to 1.
     """
-    return judge(chapter9.NDCG_AT_K, fn, SECONDS)
+    return judge(chapter9_ndcg.NDCG_AT_K, fn, SECONDS)
 
 
 def share_that_differs(fn: Callable) -> Verdict:
@@ -190,4 +200,7 @@ TASKS: dict[str, Callable[[Callable], Verdict]] = {
         share_that_differs,
         busiest_bytes,
     )
-} | {"dot_interaction_slow": dot_interaction, "dot_interaction": partial(dot_interaction, loop=False)}
+} | {
+    "dot_interaction_slow": dot_interaction,
+    "dot_interaction": partial(dot_interaction, loop=False),
+}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -12,12 +13,21 @@ RTOL, ATOL = 1e-4, 1e-5  # float32 sums, in whatever order a learner takes them
 
 
 def as_tensor(value) -> Tensor:
-    return value.detach() if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64).reshape(-1)
+    """A result as a tensor to compare: counts as int64, other numbers as float64."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    numbers = list(value) if isinstance(value, tuple | list) else [value]
+    whole = all(isinstance(n, Integral) for n in numbers)
+    return torch.tensor(numbers, dtype=torch.int64 if whole else torch.float64)
 
 
 def alike(a: Tensor, b: Tensor, rtol: float = RTOL) -> Tensor:
-    """Of two results of one shape, number by number, whether they agree."""
-    return torch.isclose(a.detach().double(), b.detach().double(), rtol=rtol, atol=ATOL, equal_nan=True)
+    """Of two results of one shape, number by number, whether they agree; counts exactly."""
+    if not b.is_floating_point():
+        return a.detach().double() == b.detach().double()
+    return torch.isclose(
+        a.detach().double(), b.detach().double(), rtol=rtol, atol=ATOL, equal_nan=True
+    )
 
 
 def equal(a: Tensor, b: Tensor, rtol: float = RTOL) -> bool:
@@ -29,7 +39,12 @@ def same(a, b) -> bool:
     """Whether two arguments are equal to the last bit, lists item by item."""
     if isinstance(a, list | tuple):
         return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
-    if not isinstance(a, Tensor) or not isinstance(b, Tensor) or a.shape != b.shape or a.dtype != b.dtype:
+    if (
+        not isinstance(a, Tensor)
+        or not isinstance(b, Tensor)
+        or a.shape != b.shape
+        or a.dtype != b.dtype
+    ):
         return a is b if isinstance(a, Tensor) else a == b
     return bool(((a == b) | ((a != a) & (b != b))).all())  # nan is nan
 
@@ -42,6 +57,7 @@ class Try:
     want: Tensor
     got: Tensor | None = None
     error: Exception | None = None
+    returned: object = None  # as it came
 
     @property
     def right(self) -> bool:
@@ -54,7 +70,9 @@ class Try:
     @property
     def rearranged(self) -> bool:
         """Whether the numbers are right, one after the other, in another shape."""
-        wrong_shape = self.got is not None and not self.fits and self.got.numel() == self.want.numel()
+        wrong_shape = (
+            self.got is not None and not self.fits and self.got.numel() == self.want.numel()
+        )
         return wrong_shape and equal(self.got.reshape(self.want.shape), self.want)
 
     def items(self) -> list[bool]:
@@ -68,7 +86,11 @@ class Try:
 def lines(t: Tensor, rows: int | None) -> list[list[float]]:
     """A result as rows of numbers: a vector is one row, and so is what can't be cut into `rows`."""
     t = t.detach().double()
-    return t.reshape(rows, -1).tolist() if rows and t.ndim > 1 and len(t) == rows else [t.reshape(-1).tolist()]
+    return (
+        t.reshape(rows, -1).tolist()
+        if rows and t.ndim > 1 and len(t) == rows
+        else [t.reshape(-1).tolist()]
+    )
 
 
 @dataclass
@@ -107,6 +129,8 @@ def places(task: Task, t: Try) -> list[list[Place]]:
 
 
 def _near(a: float, b: float) -> bool:
+    if a % 1 == 0 == b % 1:
+        return a == b
     return bool(alike(torch.tensor(a), torch.tensor(b)))
 
 
@@ -124,18 +148,24 @@ def _name(number: float, row: int, elsewhere: list[dict[str, float]], read) -> s
 
 
 def in_sum(t: Try, rows: list[list[Place]]) -> tuple[str, str]:
-    """What is missing from the first wrong row and what is too much: in a few words, in a sentence. "" if it can't be told."""
+    """What the first wrong row lacks and has too much: in a few words, in a sentence; "" if it can't be told."""
     row = next((row for row in rows if not all(p.right for p in row)), None)
     if row is None:
         return "right numbers, wrong shape", "The numbers are right, their arrangement isn't."
-    numbers = [sorted(p for p in side if p is not None) for side in zip(*((p.due, p.got) for p in row), strict=True)]
+    numbers = [
+        sorted(p for p in side if p is not None)
+        for side in zip(*((p.due, p.got) for p in row), strict=True)
+    ]
     if len(row) > 1 and len(numbers[0]) == len(numbers[1]) and all(map(_near, *numbers)):
         return "in another order", "All that is due is there, in another order."
     due = [p.name for p in row if p.due is not None]
     got = [p.name if p.right else p.got_is for p in row if p.got is not None]
     if len(row) < 2 or "" in got or "–" in due or (t.fits and t.want.ndim < 2):
         return "", ""
-    extra, missing = list((Counter(got) - Counter(due)).elements()), list((Counter(due) - Counter(got)).elements())
+    extra, missing = (
+        list((Counter(got) - Counter(due)).elements()),
+        list((Counter(due) - Counter(got)).elements()),
+    )
     if not missing:
         return "too much in it", f"All that is due is there, and too much: {_listed(extra)}."
     if not extra:
@@ -166,7 +196,10 @@ DONE = [
 def all_alike(tries: list[Try]) -> str:
     """What all wrong numbers have in common: a factor, an amount, something done to what is due, a rounding."""
     wrong = [~alike(t.got, t.want) for t in tries]
-    got, want = (torch.cat([getattr(t, side).double()[w] for t, w in zip(tries, wrong, strict=True)]) for side in ("got", "want"))
+    got, want = (
+        torch.cat([getattr(t, side).double()[w] for t, w in zip(tries, wrong, strict=True)])
+        for side in ("got", "want")
+    )
     every = "Every number" if all(w.all() for w in wrong) else "Every number that is wrong"
     if len(want.unique()) < 3 or not got.isfinite().all():
         return ""

@@ -27,7 +27,9 @@ def gradients_of(fn: Callable, data: set[int]) -> Callable:
 
     def gradients(*args):
         args = tracked(args, data)
-        tensors = [v for arg in args for v in (arg if isinstance(arg, list) else [arg]) if is_float(v)]
+        tensors = [
+            v for arg in args for v in (arg if isinstance(arg, list) else [arg]) if is_float(v)
+        ]
         tensors = [t for t in tensors if t.requires_grad]
         out = fn(*args)
         if not out.requires_grad:

@@ -3,12 +3,12 @@
 import contextlib
 import contextvars
 import ctypes
-import linecache
+import io
 import os
+import sys
 import sysconfig
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ class Outcome:
     seconds: float = 0.0
     stopped: str = ""  # "time" or "reader": who ended it
     alive: bool = False  # it couldn't be stopped and still runs
+    printed: str = ""
 
 
 def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
@@ -43,10 +44,15 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
     The call has a thread of its own: the caller's stays free to tell the time and to hear Kernel → Interrupt,
     even while the function sits in one long operation. Works alike on every system, signals don't.
     """
-    outcome, ended = Outcome(), threading.Event()  # Thread.join, once interrupted, takes its thread for dead
+    outcome, ended = (
+        Outcome(),
+        threading.Event(),
+    )  # Thread.join, once interrupted, takes its thread for dead
 
     def work():
-        with contextlib.suppress(Stopped):  # one may arrive late, while the line below stores an error
+        with contextlib.suppress(
+            Stopped
+        ):  # one may arrive late, while the line below stores an error
             try:
                 outcome.value = fn(*args)
             except BaseException as error:
@@ -56,7 +62,8 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
     # The context carries where a notebook sends what the function prints.
     thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
     start, said = time.monotonic(), FIRST_WORD
-    with memory_limit(MEMORY):
+    teller, printed = sys.stdout, io.StringIO()
+    with memory_limit(MEMORY), contextlib.redirect_stdout(printed):
         thread.start()
         try:
             while not ended.is_set() and (elapsed := time.monotonic() - start) < seconds:
@@ -64,6 +71,7 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
                     print(
                         f"Your function has been running for {elapsed:.0f} s. It will be stopped at {seconds:.0f} s; "
                         "Kernel → Interrupt stops it now.",
+                        file=teller,
                         flush=True,
                     )
                     said *= 2
@@ -73,6 +81,7 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
             outcome.stopped = "reader"
         if outcome.stopped:
             _stop(thread, ended)
+    outcome.printed = printed.getvalue()
     outcome.seconds, outcome.alive = time.monotonic() - start, not ended.is_set()
     return outcome
 
@@ -81,7 +90,9 @@ def _stop(thread: threading.Thread, ended: threading.Event, patience: float = 2.
     """Raise `Stopped` in the thread, more than once: a bare `except` may swallow it."""
     end = time.monotonic() + patience
     while not ended.is_set() and time.monotonic() < end:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped)
+        )
         ended.wait(0.25)
 
 
@@ -107,16 +118,7 @@ def memory_limit(extra: int):
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_LIBRARIES = tuple(
+    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
 _OURS = str(Path(__file__).parent) + os.sep
-
-
-def learners_line(error: BaseException) -> tuple[int, str] | None:
-    """Return (number, text) of the deepest line of the learner's own code in a traceback, or None."""
-    found = None
-    for frame, number in traceback.walk_tb(error.__traceback__):
-        name = frame.f_code.co_filename
-        if name.startswith((_OURS, *_LIBRARIES, "<frozen", "<eval_with_key>")):
-            continue
-        found = number, linecache.getline(name, number, frame.f_globals).strip()
-    return found

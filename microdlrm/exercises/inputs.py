@@ -21,7 +21,11 @@ def where_right(task: Task, tries: list[Try]) -> tuple[str, str]:
                 values = value.tolist() if isinstance(value, Tensor) else value
                 if isinstance(values, list) and not by_row:
                     continue
-                pairs = zip(values if isinstance(values, list) else [values] * len(items), items, strict=True)
+                pairs = zip(
+                    values if isinstance(values, list) else [values] * len(items),
+                    items,
+                    strict=True,
+                )
                 for v, good in pairs if by_row else [(values, all(items))]:
                     table.setdefault(name, (set(), set()))[not good].add(v)
         for name, (right, wrong) in table.items():
@@ -41,7 +45,10 @@ def _said(task: Task, name: str, right: set, wrong: set) -> tuple[str, str]:
     if all(isinstance(v, bool) for v in right | wrong):
         if False in wrong:
             return f"right only where {name}", f"Right only where {name}."
-        return f"wrong where {name}", f"Right everywhere but where {name}. {task.tells.get(name, '')}".strip()
+        return (
+            f"wrong where {name}",
+            f"Right everywhere but where {name}. {task.tells.get(name, '')}".strip(),
+        )
     good, bad = _range(right, wrong), _range(wrong, right)
     if any(isinstance(v, str) for v in right | wrong):
         return f"wrong where {name} {bad}", f"Right where {name} {good}; wrong where {name} {bad}."
@@ -103,7 +110,11 @@ def without_a_say(task: Task, tries: list[Try], call: Callable[[tuple], Tensor |
                     moves.append(not equal(got, t.got))
         if len(moves) > 2 and not any(moves):
             names.append(name)
-    return f"Change {' or '.join(names)}, and the answer changes. Yours stays as it is." if names else ""
+    return (
+        f"Change {' or '.join(names)}, and the answer changes. Yours stays as it is."
+        if names
+        else ""
+    )
 
 
 def _others(arg) -> Iterator:

@@ -26,31 +26,41 @@ def convert(value, due: str) -> Tensor:
         if isinstance(value, Tensor):
             return _dense(value)
         raise Failure(
-            f"returns {its_kind}", f"One tensor is due, and yours is {its_kind}. {_TENSOR_DUE.get(its_kind, '')}"
+            f"returns {its_kind}",
+            f"One tensor is due, and yours is {its_kind}. {_TENSOR_DUE.get(its_kind, '')}",
         )
     pair = due == "two whole numbers"
     parts = list(value) if pair and isinstance(value, tuple | list) else [value]
     if pair and len(parts) != 2:
-        raise Failure(f"returns {its_kind}", f"Two whole numbers are due, as in `return a, b`. Yours is {its_kind}.")
+        raise Failure(
+            f"returns {its_kind}",
+            f"Two whole numbers are due, as in `return a, b`. Yours is {its_kind}.",
+        )
     for part in parts:
         if due == "one number" and isinstance(part, Tensor | np.ndarray) and part.ndim == 0:
             continue
         if not isinstance(part, Real):
             each = "Each of the two is" if pair else f"{due.capitalize()} is"
-            raise Failure(f"returns {kind(part)}", f"{each} due as a number, and yours is {kind(part)}.")
+            raise Failure(
+                f"returns {kind(part)}", f"{each} due as a number, and yours is {kind(part)}."
+            )
         if due != "one number" and not isinstance(part, Integral):
             raise Failure(
                 "a float where a whole number is due",
                 f"You returned {part!r}. A count is due, a whole number: a mean gives a share, and `/` gives a float "
                 "even where nothing remains, where `//` doesn't.",
             )
-    return torch.tensor([float(part) for part in parts], dtype=torch.float64)
+    whole = due != "one number"
+    made = [int(part) if whole else float(part) for part in parts]
+    return torch.tensor(made, dtype=torch.int64 if whole else torch.float64)
 
 
 def kind(value) -> str:
     names = {"NoneType": "None", "ndarray": "a NumPy array", "int": "a number", "float": "a number"}
     name = type(value).__name__
-    return names.get(name, f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name[0].lower()}{name[1:]}")
+    return names.get(
+        name, f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name[0].lower()}{name[1:]}"
+    )
 
 
 def _dense(value: Tensor) -> Tensor:

@@ -24,7 +24,9 @@ class _Counter(TorchDispatchMode):
             self.operators += 1
             tensors = (t for t in tree_leaves((args, kwargs, out)) if isinstance(t, torch.Tensor))
             # An expanded tensor has more elements than bytes behind it.
-            self.bytes += sum(min(t.numel() * t.itemsize, t.untyped_storage().nbytes()) for t in tensors)
+            self.bytes += sum(
+                min(t.numel() * t.itemsize, t.untyped_storage().nbytes()) for t in tensors
+            )
             results = (t.numel() for t in tree_leaves(out) if isinstance(t, torch.Tensor))
             self.largest = max(self.largest, *results, 0)
         return out

@@ -1,7 +1,7 @@
 """What a check says: one verdict, as a card in a notebook and as plain text elsewhere."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 from torch import Tensor
@@ -9,20 +9,27 @@ from torch import Tensor
 from microdlrm.exercises.compare import Place
 
 MOST = 18  # numbers that are shown
+PLAIN = "color:inherit;background:transparent"  # the card takes the reader's colours, light or dark
 
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """The outcome of a check; true where it `passed`. `inputs` are the arguments of the call that failed."""
+    """The outcome of a check; true where it `passed`.
+
+    `mistake` names what is wrong (None if nothing is), `hint` says it in a sentence or two, and `inputs` are the
+    arguments of the call that failed.
+    """
 
     passed: bool
     mistake: str | None
     hint: str
     task: str = ""
+    tried: dict[str, str] = field(default_factory=dict)  # step: "passed", "failed", "not reached"
     where: str = ""  # the learner's line, what Python said about it, and what stood in it
     inputs: tuple | None = None
     given: tuple[str, ...] = ()  # the same in words, argument by argument
-    shown: tuple[tuple[str, ...], ...] = ()  # of each number: where, what is due, what came, right or wrong
+    # A line for each number: where, what is due, how it comes about, what came, right or wrong.
+    shown: tuple[tuple[str, ...], ...] = ()
     check: str = ""
 
     def __bool__(self) -> bool:
@@ -32,44 +39,95 @@ class Verdict:
     def title(self) -> str:
         if self.passed:
             return f"✓ {self.task}: passed"
-        return f"○ {self.task}: not started" if self.mistake == "not started" else f"✗ {self.task}: {self.mistake}"
+        mark = "○" if self.mistake == "not started" else "✗"
+        return f"{mark} {self.task}: {self.mistake}"
 
-    def _parts(self):
-        yield from ((False, self.hint), (True, self.where))
-        if self.given:
-            yield False, "The smallest input on which it is wrong:" if self.shown else "Called with"
-            yield True, "\n".join(self.given)
-        if self.shown:
-            yield True, "\n".join(_table(self.shown))
-        if self.inputs is not None:
-            yield False, f"Try it: `{self.task}(*verdict.inputs)`, after `verdict = check.{self.check}({self.task})`"
+    def steps(self) -> str:
+        """What was looked at, in a line: "✓ runs, inputs untouched ✗ values – gradients"."""
+        marks = {"passed": "✓", "failed": "✗", "not reached": "–"}
+        groups = {o: [s for s, outcome in self.tried.items() if outcome == o] for o in marks}
+        return "  ".join(
+            f"{marks[o]} {o}: {', '.join(steps)}" for o, steps in groups.items() if steps
+        )
+
+    def _caption(self) -> str:
+        return "The smallest input on which it is wrong:" if self.shown else "Called with"
+
+    def _try_it(self) -> str:
+        call = f"{self.task}(*verdict.inputs)"
+        return f"Try it: `{call}`, after `verdict = check.{self.check}({self.task})`"
 
     def __repr__(self) -> str:
-        parts = [(code, text) for code, text in self._parts() if text]
-        return "\n".join([self.title, *("  " + t.replace("\n", "\n  ") if c else "  " + t.replace("`", "") for c, t in parts)])
+        lines = [self.title, self.hint.replace("`", ""), *self.where.splitlines()]
+        lines += [self._caption(), *self.given] if self.given else []
+        lines += [*_text_table(self.shown)] if self.shown else []
+        lines += [self.steps()] if self.tried else []
+        lines += [self._try_it().replace("`", "")] if self.check and self.inputs is not None else []
+        return "\n  ".join(filter(None, lines))
 
     def _repr_html_(self) -> str:
-        # The card takes the reader's colours, light or dark, and marks right and wrong in signs and words.
-        accent = "#009e73" if self.passed else "#888888" if self.mistake == "not started" else "#d55e00"
-        plain = "color:inherit;background:transparent"
-        body = "".join(
-            f'<pre tabindex="0" style="margin:0 0 0.4em;overflow-x:auto;{plain}">{escape(text)}</pre>'
-            if code
-            else f'<p style="margin:0 0 0.4em">' + re.sub("`(.*?)`", rf'<code style="{plain}">\1</code>', escape(text)) + "</p>"
-            for code, text in self._parts()
-            if text
-        )
-        return (
-            f'<div role="group" aria-label="{escape(self.title[2:])}" style="border:1px solid currentColor;border-left:'
-            f'0.4em solid {accent};border-radius:4px;padding:0.6em 1em;margin:0.5em 0;max-width:46em;{plain}">'
-            f'<p role="heading" aria-level="3" style="margin:0 0 0.4em"><strong>{escape(self.title)}</strong></p>{body}</div>'
-        )
+        accent = "#009e73" if self.passed else "#d55e00"
+        accent = "#888888" if self.mistake == "not started" else accent
+        parts = [
+            f'<div role="group" aria-label="{escape(self.title[2:])}" style="border:1px solid currentColor;'
+            f"border-left:0.4em solid {accent};border-radius:4px;padding:0.6em 1em;margin:0.5em 0;"
+            f'max-width:46em;{PLAIN}">',
+            '<p role="heading" aria-level="3" style="margin:0 0 0.4em">'
+            f"<strong>{escape(self.title)}</strong></p>",
+            _paragraph(self.hint),
+            _code(self.where),
+            _paragraph(self._caption()) + _code("\n".join(self.given)) if self.given else "",
+            _html_table(self.shown) if self.shown else "",
+            _paragraph(self.steps()),
+            _paragraph(self._try_it()) if self.check and self.inputs is not None else "",
+        ]
+        return "".join([*parts, "</div>"])
 
 
-def _table(rows) -> list[str]:
+def _paragraph(text: str) -> str:
+    """Text as HTML, what stands in backticks as code."""
+    html = re.sub("`(.*?)`", rf'<code style="{PLAIN}">\1</code>', escape(text))
+    return f'<p style="margin:0 0 0.4em">{html}</p>' if text else ""
+
+
+def _code(text: str) -> str:
+    style = f"margin:0 0 0.4em;overflow-x:auto;{PLAIN}"
+    return f'<pre tabindex="0" style="{style}">{escape(text)}</pre>' if text else ""
+
+
+def _text_table(rows) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     pad = (str.ljust, str.rjust, str.ljust, str.rjust, str.ljust)
-    return ["  ".join(p(c, w) for p, c, w in zip(pad, row, widths, strict=True)).rstrip() for row in rows]
+    return [
+        "  ".join(p(c, w) for p, c, w in zip(pad, row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _html_table(rows) -> str:
+    """A table with scopes; the keyboard scrolls one that is wider than the page."""
+    sides = ("left", "right", "left", "right", "left")
+
+    def cell(tag, text, side, scope="", weight="normal"):
+        style = (
+            f"text-align:{side};padding:0.1em 0.6em;white-space:nowrap;font-weight:{weight};{PLAIN}"
+        )
+        return f'<{tag}{scope} style="{style}">{escape(text)}</{tag}>'
+
+    plain = f'<tr style="{PLAIN}">'
+    heads = ("number", "due", "how", "yours", "right or wrong")
+    head = "".join(cell("th", h, s, ' scope="col"') for h, s in zip(heads, sides, strict=True))
+    body = []
+    for name, *cells in rows[1:]:
+        weight = "bold" if cells[-1].startswith("✗") else "normal"
+        tds = [cell("td", c, s, weight=weight) for c, s in zip(cells, sides[1:], strict=True)]
+        body.append("".join([plain, cell("th", name, "left", ' scope="row"'), *tds, "</tr>"]))
+    label = "What is due, and your numbers"
+    return (
+        f'<div tabindex="0" role="region" aria-label="{label}" style="overflow-x:auto">'
+        f'<table aria-label="{label}" style="border-collapse:collapse;margin:0.3em 0;width:auto;{PLAIN}">'
+        f"<thead>{plain}{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
 
 
 def show(found: list[list[Place]], each: str) -> tuple[tuple[str, ...], ...]:
@@ -81,7 +139,8 @@ def show(found: list[list[Place]], each: str) -> tuple[tuple[str, ...], ...]:
             how = f"= {place.due_is}" if place.due_is not in ("", place.name) else ""
             first = len(lines) if first is None and not place.right else first
             mark = "✓" if place.right else f"✗ {place.got_is}".rstrip()
-            lines.append((name, _text(place.due), how, _text(place.got), mark))
+            digits = _digits(place.due, place.got) if not place.right else 4
+            lines.append((name, _text(place.due, digits), how, _text(place.got, digits), mark))
     start = 0 if len(lines) <= MOST else max(0, min((first or 0) - 1, len(lines) - MOST))
     left_out = [(f"({MOST} of {len(lines)} shown)", "", "", "", "")] if len(lines) > MOST else []
     return (("", "due", "", "yours", ""), *lines[start : start + MOST], *left_out)
@@ -104,9 +163,21 @@ def literal(arg) -> str:
 
 def _nested(x) -> str:
     if isinstance(x, list | tuple):
-        return ("[" if isinstance(x, list) else "(") + ", ".join(map(_nested, x)) + ("]" if isinstance(x, list) else ")")
+        inside = ", ".join(map(_nested, x))
+        return f"[{inside}]" if isinstance(x, list) else f"({inside}{',' * (len(x) == 1)})"
+    if callable(x):
+        return x.__name__
     return f"{x:.7g}" if isinstance(x, float) else repr(x)
 
 
-def _text(x: float | None) -> str:
-    return "" if x is None else f"{x:.7g}" if x % 1 == 0 else f"{x:.4g}"
+def _digits(due: float | None, got: float | None) -> int:
+    """As many digits as two numbers need to look different."""
+    if due is None or got is None or due == got:
+        return 4
+    return next((n for n in range(4, 17) if _text(due, n) != _text(got, n)), 17)
+
+
+def _text(x: float | None, digits: int = 4) -> str:
+    if x is None:
+        return ""
+    return f"{x:.0f}" if x % 1 == 0 and abs(x) < 1e15 else f"{x:.{digits}g}"

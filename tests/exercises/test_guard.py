@@ -30,7 +30,10 @@ def test_an_endless_loop_says_how_long_it_runs(monkeypatch, capsys):
     assert verdict.mistake == "runs without end"
     assert "1 s" in verdict.hint
     assert re.search(r"line \d+ of your code: (while True:|pass)$", verdict.where)
-    assert "Your function has been running for 0 s. It will be stopped at 1 s" in capsys.readouterr().out
+    assert (
+        "Your function has been running for 0 s. It will be stopped at 1 s"
+        in capsys.readouterr().out
+    )
     assert threading.active_count() == threads
 
 

@@ -1,0 +1,145 @@
+"""Chapter 9's NDCG: answer, inputs, what the numbers mean, the usual mistakes. Spoilers."""
+
+import math
+
+from torch import tensor
+
+from microdlrm.exercises.task import Mistake, Task
+
+
+def _worth(place):
+    return 1 / math.log2(1 + place)
+
+
+def _natural(place):
+    return 1 / math.log(1 + place)
+
+
+def _list(scores, relevant, k, worth=_worth, lowest=False):
+    """What the first k places give, by score."""
+    order = sorted(range(len(scores)), key=lambda i: float(scores[i]), reverse=not lowest)
+    return sum(float(relevant[i]) * worth(place) for place, i in enumerate(order[:k], 1))
+
+
+def _found(scores, relevant, k):
+    """How many of the first k are relevant."""
+    return _list(scores, relevant, k, lambda place: 1)
+
+
+def _films_for_places(scores, relevant, k):
+    order = scores.argsort(descending=True).tolist()
+    gains = [
+        x * _worth(1 + film) for x, film in zip(relevant.tolist(), order, strict=True) if film < k
+    ]
+    return sum(gains) / _best(relevant, k)
+
+
+def _best(relevant, k, worth=_worth, films=None):
+    """What the best order gives, which fills `films` places."""
+    films = min(k, relevant.sum()) if films is None else films
+    return sum(worth(place) for place in range(1, int(films) + 1))
+
+
+def _ndcg_at_k(scores, relevant, k):
+    return _list(scores, relevant, k) / _best(relevant, k)
+
+
+def _by(worth):
+    return lambda s, r, k: _list(s, r, k, worth) / _best(r, k, worth)
+
+
+def _films(scores, relevant, k):
+    return tensor(scores), tensor(relevant, dtype=tensor(0.5).dtype), k
+
+
+def _place(scores, relevant):
+    """Where the only relevant film stands, 0 if there are several."""
+    return int((scores >= scores[relevant > 0].min()).sum()) if relevant.sum() == 1 else 0
+
+
+def _because(scores, relevant, k):
+    order = scores.argsort(descending=True).tolist()
+    hits = [f"1/log2({1 + place})" for place, i in enumerate(order[:k], 1) if relevant[i]]
+    best = [f"1/log2({1 + place})" for place in range(1, int(min(k, relevant.sum())) + 1)]
+    films = ", ".join(f"film {i}" + "*" * bool(relevant[i]) for i in order)
+    yield f"in order: {films} (* relevant); ({' + '.join(hits) or '0'}) / ({' + '.join(best)})"
+
+
+_SCORES = [0.1, 0.9, 0.4, 0.7, 0.3, 0.8, 0.2, 0.6]
+NDCG_AT_K = Task(
+    "ndcg_at_k(scores, relevant, k)",
+    _ndcg_at_k,
+    [_films(*films) for films in (
+        # One relevant film of three, one, two; two of them; k that cuts; out of order; longer.
+        ([0.9, 0.5, 0.1], [0, 1, 0], 3), ([0.9, 0.5, 0.1], [0, 0, 1], 3), ([0.5], [1], 1),
+        ([0.9, 0.5], [0, 1], 2), ([0.9, 0.5], [1, 0], 2), ([0.5, 0.9], [1, 0], 2),
+        ([0.9, 0.5], [1, 1], 1),
+        ([0.9, 0.5], [0, 1], 1), ([0.9, 0.5, 0.1], [0, 1, 1], 3), ([0.9, 0.5, 0.1], [0, 1, 1], 2),
+        ([0.9, 0.5, 0.1], [1, 0, 1], 3), ([0.1, 0.5, 0.9], [0, 0, 1], 3),
+        ([0.5, 0.1, 0.9], [1, 1, 0], 3),
+        ([0.9, 0.5], [0, 1], 5), ([-3.0, -1, -2], [0, 0, 1], 2),
+        (_SCORES, [0, 0, 1, 1, 0, 1, 0, 0], 5),
+        (_SCORES, [1, 0, 0, 0, 0, 0, 0, 1], 6), (_SCORES, [1, 0, 1, 1, 0, 1, 0, 1], 2),
+        (_SCORES, [1, 0, 0, 0, 1, 0, 0, 0], 3),
+        (_SCORES[:5], [1, 0, 1, 0, 0], 20), (_SCORES, [0, 0, 1, 1, 0, 1, 0, 1], 4),
+    )],
+    "Right. Found is not enough: a relevant film counts by where it stands.",
+    places=lambda *_: ["NDCG@k"],
+    facts=lambda s, r, k: {
+        "k exceeds the list": k > len(s),
+        "the films are in order already": s.tolist() == sorted(s.tolist(), reverse=True),
+        "fewer films are relevant than k": bool(r.sum() < k),
+        "more films are relevant than k": bool(r.sum() > k),
+        "k cuts the list": k < len(s),
+        "no relevant film is among the first k": _list(s, r, k) == 0,
+        "relevant films": int(r.sum()),
+        "as the place of the only relevant film": _place(s, r),
+        "the best film is relevant": bool(r[s.argmax()]),
+        "all relevant films are on top": _ndcg_at_k(s, r, k) > 0.9999,
+        "a score is below 0": bool((s < 0).any()),
+        "for k": k,
+        "films": len(s),
+    },
+    mistakes=[
+        Mistake("not normalised", "This is the DCG. Divide it by what the best order would give.",
+                _list),
+        Mistake("not sorted", "You took the films as they stood. Order them by score first.",
+                lambda s, r, k: _list(range(len(r), 0, -1), r, k) / _best(r, k)),
+        Mistake("lowest first", "You went from the lowest score upwards.",
+                lambda s, r, k: _list(s, r, k, lowest=True) / _best(r, k)),
+        Mistake("k ignored", "You went down the whole list. Only the first k count.",
+                lambda s, r, k: _list(s, r, len(s)) / _best(r, len(s))),
+        Mistake("divided by a full list", "The best order can't fill all k places where fewer "
+                "films are relevant.", lambda s, r, k: _list(s, r, k) / _best(r, k, films=k)),
+        Mistake("divided by all relevant films", "You let the best order run over all relevant "
+                "films. It has k places, too.",
+                lambda s, r, k: _list(s, r, k) / _best(r, k, films=r.sum())),
+        Mistake("best order of the films shown", "Your best order rearranges the films shown. It "
+                "chooses from all of them.",
+                lambda s, r, k: _list(s, r, k) / (_best(r, k, films=_found(s, r, k)) or 1)),
+        Mistake("places off by one", "Place 1 counts in full: yours start one later. Does a place "
+                "that counts from 1 get 2 more?", _by(lambda place: 1 / math.log2(2 + place))),
+        Mistake("no logarithm", "You divide by the place. The logarithm, to base 2, of one more "
+                "than it is due.", _by(lambda place: 1 / place)),
+        Mistake("films taken for places", "Sorting positions gives the film at each place. You "
+                "read it as the place of each film.",
+                _films_for_places),
+        Mistake("recall", "This is the share of the relevant films that are found. Where they "
+                "stand counts as well.",
+                lambda s, r, k: _found(s, r, k) / float(min(k, r.sum()))),
+        Mistake("precision", "This is the share of the k places that are relevant. Where they "
+                "stand counts as well.", lambda s, r, k: _found(s, r, k) / k),
+        Mistake("another base", "You took the natural logarithm above and base 2 below, or the "
+                "other way round.",
+                lambda s, r, k: _list(s, r, k, _natural) / _best(r, k)),
+        Mistake("best order one film short", "Your best order is one film short: does a range end "
+                "too soon?",
+                lambda s, r, k: _list(s, r, k) / (_best(r, min(k, r.sum()) - 1) or 1)),
+        Mistake("first two places alike", "Your first two places count alike. Place 2 is worth 1 / "
+                "log2(3).", _by(lambda place: 1 / math.log2(max(2, place)))),
+    ],
+    because=_because,
+    typical=15,
+    returns="one number",
+    tells={"k exceeds the list": "A list can be shorter than k. Then all of it counts."},
+)  # fmt: skip

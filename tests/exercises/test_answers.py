@@ -1,0 +1,209 @@
+"""Answers as learners write them: the right ones pass, the wrong ones don't, whatever the inputs that show it."""
+
+import copy
+import re
+
+import pytest
+import torch
+from answers import RIGHT, WRONG
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from microdlrm.exercises import check
+from microdlrm.exercises.compare import Try, as_tensor
+from microdlrm.exercises.judge import WORDS
+from microdlrm.exercises.returned import convert
+from microdlrm.exercises.task import Task
+
+# What a learner's function does may warn; that is between PyTorch and the learner.
+pytestmark = pytest.mark.filterwarnings("ignore")
+TASKS = {
+    task.name: task
+    for name, chapter in vars(check).items() if name.startswith("chapter")
+    for task in vars(chapter).values() if isinstance(task, Task)
+}  # fmt: skip
+
+
+def names(answers):
+    return [f"{task}-{getattr(fn, '__name__', type(fn).__name__)}" for task, fn in answers]
+
+
+def judge(task, fn):
+    return check.dot_interaction(fn) if task == "dot_interaction" else check.TASKS[task](fn)
+
+
+@pytest.mark.parametrize(("task", "fn"), RIGHT, ids=names(RIGHT))
+def test_a_right_answer_passes(task, fn):
+    verdict = judge(task, fn)
+    assert verdict.passed, repr(verdict)
+    assert verdict
+    assert verdict.mistake is None
+    assert set(verdict.tried.values()) == {"passed"}
+
+
+@pytest.mark.parametrize(("task", "fn"), WRONG, ids=names(WRONG))
+def test_a_wrong_answer_does_not(task, fn, monkeypatch):
+    monkeypatch.setattr(check, "SECONDS", 4.0)
+    verdict = judge(task, fn)
+    assert not verdict
+    assert verdict.mistake
+    assert len(verdict.hint.split()) <= WORDS + 10  # with what it calls and how often
+    assert "Traceback" not in repr(verdict)
+    assert "microdlrm" not in verdict.where
+    for _, due, _, yours, mark in verdict.shown[1:]:  # each number that is wrong looks wrong
+        assert not (mark.startswith("✗") and due) or due != yours
+
+
+ROWS = [(task, mistake) for task in TASKS.values() for mistake in task.mistakes]
+
+
+@pytest.mark.parametrize(("task", "row"), ROWS, ids=[f"{t.name}-{m.name}" for t, m in ROWS])
+def test_each_row_of_mistakes_handed_in_gets_its_own_name(task, row):
+    def as_due(*args):
+        value = row.formula(*args)
+        value = value.nan_to_num(0.123, float("inf")) if isinstance(value, torch.Tensor) else value
+        return (
+            value.item()
+            if isinstance(value, torch.Tensor) and task.returns != "one tensor"
+            else value
+        )
+
+    assert judge(task.name, as_due).mistake == row.name
+
+
+# Random arguments of each task, to look for what its inputs let through.
+few, labels = st.integers(1, 6), st.sampled_from([0.0, 1.0])
+halves = st.integers(-8, 8).map(lambda n: n / 2)
+
+
+def tensors(numbers, *shape):
+    size = int(torch.tensor(shape).prod()) if shape else 1
+    made = st.lists(numbers, min_size=size, max_size=size)
+    return made.map(lambda values: torch.tensor(values).reshape(shape))
+
+
+@st.composite
+def arguments(draw, task):
+    n, d = draw(few), draw(few)
+    if task == "smoothed_mean":
+        counts = draw(tensors(st.integers(0, 9).map(float), n))
+        return (
+            counts * draw(tensors(st.integers(0, 4).map(lambda k: k / 4), n)),
+            counts,
+            draw(few) / 8,
+            draw(few) / 2,
+        )
+    if task == "leave_one_out_mean":
+        return draw(tensors(st.integers(0, 12), n)), draw(tensors(halves, n)), draw(few) / 8
+    if task == "offsets_from_lengths":
+        return (draw(tensors(st.integers(0, 5), n)),)
+    if task == "embedding_bag":
+        lengths = draw(tensors(st.integers(0, 4), n))
+        indices = draw(tensors(st.integers(0, d), max(1, int(lengths.sum()))))[: int(lengths.sum())]
+        return draw(tensors(halves, d + 1, 2)), indices, lengths.cumsum(0) - lengths
+    if task == "mlp_cost":
+        return (tuple(draw(st.lists(st.integers(1, 40), min_size=2, max_size=5))),)
+    if task == "stable_logloss":
+        return draw(tensors(halves, n, 1)) * draw(st.sampled_from([1.0, 30.0])), draw(
+            tensors(labels, n, 1)
+        )
+    if task == "interaction_width":
+        return n, draw(few), d, draw(st.sampled_from(["concat", "dot"]))
+    if task.startswith("dot_interaction"):
+        return draw(tensors(halves, 3, d)), [draw(tensors(halves, 3, d)) for _ in range(n)]
+    if task == "low_rank_cross":
+        r = draw(few)
+        return tuple(
+            draw(tensors(halves, *shape)) for shape in ((n, d), (n, d), (d, r), (d, r), (d,))
+        )
+    if task == "auc_from_ranks":
+        return draw(tensors(halves, n + 2)), torch.tensor(
+            [1.0, 0.0, *draw(tensors(labels, n)).tolist()]
+        )
+    if task == "rows_that_leak":
+        feature = draw(st.sampled_from([inputs[0] for inputs in TASKS[task].inputs]))
+        return (
+            feature,
+            draw(tensors(labels, n + 2)),
+            torch.tensor([True, False, *draw(tensors(labels, n)).bool().tolist()]),
+        )
+    if task == "collides":
+        return (
+            draw(tensors(st.integers(0, 30), n)),
+            draw(few),
+            draw(few),
+            draw(st.sampled_from([7, 31, 101])),
+            d,
+        )
+    if task == "recalibrated":
+        return draw(tensors(st.integers(1, 19).map(lambda k: k / 20), n)), draw(
+            st.sampled_from([0.1, 0.25, 0.5, 1.0])
+        )
+    if task == "ndcg_at_k":
+        scores = torch.tensor(draw(st.permutations(range(n + 1)))).float() / 4
+        return scores, torch.tensor([1.0, *draw(tensors(labels, n)).tolist()]), draw(few)
+    if task == "share_that_differs":
+        numbers = st.one_of(halves, st.just(float("nan")))
+        return (
+            draw(tensors(numbers, n, d)),
+            draw(tensors(numbers, n, d)),
+            draw(st.sampled_from([0.25, 1.0])),
+        )
+    assert task == "busiest_bytes"
+    devices = draw(st.integers(2, 4))
+    owners = tuple(draw(st.lists(st.integers(0, devices - 1), min_size=n, max_size=n)))
+    return (
+        owners,
+        tuple(draw(st.lists(st.integers(1, 9), min_size=n, max_size=n))),
+        devices * draw(few),
+        devices,
+    )
+
+
+def right_on(task, fn, args):
+    want = as_tensor(task.answer(*copy.deepcopy(args)))
+    try:
+        return Try(args, want, convert(fn(*copy.deepcopy(args)), task.returns)).right
+    except Exception:
+        return False
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_fails_on_a_random_input_fails_on_one_of_the_list(name):
+    """A function that a wrong one takes over from the right one wherever a fact is as here."""
+    task = TASKS[name]
+    wrong = [fn for t, fn in WRONG if t == name and fn.__name__ not in ("exits", "endless", "huge")]
+    wrong += [row.formula for row in task.mistakes]
+    passing = [fn for fn in wrong if all(right_on(task, fn, args) for args in task.inputs)]
+    right = [fn for t, fn in RIGHT if t == name]
+
+    @settings(max_examples=25, deadline=None, derandomize=True, database=None,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(arguments(name))
+    def look(args):
+        for fn in (*right, *passing):
+            assert right_on(task, fn, args), fn
+
+    look()
+
+
+@pytest.mark.parametrize("off", [1, -1])
+@pytest.mark.parametrize("name", [n for n, t in TASKS.items() if "whole" in t.returns])
+def test_counts_are_compared_exactly(name, off):
+    def nearly(*args):
+        value = TASKS[name].answer(*args)
+        return (value[0], value[1] + off) if isinstance(value, tuple) else value + off
+
+    assert not judge(name, nearly)
+    largest = max(TASKS[name].inputs, key=lambda args: as_tensor(TASKS[name].answer(*args)).max())
+    assert not right_on(TASKS[name], nearly, largest)
+
+
+def test_every_notebooks_check_is_there(request):
+    for path in (request.config.rootpath / "notebooks").glob("*.ipynb"):
+        used = re.findall(
+            r"\bcheck\.(\w+)\((\w+)(?:, loop=False)?\)", path.read_text(encoding="utf-8")
+        )
+        for name, argument in used:
+            assert name in TASKS, f"{path.name}: check.{name}"
+            assert argument.removesuffix("_solution") in check.TASKS, f"{path.name}: {argument}"

@@ -32,7 +32,7 @@ def _bytes(n):
 
 
 def sizes(held, rooms):
-    """Bytes of models, {name: (weights, optimiser state)}, against what machines hold, {name: bytes}."""
+    """Bytes of models, {name: (weights, optimiser state)}, against what machines hold."""
     fig, ax = canvas(height=0.42 * len(held) + 2.0)
     for y, (weights, state) in enumerate(held.values()):
         ax.barh(y, weights, color=SPARSE, height=0.6, label=None if y else "weights")
@@ -62,13 +62,13 @@ def sizes(held, rooms):
     said = "; ".join(f"{name} {_bytes(sum(pair))}" for name, pair in held.items())
     return show(
         fig,
-        "What models hold while they are trained, on paper, and what machines have room for (dotted lines).",
+        "What models hold while they are trained, on paper. Dotted: what machines have room for.",
         f"Horizontal bars on a logarithmic axis: {said}. Lines: {', '.join(rooms)}.",
     )
 
 
 def hybrid(devices=4):
-    """The drawing of hybrid parallelism: MLPs on every device, a table on each, and the all-to-all between them."""
+    """Hybrid parallelism: MLPs on every device, a table on each, the all-to-all between them."""
     fig, ax = canvas(height=4.4)
     for d in range(devices):
         x = 1.6 * d
@@ -101,16 +101,17 @@ def hybrid(devices=4):
     ax.axis("off")
     return show(
         fig,
-        "Hybrid parallelism, forward: each device holds one table, for all rows of the batch, and the MLPs (the "
-        "bottom one isn't drawn) for its own part of the rows. Between the two, everybody sends to everybody; what is "
-        "dotted stays at home. Backward, the arrows turn round.",
-        f"{devices} columns, one a device: a table at the bottom, interaction and top MLP above. From each table, "
-        "arrows go to the interactions of all devices.",
+        "Hybrid parallelism, forward. Each device holds one table, for all rows of the batch, and "
+        "the MLPs for its own part of the rows (the bottom MLP isn't drawn). Between the two, "
+        "everybody sends to everybody. What is dotted stays at home. Backward, the arrows turn "
+        "round.",
+        f"{devices} columns, one a device: a table at the bottom, interaction and top MLP above. "
+        "From each table, arrows go to the interactions of all devices.",
     )
 
 
 def traffic(counted, on_paper):
-    """Bytes of a step by kind of sharding: {kind: Traffic-like} counted between processes, and the formula's."""
+    """Bytes of a step by kind of sharding, counted between processes, and the formula's."""
     fig, ax = canvas(height=3.0)
     colours = dict(ids=NEUTRAL, forward=SPARSE, backward=TOP)
     for x, kind in enumerate(counted):
@@ -145,8 +146,8 @@ def traffic(counted, on_paper):
     )
     return show(
         fig,
-        f"What crossed between processes in one step of training, counted, and the formula. {measured_on()}",
-        f"Stacked bars of ids, forward and backward: {said}. The formula's marks stand at the bars' ends.",
+        f"What crossed between processes in a step, counted, and the formula. {measured_on()}",
+        f"Stacked bars of ids, forward and backward: {said}. Marks of the formula at their ends.",
     )
 
 
@@ -159,24 +160,25 @@ def estimates(lines, table, devices):
         network_ms=("sums and gradients sent", TOP),
         ids_ms=("ids sent", NEUTRAL),
     )
-    said = []
-    for y, line in enumerate(lines.sort_values("lookups_ms", ascending=False).to_dict("records")):
-        left = 0.0
-        for part, (words, colour) in parts.items():
-            ax.barh(y, line[part], left=left, color=colour, height=0.6, label=None if y else words)
-            left += line[part]
-        name = f"{TORCHREC[line['kind']]}: {line['parts']:.0f}"
-        ax.text(left, y, f"  {left:.2f} ms", va="center")
-        said.append(f"{name}, {left:.2f} ms")
-        ax.text(0, y - 0.42, name, va="center", fontsize=9)
-    ax.set(yticks=[], xlabel="ms a step, as the planner estimates")
-    ax.set_xlim(right=ax.get_xlim()[1] * 1.12)
+    lines = lines.sort_values("lookups_ms", ascending=False)
+    names = [
+        f"{TORCHREC[kind]} ({n:.0f})" for kind, n in zip(lines["kind"], lines["parts"], strict=True)
+    ]
+    total = lines[list(parts)].sum(axis=1)
+    left = 0 * total
+    for part, (words, colour) in parts.items():
+        ax.barh(names, lines[part], left=left, color=colour, height=0.6, label=words)
+        left = left + lines[part]
+    for y, ms in enumerate(total):
+        ax.text(ms, y, f"  {ms:.2f} ms", va="center")
+    ax.set(xlabel="ms a step, as the planner estimates", xlim=(0, 1.2 * total.max()))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     fig.legend(loc="outside upper center", ncols=3)
+    said = "; ".join(f"{name} {ms:.2f} ms" for name, ms in zip(names, total, strict=True))
     return show(
         fig,
         f"{table} on {devices} devices: what a step takes the busiest of its parts, by TorchRec's "
-        "estimates. Each bar says into how many parts the table is cut.",
-        f"Stacked bars: {'; '.join(said)}.",
+        "estimates. In brackets: into how many parts the table is cut.",
+        f"Stacked bars: {said}.",
     )

@@ -1,7 +1,6 @@
 """book/crosswalk.md: each line that is arithmetic, held against the other code's rule.
 
-Nothing of facebookresearch/dlrm, TorchRec or MLPerf is imported: what they do is written out here
-once more, in loops and formulas. Which file says so, and at which commit, stands on the page.
+Nothing of the other code is imported: what it does is written out here, in loops and formulas.
 """
 
 import itertools
@@ -57,9 +56,6 @@ def lower(n, itself=False):
     return [(i, j) for i in range(n) for j in range(n) if j < i or (itself and i == j)]
 
 
-# --- the input ---
-
-
 def test_offsets_become_lengths_and_back():
     """A KeyedJaggedTensor: the bags of all features end to end, and one list of lengths."""
     bags = [[[0, 1], [], [6]], [[3], [4], [1, 1, 2]]]  # two features, three rows of a batch each
@@ -103,9 +99,6 @@ def test_features_stand_in_the_order_of_their_tables():
     theirs.load_state_dict(state)
     found = theirs.logits(dense_x, [ids[f] for f in by_table], offsets)
     torch.testing.assert_close(found, ours.logits(dense_x, ids, offsets))
-
-
-# --- how it starts ---
 
 
 def test_tables_and_layers_start_with_another_spread():

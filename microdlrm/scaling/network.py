@@ -10,7 +10,6 @@ gradients the other way.
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -24,7 +23,7 @@ from microdlrm.scaling.traffic import SHARDINGS
 _NUMBERS = ("processes", "tables", "rows", "m_spa", "batch", "bag")
 
 
-def measure(jobs: Sequence[dict], seconds: float = 300.0) -> list[dict]:
+def measure(jobs: list[dict], seconds: float = 300.0) -> list[dict]:
     """Run `jobs` between processes; for each, the bytes that they sent together.
 
     job     kind ("table", "row", "column" or "data"); processes; tables, rows, m_spa; batch, and
@@ -37,15 +36,13 @@ def measure(jobs: Sequence[dict], seconds: float = 300.0) -> list[dict]:
     Raises ValueError for a job that can't be done, before anything is started; WorkerError where
     the processes can't be started or don't finish.
     """
-    jobs = list(jobs)
     if not jobs:
         raise ValueError("jobs must hold one job or more, got none")
     for number, job in enumerate(jobs):
         if wrong := _wrong(job):
             raise ValueError(f"job {number}: {wrong}")
     most = max(job["processes"] for job in jobs)
-    found = workers.run("microdlrm.scaling.network", most, json.dumps(jobs), seconds=seconds)
-    return found["results"]
+    return workers.run("microdlrm.scaling.network", most, json.dumps(jobs), seconds=seconds)
 
 
 def _wrong(job: dict) -> str:
@@ -171,7 +168,7 @@ def work(jobs: list[dict]) -> None:
             sums = {key: sum(other[key] for other in every) for key in every[0] if key != "system"}
             system = [other["system"] for other in every]
             results.append(sums | dict(system=None if None in system else sum(system)))
-        workers.report(dict(results=results))
+        workers.report(results)
 
 
 def _run(group, job: dict) -> dict:

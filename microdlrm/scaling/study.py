@@ -35,7 +35,7 @@ def measure() -> list[dict]:
 
     records = fused.measure()
     for world in WORLDS:
-        found = workers.run("microdlrm.scaling.study", world, seconds=900)["records"]
+        found = workers.run("microdlrm.scaling.study", world, seconds=900)
         records += [dict(what="sharded", processes=world) | record for record in found]
     records += planned.estimates(64, table=20)  # whose bags hold 100 ids
     return records + [planned.plan(devices) for devices in (8, 64, 512)]
@@ -57,8 +57,7 @@ def work() -> None:
         features = (clicks.genres(ratings), *histories(ratings, split.train))
         prepared = clicks.prepare(ratings, split.train).add(*features)
         cases = [(kind, step) for kind in sharded.KINDS for step in STEPS]
-        records = [compare(sharded, prepared, split, *case) for case in cases]
-        workers.report(dict(records=records))
+        workers.report([compare(sharded, prepared, split, *case) for case in cases])
 
 
 def compare(sharded, prepared: clicks.Clicks, split: clicks.Split, kind: str, step: str) -> dict:

@@ -20,19 +20,14 @@ def communication(
 ) -> Traffic:
     """What a table of R `rows` of m numbers sends in a step, sharded over W `devices`.
 
-    Every device has B / W of the batch of B bags, with K `lookups` in all. It sends each id, 8
-    bytes, to where the id's row is, and each bag's length along, 8 bytes more. Back come sums of
-    rows, m numbers a bag; their gradients go the other way. Of W equal parts W - 1 cross the
-    network, one is at home already.
+    Every device has B / W of the batch of B bags, which hold K `lookups` in all. Ids and the
+    lengths of bags take 8 bytes each, numbers 4. Chapter 10 has the formulas, and why.
 
-    "table"   whole, on one device (the mean over which one): ids (W-1)/W (K + B) 8, forward and
-              backward (W-1)/W B m 4 each
-    "column"  m / W columns on each. Every device needs all ids, and returns its columns of each
-              sum: ids (W-1) (K + B) 8, forward and backward as "table"
-    "row"     R / W rows on each, hit evenly. Ids are divided, lengths are not, and all have a
-              part of every sum: ids (W-1)/W K 8 + (W-1) B 8, forward and backward (W-1) B m 4
-    "data"    the whole table on each. Nothing, until the gradients are added up in a ring
-              (Patarasuk and Yuan 2009): backward 2 (W-1) R m 4, however small the batch
+    "table"   whole, on one device: the mean over which one
+    "column"  m / W columns on each, which needs all ids and returns its columns of each sum
+    "row"     R / W rows on each, hit evenly: a partial sum of every bag from everybody
+    "data"    the whole table on each; its gradients are added up in a ring (Patarasuk and Yuan
+              2009), however small the batch
 
     Raises ValueError for another sharding, and for fewer devices than one.
     """

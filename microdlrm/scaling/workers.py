@@ -36,7 +36,7 @@ def unavailable() -> str:
     return "" if available else "this PyTorch is built without gloo"
 
 
-def run(module: str, world: int, *arguments: str, seconds: float = 120.0) -> dict:
+def run(module: str, world: int, *arguments: str, seconds: float = 120.0):
     """Start `python -m module arguments` in `world` processes by torchrun; return what process 0
     gave to `report`.
 
@@ -99,8 +99,8 @@ def _reason(err: str) -> str:
     return lines[-1].strip() if lines else "it ended without a result"
 
 
-def report(result: dict) -> None:
-    """Hand a result to whoever called `run`; only process 0's counts."""
+def report(result) -> None:
+    """Hand a result, of numbers, lists and dicts, to the caller of `run`; process 0's counts."""
     if int(os.environ.get("RANK", 0)) == 0:
         print(_RESULT + json.dumps(result), flush=True)
 

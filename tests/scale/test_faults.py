@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from worker import model
@@ -33,14 +34,9 @@ def fails(task, folder, world=2, seconds=SECONDS, **how):
 
 def descendants():
     """Processes whose command line names this folder's worker."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if b"worker" in path.read_bytes().split(b"\0"):
-                found.add(path.parent.name)
-        except OSError:
-            continue
-    return found
+    return {
+        p.pid for p in psutil.process_iter(["cmdline"]) if "worker" in (p.info["cmdline"] or [])
+    }
 
 
 def gone(condition, seconds=15):
@@ -74,7 +70,7 @@ def test_nobody_outlives_who_started_them(tmp_path):
         gone(lambda: len(list(tmp_path.glob("*.pid"))) == 2, seconds=60)
         ids = [path.read_text() for path in tmp_path.glob("*.pid")]
         parent.send_signal(signal.SIGKILL)
-    gone(lambda: not any(Path("/proc", number).exists() for number in ids))
+    gone(lambda: not any(psutil.pid_exists(int(number)) for number in ids))
 
 
 @pytest.fixture(scope="module")

@@ -53,14 +53,6 @@ def test_there_and_back_nothing_is_lost():
         assert torch.equal(weight, back.state_dict()[name]), name
 
 
-def test_a_part_of_the_rows():
-    ours = model()
-    given = batch(ours)
-    theirs = sharded.to_torchrec(ours)
-    some = theirs(given.dense_x[2:5], sharded.keyed(given, 2, 5))
-    torch.testing.assert_close(some, ours.logits(*given.inputs)[2:5], rtol=0, atol=1e-6)
-
-
 def test_what_torchrec_has_no_model_for():
     with pytest.raises(ValueError, match="dot interaction"):
         sharded.to_torchrec(MicroDLRM())

@@ -61,11 +61,6 @@ def test_what_cannot_be_counted_is_refused_before_anything_starts(changed, named
         network.measure([job, job | changed])
 
 
-def test_no_job_is_refused():
-    with pytest.raises(ValueError, match="none"):
-        network.measure([])
-
-
 def test_a_failing_process_ends_the_run_with_its_message():
     """Nobody waits for the others' time to be up."""
     started = time.monotonic()

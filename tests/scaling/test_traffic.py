@@ -1,5 +1,7 @@
 """What sharded tables send on paper, message by message; and the sizes that others published."""
 
+import itertools
+
 import pytest
 
 from microdlrm import MicroDLRM
@@ -9,26 +11,21 @@ from microdlrm.scaling.traffic import SHARDINGS, communication
 
 def sent_one_by_one(sharding, devices, batch, bag, rows, m):
     """Every message of a step, one after the other: who sends how many bytes to whom."""
-    ids = forward = backward = 0
+    ids = forward = 0
     mine = batch // devices
-    for sender in range(devices):
-        for receiver in range(devices):
-            if sender == receiver:
-                continue
-            if sharding == "table" and receiver == 0:  # the table is on device 0
-                ids += mine * (bag + 1) * 8
-            if sharding == "table" and sender == 0:
-                forward += mine * m * 4
-            if sharding == "column":
-                ids += mine * (bag + 1) * 8
-                forward += mine * (m // devices) * 4
-            if sharding == "row":
-                ids += mine * bag // devices * 8 + mine * 8
-                forward += mine * m * 4
-    backward = forward
     if sharding == "data":  # 2 (W - 1) rounds, in each of which everybody sends a W-th on
-        backward = 2 * (devices - 1) * devices * (rows * m // devices * 4)
-    return ids, forward, backward
+        return 0, 0, 2 * (devices - 1) * devices * (rows * m // devices * 4)
+    for sender, receiver in itertools.permutations(range(devices), 2):
+        if sharding == "row":
+            ids += mine * bag // devices * 8 + mine * 8
+            forward += mine * m * 4
+        elif sharding == "column":
+            ids += mine * (bag + 1) * 8
+            forward += mine * (m // devices) * 4
+        else:  # the table is on device 0
+            ids += mine * (bag + 1) * 8 * (receiver == 0)
+            forward += mine * m * 4 * (sender == 0)
+    return ids, forward, forward
 
 
 @pytest.mark.parametrize("devices", [1, 2, 4])

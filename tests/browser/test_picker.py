@@ -65,8 +65,9 @@ def test_by_keys_alone(picker, page):
     picker.locator('[data-pick="dense"]').focus()
     page.keyboard.press("Space")
     picker.locator('[data-pick="0,1"]').focus()
-    for key in "Enter Right Enter Right Space Right Down Left Enter Right Enter Down Enter".split():
-        page.keyboard.press(f"Arrow{key}" if key in ("Right", "Down", "Left") else key)
+    keys = {"E": "Enter", "S": "Space", "R": "ArrowRight", "D": "ArrowDown", "L": "ArrowLeft"}
+    for key in "ERERSRDLEREDE":
+        page.keyboard.press(keys[key])
     assert pick(picker, []).startswith("✓")
 
 

@@ -4,10 +4,10 @@ import base64
 import json
 
 import numpy as np
+import portable
 import pytest
 import torch
 
-import portable
 from microdlrm import MicroDLRM, clicks, training
 from microdlrm.histories import histories
 

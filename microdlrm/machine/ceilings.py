@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from microdlrm.machine.cost import Rates
 from microdlrm.machine.hardware import MIB, Machine, affordable, machine, outgrows_cache, size
-from microdlrm.machine.timing import Spread, compare, table_html
+from microdlrm.machine.timing import Shown, Spread, compare
 
 GATHER_WIDTHS = (8, 16, 32, 64, 128)
 GEMM_SIZES = (256, 512, 1024)
@@ -27,8 +28,8 @@ LINE = 64  # bytes of a cache line; 128 on some machines, where two of these com
 STEPS = 4000  # of a walk
 
 
-@dataclass(frozen=True)
-class Ceilings:
+@dataclass(frozen=True, repr=False)
+class Ceilings(Shown):
     """What this machine can do at best, on one thread: each a median with its quartiles.
 
     read          GB/s through `table_bytes` of memory, in order, by one thread. Not the memory's own
@@ -112,26 +113,24 @@ class Ceilings:
             "machine": str(self.machine),
         }
 
-    def rows(self) -> list[tuple[str, str, str]]:
-        """The table: what a prediction needs, and of the rows two widths. `json` has the others."""
+    def frame(self) -> pd.DataFrame:
+        """What a prediction needs, and of the rows two widths; `json` has the others."""
         near, cache, far = (size(n) for n in (self.near_bytes, self.cache_bytes, self.table_bytes))
-        gathers = [
-            (f"rows of {w} numbers from {n_bytes}", gather[w], "GB/s")
-            for w in (8, 64)
-            for gather, n_bytes in ((self.near, near), (self.cache, cache), (self.gather, far))
-        ]
-        spreads = [
-            ("bytes in order, read", self.read, "GB/s"),
-            *gathers,
+        spreads = [("bytes in order, read", self.read, "GB/s")]
+        for w in (8, 64):
+            for gather, held in ((self.near, near), (self.cache, cache), (self.gather, far)):
+                spreads.append((f"rows of {w} numbers from {held}", gather[w], "GB/s"))
+        spreads += [
             ("latency of a line", self.latency.into(lambda s: s * 1e9), "ns"),
             ("matrix product", max(self.gemm.values(), key=lambda s: s.median), "GFLOP/s"),
             ("an operator", self.dispatch.into(lambda s: s * 1e6), "µs"),
             ("an EmbeddingBag", self.bag.into(lambda s: s * 1e6), "µs"),
         ]
-        return [
-            (name, f"{s.median:.3g} {unit}", f"{s.low:.3g} – {s.high:.3g}")
-            for name, s, unit in spreads
-        ]
+        columns = {
+            "median": [f"{s.median:.3g} {unit}" for _, s, unit in spreads],
+            "quartiles": [f"{s.low:.3g} – {s.high:.3g}" for _, s, _ in spreads],
+        }
+        return pd.DataFrame(columns, index=[name for name, _, _ in spreads])
 
     def remarks(self) -> list[str]:
         remarks = [f"{self.machine}; memory ceilings through {size(self.table_bytes)}."]
@@ -141,15 +140,6 @@ class Ceilings:
                 f"Memory itself is slower than shown here."
             )
         return remarks
-
-    def __repr__(self) -> str:
-        lines = [
-            (f"{name:<36}{value:<18}{quartiles}").rstrip() for name, value, quartiles in self.rows()
-        ]
-        return "\n".join([*lines, *self.remarks()])
-
-    def _repr_html_(self) -> str:
-        return table_html(("ceiling", "median", "quartiles"), self.rows(), self.remarks())
 
 
 @cache

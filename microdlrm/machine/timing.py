@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 
 from microdlrm.machine import allocator
@@ -67,10 +68,18 @@ class Spread:
 # --- compare: variants of one thing, side by side ---
 
 
-HEAD = ("", "median", "quartiles", "of the fastest", "page faults")
+class Shown:
+    """What shows as a table, `frame`, with `remarks` below."""
+
+    def __repr__(self) -> str:
+        return "\n".join([str(self.frame()), *self.remarks()])
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{html.escape(text)}</p>" for text in self.remarks())
+        return self.frame().to_html(border=0) + notes
 
 
-class Times(Mapping[str, Spread]):
+class Times(Shown, Mapping[str, Spread]):
     """What `compare` returns: seconds a call, by name. It shows as a table.
 
     faults  page faults a call, by name; they are shown where they may be 5% of the time, at a
@@ -98,41 +107,27 @@ class Times(Mapping[str, Spread]):
         """Whether the order of `a` and `b` can be told: their quartile ranges don't overlap."""
         return self[a].high < self[b].low or self[b].high < self[a].low
 
-    def rows(self) -> list[tuple[str, ...]]:
-        """Name, median, quartiles, multiple of the fastest, and page faults where they matter."""
-        fastest = min(self, key=lambda name: self[name].median)
-        faulty = any(
-            self.faults[name] * 1e-6 > 0.05 * spread.median for name, spread in self.items()
-        )
-        return [
-            (
-                name,
-                duration(spread.median),
-                f"{duration(spread.low)} – {duration(spread.high)}",
-                f"{spread.median / self[fastest].median:.2f} ×",
-                *((f"{self.faults[name]:,.0f}",) if faulty else ()),
-            )
-            for name, spread in self.items()
-        ]
+    def frame(self) -> pd.DataFrame:
+        """Medians, quartiles, multiples of the fastest, and page faults where they matter."""
+        fastest = min(spread.median for spread in self.values())
+        lines = {
+            name: {
+                "median": duration(s.median),
+                "quartiles": f"{duration(s.low)} – {duration(s.high)}",
+                "of the fastest": f"{s.median / fastest:.2f} ×",
+                "page faults": f"{self.faults[name]:,.0f}",
+            }
+            for name, s in self.items()
+        }
+        frame = pd.DataFrame.from_dict(lines, orient="index")
+        faulty = any(self.faults[name] * 1e-6 > 0.05 * s.median for name, s in self.items())
+        return frame if faulty else frame.drop(columns="page faults")
 
     def remarks(self) -> list[str]:
         """What noise forbids to conclude: neighbours, by median, whose quartile ranges overlap."""
         order = sorted(self, key=lambda name: self[name].median)
         close = [f"“{a}” and “{b}”" for a, b in itertools.pairwise(order) if not self.clear(a, b)]
         return [f"Too close to call here: {', '.join(close)}."] if close else []
-
-    def __repr__(self) -> str:
-        rows = self.rows()
-        lines = [HEAD[: len(rows[0])], *rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        table = [
-            "  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)) for line in lines
-        ]
-        return "\n".join([*(line.rstrip() for line in table), *self.remarks()])
-
-    def _repr_html_(self) -> str:
-        rows = self.rows()
-        return table_html(HEAD[: len(rows[0])], rows, self.remarks())
 
 
 def compare(
@@ -249,14 +244,3 @@ def duration(seconds: float) -> str:
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds * 1e9:.3g} ns"
-
-
-def table_html(head, rows, remarks=()) -> str:
-    """A plain HTML table: the first column names the row; remarks stand below."""
-    heads = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in head)
-    body = ""
-    for name, *values in rows:
-        cells = "".join(f"<td>{html.escape(value)}</td>" for value in values)
-        body += f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>'
-    notes = "".join(f"<p>{html.escape(text)}</p>" for text in remarks)
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{notes}"

@@ -23,7 +23,7 @@ def test_ceilings(ceilings):
         "dispatch_us",
     }
     json.dumps(ceilings.json())
-    assert f"{ceilings.ridge:.3g}" in repr(ceilings)
+    assert f"{ceilings.peak_gflops:.3g}" in repr(ceilings)
     rates = ceilings.rates(60)
     assert rates.gather_gbs == ceilings.gather[64].median
     assert rates.cache_gbs == ceilings.cache[64].median

@@ -33,15 +33,27 @@
 
   // --- the model on the state ---
 
-  function answer(film, hide) {
-    const dense = dlrm.denseFeatures(data, state.user, film);
-    const bags = dlrm.bagsOf(data, state.user, film, state.without);
+  function answer(film, hide, user = state.user) {
+    const dense = dlrm.denseFeatures(data, user, film);
+    const bags = dlrm.bagsOf(data, user, film, state.without);
     return { dense, bags, ...dlrm.forward(nets[state.interaction], dense, bags, hide) };
   }
 
   function ranking() {
     const rated = new Set(state.user.ratings.map(([film]) => film));
     return byTitle.filter((f) => !rated.has(f)).map((f) => ({ film: f, p: answer(f).p })).sort((a, b) => b.p - a.p);
+  }
+
+  const NOBODY = "nobody yet"; // the made-up reader who has rated nothing
+
+  // What the reader's stars change: the films whose probability rises and falls most against someone without any.
+  function taste(ranked) {
+    const moved = ranked.map(({ film, p }) => ({ film, by: p - answer(film, undefined, data.readers[NOBODY]).p }));
+    moved.sort((a, b) => b.by - a.by);
+    const words = ({ film, by }) => `${title(film)} (${signed(100 * by, (x) => decimals(x, 0))})`;
+    const side = (films) => films.map(words).join(", ");
+    return `Against “${NOBODY}”, in percentage points: most up ${side(moved.slice(0, 3))}; most down ${
+      side(moved.slice(-3).reverse())}.`;
   }
 
   function cost() {
@@ -196,6 +208,9 @@
   // --- the vectors, and how they meet ---
 
   const sentence = element("p", { class: "sentence", id: "model-sentence", "aria-live": "polite" });
+  const scale = element("p", { class: "scale", "aria-hidden": "true" },
+    ...[0, 25, 50, 75, 100].map((tick) => element("span", {}, `${tick}%`)));
+  const tastes = element("p", { class: "tastes", id: "model-taste" });
   const grid = element("table", { role: "grid", id: "model-grid" });
   const detail = element("div", { class: "detail", id: "model-detail" });
   const cells = new Map(); // "i,j": a pair; "i,i": the vector i
@@ -336,6 +351,7 @@
       place < 0 ? "You rated it: that rating is left out, as in training."
         : `Number ${place + 1} of ${ranked.length} films that you haven't rated.`);
     sentence.style.setProperty("--p", percent(now.p));
+    tastes.textContent = state.preset === NOBODY ? "" : taste(ranked);
   }
 
   const rankBody = element("tbody");
@@ -387,7 +403,7 @@
   const scrolling = (label, table) => element("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": label }, table);
   root.replaceChildren(
     element("div", { class: "controls" }, group("You", readers(), person(), ratings()),
-      element("div", {}, question(), sentence)),
+      element("div", {}, question(), sentence, scale, tastes)),
     element("div", { class: "meeting" }, element("div", {}, grid), detail),
     element("div", { class: "tables" }, scrolling("The ranking", rank), scrolling("The cost", price)));
   take(Object.keys(data.readers)[0]);

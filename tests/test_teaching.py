@@ -147,3 +147,10 @@ def test_what_contributing_names_is_there():
     assert len(named) > 5
     for name in named:
         assert (ROOT / name).exists(), name
+
+
+def test_the_first_page_says_the_minutes_that_the_chapters_say():
+    intro = (ROOT / "book/intro.md").read_text(encoding="utf-8")
+    said = [tuple(map(int, row)) for row in re.findall(r"\| (\d+) \+ (\d+) \| <span", intro)]
+    assert said == [minutes(path) for path in CHAPTERS]
+    assert "{} + {} in all".format(*map(sum, zip(*said, strict=True))) in intro

@@ -104,7 +104,7 @@ def of_films():
     models = {}
     for kind in KINDS:
         torch.manual_seed(0)
-        shape = training.RECIPES[kind][0] | dict(init=0.3)
+        shape = training.RECIPES[kind][0] | dict(init=0.3, interaction=kind)
         whole = MicroDLRM(num_embeddings=prepared.num_embeddings, reads=prepared.reads, **shape)
         models[kind] = portable.portable(whole, prepared, data, train, films)
     return data, films, train, test, prepared, models

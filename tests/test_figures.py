@@ -67,20 +67,6 @@ def test_an_epoch_says_both_losses_and_whether_it_was_kept():
     }
 
 
-def test_an_epoch_of_one_model_shows_the_same_epoch_of_the_other():
-    index = pd.MultiIndex.from_product([["known", "cold"], ["dot", "dot, histories"], [1, 2]])
-    said = points(chapter6.by_epoch(pd.Series(np.arange(8) / 8, index=index)).data)
-    assert len(said) == 8
-    for point, (says, (other,)) in said.items():
-        theirs, back = said[other]
-        assert back == [point]
-        assert says.split(",")[0].split(" users")[0] == theirs.split(" users")[0]
-        assert re.search(r"epoch \d", says)[0] == re.search(r"epoch \d", theirs)[0]
-    assert {"known users, dot, epoch 2: 0.125.", "cold users, dot, histories, epoch 1: 0.750."} <= {
-        says for says, _ in said.values()
-    }
-
-
 def test_an_interval_says_its_split_its_sign_and_its_ends():
     key = dict(model="ours", over="theirs")
     splits = pd.DataFrame(
@@ -101,13 +87,6 @@ def test_an_interval_says_its_split_its_sign_and_its_ends():
     for says, (_, elsewhere) in said.values():
         assert said[elsewhere][0].split(",")[0] == says.split(",")[0]
         assert said[elsewhere][0] != says
-
-
-def test_a_group_says_its_values():
-    groups = pd.DataFrame(dict(logloss=[0.01], low=[-0.02], high=[0.04], rows=[10]), index=["few ratings"])
-    assert points(chapter6.leads(groups, "us").data) == {
-        "group-0": ("few ratings: 0.010, from -0.020 to 0.040", ["part-0"])
-    }
 
 
 def test_the_readmes_picture_says_what_paper_says():

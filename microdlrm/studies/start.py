@@ -7,7 +7,9 @@ import pandas as pd
 
 from microdlrm import clicks, movielens
 
-Cells = dict[str, Callable[[], list[dict]]]  # a cell's name -> what measures it and returns its records
+Cells = dict[
+    str, Callable[[], list[dict]]
+]  # a cell's name -> what measures it and returns its records
 
 
 @cache

@@ -1,10 +1,11 @@
-"""Studies: measurements that take longer than a chapter may. One command repeats each, and the chapters show it.
+"""Studies: measurements that take longer than a chapter may. One command repeats each, and the
+chapters show it.
 
     python -m microdlrm study            # lists them
     python -m microdlrm study splits     # runs one, and writes book/studies/splits.json
 
-A study is a dict of cells, each a function that returns records, so that a test can repeat one cell. What is written
-are aggregates (no rating), with the versions of what they were measured with.
+A study is a dict of cells, each a function that returns records, so that a test can repeat one
+cell. What is written are aggregates (no rating), with the versions of what they were measured with.
 """
 
 import json
@@ -19,30 +20,38 @@ import sklearn
 import torch
 from tqdm.auto import tqdm
 
-from microdlrm.studies import chapter9, chapters4to6
+from microdlrm.studies import chapter4, chapter6, chapter9
 from microdlrm.studies.start import Cells
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "book" / "studies"
 
 
 def load(name: str) -> pd.DataFrame:
-    """What the study came to, a line a record. Raises FileNotFoundError, and says which command writes it."""
+    """What the study came to, a line a record. Raises FileNotFoundError, and says which command
+    writes it.
+    """
     path = FOLDER / f"{name}.json"
     if not path.exists():
         command = "scale" if name == "scale" else f"study {name}"
-        raise FileNotFoundError(f"there is no {path.name}: `python -m microdlrm {command}` writes it")
+        raise FileNotFoundError(
+            f"there is no {path.name}: `python -m microdlrm {command}` writes it"
+        )
     return pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))["records"])
 
 
 def run(name: str) -> Path:
     """Measure every cell of the study, with progress, and write what it came to."""
     says, grid = STUDIES[name]
-    return write(name, says, [record for cell in tqdm(grid().values(), desc=name) for record in cell()])
+    return write(
+        name, says, [record for cell in tqdm(grid().values(), desc=name) for record in cell()]
+    )
 
 
 def write(name: str, says: str, records: list[dict]) -> Path:
     """Store what was measured, with the versions of what it was measured with."""
-    versions = dict(python=platform.python_version(), torch=torch.__version__, sklearn=sklearn.__version__)
+    versions = dict(
+        python=platform.python_version(), torch=torch.__version__, sklearn=sklearn.__version__
+    )
     head = json.dumps(dict(study=name, says=says, versions=versions), indent=1).removesuffix("\n}")
     lines = ",\n  ".join(json.dumps(_rounded(record)) for record in records)  # one a line
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -52,20 +61,29 @@ def write(name: str, says: str, records: list[dict]) -> Path:
 
 
 def _rounded(record: dict) -> dict:
-    return {key: float(f"{v:.5g}") if isinstance(v, float | np.floating) else v for key, v in record.items()}
+    return {
+        key: float(f"{v:.5g}") if isinstance(v, float | np.floating) else v
+        for key, v in record.items()
+    }
 
 
-STUDIES: dict[str, tuple[str, Callable[[], Cells]]] = chapters4to6.STUDIES | chapter9.STUDIES
+STUDIES: dict[str, tuple[str, Callable[[], Cells]]] = (
+    chapter4.STUDIES | chapter6.STUDIES | chapter9.STUDIES
+)
 
 
 def add_options(command: ArgumentParser) -> None:
-    command.add_argument("name", nargs="?", choices=list(STUDIES), help="which one to run; none: list them")
+    command.add_argument(
+        "name", nargs="?", choices=list(STUDIES), help="which one to run; none: list them"
+    )
     command.set_defaults(run=_command)
 
 
 def _command(options) -> None:
     if options.name is None:
         for name, (says, _) in STUDIES.items():
-            print(f"{name:<10}{says}{'' if (FOLDER / f'{name}.json').exists() else ' (not measured yet)'}")
+            print(
+                f"{name:<10}{says}{'' if (FOLDER / f'{name}.json').exists() else ' (not measured yet)'}"
+            )
         return
     print(f"wrote {run(options.name)}")

@@ -1,4 +1,6 @@
-"""What a log keeps and what it doesn't: non-clicks thinned out, ratings that nobody gave, pairs that nobody rated."""
+"""What a log keeps and what it doesn't: non-clicks thinned out, ratings that nobody gave, pairs
+that nobody rated.
+"""
 
 import numpy as np
 import pandas as pd
@@ -19,22 +21,30 @@ def thinned(y: np.ndarray, rows: np.ndarray, k: float, seed: int = 0) -> np.ndar
 
 
 def with_pairs(data: MovieLens, user: np.ndarray, movie: np.ndarray, rating: int = 1) -> MovieLens:
-    """The same data with more ratings behind the real ones: pairs (user, movie), counted from 0, that nobody rated.
+    """The same data with more ratings behind the real ones: pairs (user, movie), counted from 0,
+    that nobody rated.
 
     They are dated like the last real rating.
     """
     ratings = data.ratings
-    more = pd.DataFrame(dict(user_id=user + 1, item_id=movie + 1, rating=rating, timestamp=ratings["timestamp"].max()))
-    return data._replace(ratings=pd.concat([ratings, more[list(ratings.columns)]], ignore_index=True))
+    more = pd.DataFrame(
+        dict(
+            user_id=user + 1, item_id=movie + 1, rating=rating, timestamp=ratings["timestamp"].max()
+        )
+    )
+    return data._replace(
+        ratings=pd.concat([ratings, more[list(ratings.columns)]], ignore_index=True)
+    )
 
 
 def unrated(
     data: MovieLens, rows: np.ndarray, known: np.ndarray, each: int, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each of `rows`, `each` films at random that its user has rated in none of the rows `known`: users, movies.
+    """For each of `rows`, `each` films at random that its user has rated in none of the rows
+    `known`: users, movies.
 
-    Negatives for a model that must tell what is clicked from what isn't rated. Raises ValueError where a user has
-    rated all films.
+    Negatives for a model that must tell what is clicked from what isn't rated. Raises ValueError
+    where a user has rated all films.
     """
     user, movie = positions(data)
     rated = np.zeros((len(data.users), len(data.movies)), dtype=bool)

@@ -22,7 +22,11 @@ def by_hand(table, steps, lr, eps):
 def test_it_is_the_loop(sparse):
     torch.manual_seed(0)
     table = nn.EmbeddingBag(7, 4, mode="sum", sparse=sparse)
-    start, optimiser, steps = table.weight.detach().clone(), RowwiseAdagrad(table.parameters(), lr=0.1), []
+    start, optimiser, steps = (
+        table.weight.detach().clone(),
+        RowwiseAdagrad(table.parameters(), lr=0.1),
+        [],
+    )
     for ids in ([0, 3, 3, 5], [3, 6], [0, 0, 0]):
         optimiser.zero_grad()
         out = table(torch.tensor(ids), torch.tensor([0, 1]))

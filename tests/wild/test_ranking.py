@@ -21,7 +21,9 @@ def test_ndcg_is_scikit_learns(lists):
     table = ranking.at_k(scores, relevant, np.ones_like(relevant), k=5)
     assert 3 not in table.index
     for user, line in table.iterrows():
-        assert line["ndcg"] == pytest.approx(ndcg_score(relevant[user : user + 1], scores[user : user + 1], k=5))
+        assert line["ndcg"] == pytest.approx(
+            ndcg_score(relevant[user : user + 1], scores[user : user + 1], k=5)
+        )
 
 
 def test_recall_by_hand():
@@ -29,10 +31,14 @@ def test_recall_by_hand():
     relevant = np.array([[False, True, False, True]])
     every = np.ones_like(relevant)
     assert ranking.at_k(scores, relevant, every, k=2)["recall"].tolist() == [0.5]
-    assert ranking.at_k(scores, relevant, every, k=1)["recall"].tolist() == [0.0]  # one place, one could be there
+    assert ranking.at_k(scores, relevant, every, k=1)["recall"].tolist() == [
+        0.0
+    ]  # one place, one could be there
     assert ranking.at_k(scores, relevant, every, k=9)["recall"].tolist() == [1.0]
     # Without the film at the top, the first relevant one is first.
-    assert ranking.at_k(scores, relevant, np.array([[False, True, True, True]]), k=1)["recall"].tolist() == [1.0]
+    assert ranking.at_k(scores, relevant, np.array([[False, True, True, True]]), k=1)[
+        "recall"
+    ].tolist() == [1.0]
     # Who has no relevant film among the candidates isn't judged.
     assert len(ranking.at_k(scores, relevant, ~relevant, k=1)) == 0
 
@@ -42,7 +48,9 @@ def test_what_is_no_candidate_is_never_listed(lists):
     candidates = np.random.default_rng(1).random(relevant.shape) < 0.5
     best = np.where(candidates, scores, scores + 10)
     table = ranking.at_k(best, relevant, candidates, k=5)
-    pushed_down = ranking.at_k(np.where(candidates, scores, -10), relevant & candidates, np.ones_like(relevant), k=5)
+    pushed_down = ranking.at_k(
+        np.where(candidates, scores, -10), relevant & candidates, np.ones_like(relevant), k=5
+    )
     assert np.allclose(table, pushed_down)
 
 
@@ -62,7 +70,9 @@ def test_retrieved_are_the_highest(lists):
     candidates = np.random.default_rng(1).random(scores.shape) < 0.7
     chosen = ranking.retrieved(scores, candidates, 4)
     for own, may, of in zip(chosen, candidates, scores, strict=True):
-        assert set(np.flatnonzero(own)) == set(sorted(np.flatnonzero(may), key=lambda i: -of[i])[:4])
+        assert set(np.flatnonzero(own)) == set(
+            sorted(np.flatnonzero(may), key=lambda i: -of[i])[:4]
+        )
     few = np.zeros_like(candidates)
     few[:, 0] = True
     assert (ranking.retrieved(scores, few, 4) == few).all()

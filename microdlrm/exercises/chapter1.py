@@ -117,7 +117,7 @@ def _same(groups):
 
 
 def _others(make):
-    """Of the values of the other rows of a row's group, one number; the prior where there are none."""
+    """Of the other rows' values in a row's group, one number; the prior where none are."""
 
     def formula(groups, values, prior):
         rows = torch.arange(len(groups))
@@ -231,7 +231,9 @@ LEAVE_ONE_OUT_MEAN = Task(
     because=_because,
     tells={
         "a row is alone in its group": "There is no other row, and the prior is due.",
-        "ids have gaps, or don't start at 0": "7 and 40 are ids as well: they needn't be positions.",
+        "ids have gaps, or don't start at 0": (
+            "7 and 40 are ids as well: they needn't be positions."
+        ),
         "the others add up to 0": "A sum of 0 is not the same as no rows.",
         "another row of the group has the same value": "Tell rows apart by their position.",
     },

@@ -84,7 +84,7 @@ _embedding_bag = _bags(lambda rows: rows.sum(0))
 
 
 def _tens(rows, d=1):
-    """A table whose row r holds 10^r: the digits of a sum say which rows were added, and how often."""
+    """A table whose row r holds 10^r: a sum's digits say which rows are in it, and how often."""
     return 10.0 ** torch.arange(rows)[:, None] * torch.arange(1, d + 1)  # (rows, d)
 
 

@@ -197,9 +197,16 @@ STABLE_LOGLOSS = Task(
     tells={
         "as the largest |logit|": "A probability rounds to exactly 0 or 1 there, exp overflows beyond 88, and what is cut off is "
         "finite and wrong: a logit of 200 on the wrong side costs 200.",
-        "a wrong logit is beyond 40": "What is cut off is finite, and wrong: a logit of 200 on the wrong side costs 200.",
-        "large and small logits stand together": "If you choose between two forms, choose for each row, not for the batch.",
-        "samples": "One mean is due over all samples. Or (B, 1) meets (B,) somewhere, which makes (B, B).",
+        "a wrong logit is beyond 40": (
+            "What is cut off is finite, and wrong: a logit of 200 on the wrong side costs 200."
+        ),
+        "large and small logits stand together": (
+            "If you choose between two forms, choose for each row, not for the batch."
+        ),
+        "samples": (
+            "One mean is due over all samples. Or (B, 1) meets (B,) somewhere, which makes (B, "
+            "B)."
+        ),
     },
     typical=20,
     shape="(), a single number",
@@ -207,7 +214,9 @@ STABLE_LOGLOSS = Task(
     far=(
         (tensor([[200.0], [-200], [0.5]]), tensor([[0.0], [1], [1]])),
         "gradient lost at large logits",
-        "The numbers are right at a logit of 200, and the gradient isn't. `torch.where` computes both of its branches: if exp "
-        "overflows in the one that isn't chosen, the gradient is nan. What is cut off (`clamp`) has no gradient at all.",
+        "The numbers are right at a logit of 200, and the gradient isn't. `torch.where` computes "
+        "both of its branches: if exp "
+        "overflows in the one that isn't chosen, the gradient is nan. What is cut off (`clamp`) "
+        "has no gradient at all.",
     ),
 )  # fmt: skip

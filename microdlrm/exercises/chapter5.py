@@ -1,4 +1,4 @@
-"""Chapter 5's dot-product interactions: answers, inputs, what the numbers mean, the usual mistakes. Spoilers."""
+"""Chapter 5's interactions: answers, inputs, what numbers mean, the usual mistakes. Spoilers."""
 
 from functools import partial
 from itertools import combinations, product
@@ -70,7 +70,7 @@ def _facts(x_dense, x_sparse):
 
 
 def _read(x_dense, x_sparse):
-    """Of each row: products of whole vectors and of single numbers, sums, and products across rows."""
+    """Of each row: products of vectors and of single numbers, sums, products across rows."""
     v = torch.stack([x_dense, *x_sparse], 1).tolist()
     if len(v) * len(v[0]) > 12:
         return lambda number, row: ""
@@ -123,7 +123,7 @@ def _on(make, first):
 
 
 def _chosen(pairs, dense="x", order=None):
-    """The pairs that `pairs` names of n vectors, behind x, in front of it ("end"), or alone ("")."""
+    """The pairs that `pairs` names, behind x, in front of it ("end"), or alone ("")."""
 
     def formula(x_dense, x_sparse):
         v = [x_dense, *x_sparse] if order is None else [*x_sparse, x_dense]
@@ -230,7 +230,9 @@ def _task(name, first, praise, width):
         tells={
             "rows": "Rows of a batch never meet: does something in yours run over their axis?",
             "1 rows": "An axis of length 1 is easily dropped, or stretched over others.",
-            "1 numbers in a vector": "An axis of length 1 is easily dropped, or stretched over others.",
+            "1 numbers in a vector": (
+                "An axis of length 1 is easily dropped, or stretched over others."
+            ),
             "a product is 0": "Select by position, not by value.",
         },
         batched=(0, 1),
@@ -252,7 +254,8 @@ ROWS = Growth(
 VECTORS = Growth(
     "grows with the vectors",
     {"4 vectors": _larger(5, 2, 3), "8 vectors": _larger(5, 2, 7)},
-    "Something still goes through the vectors or the pairs one by one. A comprehension is a loop, too.",
+    "Something still goes through the vectors or the pairs one by one. A comprehension is a loop, "
+    "too.",
 )
 
 
@@ -344,7 +347,8 @@ def _full_matrix(fn) -> str:
     if largest_result(fn, *_cross_of(3, w, 2)) < w * w:
         return ""
     return (
-        " But you form the w × w matrix first, which costs more than a layer of full rank. From left to right, x "
+        " But you form the w × w matrix first, which costs more than a layer of full rank. From "
+        "left to right, x "
         "meets V first, and everything stays narrow."
     )
 
@@ -353,7 +357,7 @@ LOW_RANK_CROSS = Task(
     "low_rank_cross(x0, x, U, V, b)",
     _low_rank_cross,
     [
-        # One number, then two of them with U and V apart, then rows, then a rank above 1, then larger ones.
+        # One number, two with U and V apart, then rows, a rank above 1, larger ones.
         _cross([[2]], [[3]], [[5]], [[7]], [1000]),
         _cross([[2, 3]], [[5, 7]], [[1], [10]], [[100], [1000]], [11, 13]),
         _cross([[2], [3]], [[5], [7]], [[10]], [[10]], [1]),

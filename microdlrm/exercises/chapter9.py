@@ -1,4 +1,4 @@
-"""Chapter 9's other exercises: answers, inputs, what the numbers mean, the usual mistakes. Spoilers."""
+"""Chapter 9's other exercises: answers, inputs, the usual mistakes. Spoilers."""
 
 import math
 

@@ -3,12 +3,13 @@
     verdict = check.dot_interaction(dot_interaction)
     verdict.passed, verdict.mistake, verdict.hint
 
-A check calls your function on tiny inputs, the smallest first, and shows the smallest on which it is wrong: what is
-due, number by number, and what came. Then it looks at gradients, dtype, the same answer twice, inputs untouched. A
-function whose body is still `...` is "not started", which is no error.
+A check calls your function on tiny inputs, the smallest first, and shows the smallest on which it
+is wrong: what is due, number by number, and what came. Then it looks at gradients, dtype, the same
+answer twice, inputs untouched. A function whose body is still `...` is "not started", which is no
+error.
 
-The right answers and the mistakes that a check knows are in this folder's files of a chapter each, written in
-plain loops, apart from the rest of the package. Don't open them before you have tried.
+The right answers and the mistakes that a check knows are in this folder's files of a chapter each,
+written in plain loops, apart from the rest of the package. Don't open them before you have tried.
 """
 
 from collections.abc import Callable
@@ -43,9 +44,10 @@ def smoothed_mean(fn: Callable) -> Verdict:
 
 
 def leave_one_out_mean(fn: Callable) -> Verdict:
-    """Check `leave_one_out_mean(groups, values, prior)`: each row gets the mean of its group's other rows.
+    """Check `leave_one_out_mean(groups, values, prior)`: the mean of the group's other rows.
 
-    groups (N,) int64, values (N,) float32, prior a number -> (N,) float32; the prior where there is no other row.
+    groups (N,) int64, values (N,) float32, prior a number -> (N,) float32; the prior where there is
+    no other row.
     """
     return judge(chapter1.LEAVE_ONE_OUT_MEAN, fn, SECONDS)
 
@@ -61,7 +63,8 @@ def offsets_from_lengths(fn: Callable) -> Verdict:
 def embedding_bag(fn: Callable) -> Verdict:
     """Check `embedding_bag(weight, indices, offsets)`: the sum of each bag's rows.
 
-    weight (R, d) float32, indices (L,) int64, offsets (B,) int64 -> (B, d); an empty bag is a zero vector.
+    weight (R, d) float32, indices (L,) int64, offsets (B,) int64 -> (B, d); an empty bag is a zero
+    vector.
     """
     return judge(chapter2.EMBEDDING_BAG, fn, SECONDS)
 
@@ -69,22 +72,22 @@ def embedding_bag(fn: Callable) -> Verdict:
 def mlp_cost(fn: Callable) -> Verdict:
     """Check `mlp_cost(widths)` -> (parameters, FLOPs per sample) of an MLP with biases, forward.
 
-    widths, a tuple such as (16, 8, 8), the input first. A multiply-add counts as 2 FLOPs, biases and activations
-    as none, as in `torch.utils.flop_counter`: a layer from n to m costs 2nm.
+    widths, a tuple such as (16, 8, 8), the input first. A multiply-add counts as 2 FLOPs, biases
+    and activations as none, as in `torch.utils.flop_counter`: a layer from n to m costs 2nm.
     """
     return judge(chapter3.MLP_COST, fn, SECONDS)
 
 
 def stable_logloss(fn: Callable) -> Verdict:
-    """Check `stable_logloss(logits, y)`: the mean binary cross-entropy, a scalar, finite however large the logits.
+    """Check `stable_logloss(logits, y)`: the mean binary cross-entropy, a scalar.
 
-    logits (B, 1) float32, y (B, 1) float32 of 0 and 1 -> () float32.
+    logits (B, 1) float32, y (B, 1) float32 of 0 and 1 -> () float32, finite at any logit.
     """
     return judge(chapter3.STABLE_LOGLOSS, fn, SECONDS)
 
 
 def interaction_width(fn: Callable) -> Verdict:
-    """Check `interaction_width(n_tables, m_spa, d, kind)`: the input width of the top MLP, a whole number.
+    """Check `interaction_width(n_tables, m_spa, d, kind)`: the top MLP's input width.
 
     kind is "concat" (d + n_tables * m_spa) or "dot" (d + n(n-1)/2 with n = 1 + n_tables).
     """
@@ -94,16 +97,17 @@ def interaction_width(fn: Callable) -> Verdict:
 def dot_interaction(fn: Callable, loop: bool = True) -> Verdict:
     """Check `dot_interaction(x_dense, x_sparse)`: the dense vector, then every pair's dot product.
 
-    x_dense (B, d) and x_sparse, a list of at least one (B, d), float32 -> (B, d + n(n-1)/2), n = 1 + len(x_sparse):
-    [x_dense | v_i . v_j for i < j, i before j], v = [x_dense, *x_sparse].
-    The number of operators that it calls must not grow with the rows; with `loop=False` nor with the vectors.
+    x_dense (B, d) and x_sparse, a list of at least one (B, d), float32 -> (B, d + n(n-1)/2), n = 1
+    + len(x_sparse): [x_dense | v_i . v_j for i < j, i before j], v = [x_dense, *x_sparse]. The
+    number of operators that it calls must not grow with the rows; with `loop=False` nor with the
+    vectors.
     """
     growing = (chapter5.ROWS,) if loop else (chapter5.VECTORS, chapter5.ROWS)
     return judge(replace(chapter5.DOT_INTERACTION, growing=growing), fn, SECONDS)
 
 
 def dot_interaction_itself(fn: Callable) -> Verdict:
-    """Check `dot_interaction_itself(x_dense, x_sparse)`: as `dot_interaction`, each vector's own product kept.
+    """Check `dot_interaction_itself(x_dense, x_sparse)`: and each vector by itself.
 
     -> (B, d + n(n+1)/2): [x_dense | v_i . v_j for i <= j, i before j].
     """
@@ -111,52 +115,56 @@ def dot_interaction_itself(fn: Callable) -> Verdict:
 
 
 def low_rank_cross(fn: Callable) -> Verdict:
-    """Check `low_rank_cross(x0, x, U, V, b)`: one low-rank cross layer of DCN-v2 (Wang et al. 2021, section 3.5).
+    """Check `low_rank_cross(x0, x, U, V, b)`: a low-rank layer of DCN-v2.
 
-    x0 and x (B, w), U and V (w, r), b (w,) -> (B, w): for each row, x0 * (U Vᵀ x + b) + x, with * by element.
+    x0 and x (B, w), U and V (w, r), b (w,) -> (B, w): for each row, x0 * (U Vᵀ x + b) + x, with *
+    by element (Wang et al. 2021, section 3.5).
     """
     return judge(chapter5.LOW_RANK_CROSS, fn, SECONDS)
 
 
 def auc_from_ranks(fn: Callable) -> Verdict:
-    """Check `auc_from_ranks(scores, labels)`: the share of (click, non-click) pairs that are ranked right.
+    """Check `auc_from_ranks(scores, labels)`: the share of pairs ranked right.
 
-    scores (N,) float32, labels (N,) float32 of 0 and 1, both present -> a number; a tie counts half.
+    scores (N,) float32, labels (N,) float32 of 0 and 1, both present -> of all (click, non-click)
+    pairs, the share in which the click has the higher score; a tie counts half.
     """
     return judge(chapter6.AUC_FROM_RANKS, fn, SECONDS)
 
 
 def rows_that_leak(fn: Callable) -> Verdict:
-    """Check `rows_that_leak(feature, y, train)`: on how many rows the feature moves if held-out labels are flipped.
+    """Check `rows_that_leak(feature, y, train)`: how many rows move.
 
-    feature(y, train) -> (N,), y (N,) float32 of 0 and 1, train (N,) bool, True where a row trains -> a whole number.
+    feature(y, train) -> (N,), y (N,) float32 of 0 and 1, train (N,) bool, True where a row trains
+    -> on how many rows the feature moves if the held-out labels are flipped.
     """
     return judge(chapter6.ROWS_THAT_LEAK, fn, SECONDS)
 
 
 def busiest_bytes(fn: Callable) -> Verdict:
-    """Check `busiest_bytes(owners, widths, batch, devices)`: what the busiest device sends in a forward pass, in bytes.
+    """Check `busiest_bytes(owners, widths, batch, devices)`: what the busiest sends.
 
-    Table k, a row of which holds widths[k] float32, lies whole on device owners[k]. Every device has an equal part of
-    the batch's rows, and needs each table's sums for them -> a whole number.
+    Table k, a row of which holds widths[k] float32, lies whole on device owners[k]. Every device
+    has an equal part of the batch's rows, and needs each table's sums for them -> the bytes that
+    the busiest device sends in a forward pass, a whole number.
     """
     return judge(chapter10.BUSIEST_BYTES, fn, SECONDS)
 
 
 def collides(fn: Callable) -> Verdict:
-    """Check `collides(ids, a, b, p, rows)`: which ids share their row with another id, hashed into a table.
+    """Check `collides(ids, a, b, p, rows)`: which ids share their row.
 
-    ids (n,) int64, the rest whole numbers; an id's row is ((a * id + b) mod p) mod rows -> (n,) bool. The same id once
-    more is no other id.
+    ids (n,) int64, the rest whole numbers; an id's row is ((a * id + b) mod p) mod rows -> (n,)
+    bool, True where another id has the row; the same id once more is no other.
     """
     return judge(chapter9.COLLIDES, fn, SECONDS)
 
 
 def recalibrated(fn: Callable) -> Verdict:
-    """Check `recalibrated(p, w)`: the probabilities of a model whose training kept the share w of the non-clicks.
+    """Check `recalibrated(p, w)`: probabilities after training on a share of the non-clicks.
 
-    p (N,) float32 between 0 and 1, w a number above 0, at most 1 -> (N,): p / (p + (1 - p) / w)
-    (He et al. 2014, section 6.3).
+    p (N,) float32 between 0 and 1, w, the share of the non-clicks that was kept, above 0, at most 1
+    -> (N,): p / (p + (1 - p) / w) (He et al. 2014, section 6.3).
     """
     return judge(chapter9.RECALIBRATED, fn, SECONDS)
 
@@ -164,16 +172,18 @@ def recalibrated(fn: Callable) -> Verdict:
 def ndcg_at_k(fn: Callable) -> Verdict:
     """Check `ndcg_at_k(scores, relevant, k)`: how good a list is, from its first k places.
 
-    scores (n,) float32, no two equal, relevant (n,) float32 of 0 and 1, at least one 1 -> a number from 0 to 1.
+    scores (n,) float32, no two equal, relevant (n,) float32 of 0 and 1, at least one 1 -> a number
+    from 0 to 1.
     """
     return judge(chapter9_ndcg.NDCG_AT_K, fn, SECONDS)
 
 
 def share_that_differs(fn: Callable) -> Verdict:
-    """Check `share_that_differs(trained, served, tolerance)`: on which share of the rows each feature differs.
+    """Check `share_that_differs(trained, served, tolerance)`: the share of rows, by feature.
 
-    trained and served (N, F) float32, the same rows made in two ways -> (F,) float32. Two numbers differ if
-    they are further apart than the tolerance, or if one of them is nan and the other isn't.
+    trained and served (N, F) float32, the same rows made in two ways -> (F,) float32. Two numbers
+    differ if they are further apart than the tolerance, or if one of them is nan and the other
+    isn't.
     """
     return judge(chapter9.SHARE_THAT_DIFFERS, fn, SECONDS)
 

@@ -1,4 +1,4 @@
-"""A call of the learner's function, number by number: what is right, what is wrong, and what the wrong ones are."""
+"""A call of the learner's function, number by number: right, or wrong and then what."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ class Place:
 
 
 def places(task: Task, t: Try) -> list[list[Place]]:
-    """The numbers of a call, row by row, each with what is due in its place; blanks where one side is longer."""
+    """The numbers of a call, row by row, beside what is due; blanks where one side is longer."""
     rows = len(t.want) if t.want.ndim == 2 else None
     due, got = lines(t.want, rows), lines(t.got, rows)
     names, read, because = task.places(*t.args), task.read(*t.args), iter(task.because(*t.args))
@@ -135,7 +135,7 @@ def _near(a: float, b: float) -> bool:
 
 
 def _name(number: float, row: int, elsewhere: list[dict[str, float]], read) -> str:
-    """What a number is: what is due in another place, what it is made of, or what is due in another row."""
+    """What a number is: due in another place, made of what, or due in another row."""
     if number in (0.0, 1.0) or number != number:
         return read(number, row)
     for k in (row, *(k for k in range(len(elsewhere)) if k != row)):
@@ -148,7 +148,7 @@ def _name(number: float, row: int, elsewhere: list[dict[str, float]], read) -> s
 
 
 def in_sum(t: Try, rows: list[list[Place]]) -> tuple[str, str]:
-    """What the first wrong row lacks and has too much: in a few words, in a sentence; "" if it can't be told."""
+    """What the first wrong row lacks and has too much: in few words, in a sentence, or ""."""
     row = next((row for row in rows if not all(p.right for p in row)), None)
     if row is None:
         return "right numbers, wrong shape", "The numbers are right, their arrangement isn't."
@@ -194,7 +194,7 @@ DONE = [
 
 
 def all_alike(tries: list[Try]) -> str:
-    """What all wrong numbers have in common: a factor, an amount, something done to what is due, a rounding."""
+    """What all wrong numbers share: a factor, an amount, something done to them, a rounding."""
     wrong = [~alike(t.got, t.want) for t in tries]
     got, want = (
         torch.cat([getattr(t, side).double()[w] for t, w in zip(tries, wrong, strict=True)])

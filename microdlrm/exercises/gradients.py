@@ -23,7 +23,7 @@ def tracked(args, data: set[int]) -> list:
 
 
 def gradients_of(fn: Callable, data: set[int]) -> Callable:
-    """Make a function that gives the gradients of fn's result, unevenly weighted, in its float inputs but `data`."""
+    """A function that gives the gradients of fn's result, unevenly weighted, but for `data`."""
 
     def gradients(*args):
         args = tracked(args, data)

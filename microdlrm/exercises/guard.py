@@ -1,4 +1,4 @@
-"""Run a learner's function so that neither an endless loop nor a huge tensor takes the kernel down in silence."""
+"""Run a learner's function so that no endless loop or huge tensor takes the kernel down."""
 
 import contextlib
 import contextvars
@@ -41,8 +41,9 @@ class Outcome:
 def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
     """Call `fn(*args)` for at most `seconds`, with at most `MEMORY` more bytes than are in use now.
 
-    The call has a thread of its own: the caller's stays free to tell the time and to hear Kernel → Interrupt,
-    even while the function sits in one long operation. Works alike on every system, signals don't.
+    The call has a thread of its own: the caller's stays free to tell the time and to hear Kernel →
+    Interrupt, even while the function sits in one long operation. Works alike on every system,
+    signals don't.
     """
     outcome, ended = (
         Outcome(),
@@ -69,7 +70,8 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
             while not ended.is_set() and (elapsed := time.monotonic() - start) < seconds:
                 if elapsed > said:
                     print(
-                        f"Your function has been running for {elapsed:.0f} s. It will be stopped at {seconds:.0f} s; "
+                        f"Your function has been running for {elapsed:.0f} s. It will be stopped "
+                        f"at {seconds:.0f} s; "
                         "Kernel → Interrupt stops it now.",
                         file=teller,
                         flush=True,
@@ -98,10 +100,10 @@ def _stop(thread: threading.Thread, ended: threading.Event, patience: float = 2.
 
 @contextlib.contextmanager
 def memory_limit(extra: int):
-    """Let the process take at most `extra` bytes more than now; yields whether this system can say so.
+    """Let the process take `extra` bytes more than now; yields whether this system can.
 
-    Linux counts address space, so an allocation beyond the limit fails at once, as an error in the line that
-    asked for it, before a page of it is touched. macOS and Windows have no such limit.
+    Linux counts address space, so an allocation beyond the limit fails at once, as an error in the
+    line that asked for it, before a page of it is touched. macOS and Windows have no such limit.
     """
     statm = Path("/proc/self/statm")
     if resource is None or not statm.exists():

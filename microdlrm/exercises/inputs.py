@@ -12,7 +12,7 @@ from microdlrm.exercises.task import Task
 
 
 def where_right(task: Task, tries: list[Try]) -> tuple[str, str]:
-    """The first fact that tells right from wrong: in a few words, and in a sentence or two. "" if none does."""
+    """The first fact that tells right from wrong, in few words and in a sentence, or ""."""
     for by_row in (True, False):
         table: dict[str, tuple[set, set]] = {}
         for t in tries:
@@ -35,7 +35,7 @@ def where_right(task: Task, tries: list[Try]) -> tuple[str, str]:
 
 
 def _telling(right: set, wrong: set) -> bool:
-    """Numbers tell if a threshold parts them, or if one alone is right; otherwise they may part by chance."""
+    """Numbers tell if a threshold parts them, or if one alone is right; else it may be chance."""
     if any(isinstance(v, str | bool) for v in right | wrong):
         return True
     return len(right) == 1 or max(right) < min(wrong) or max(wrong) < min(right)
@@ -94,7 +94,7 @@ def _row(arg, k: int):
 
 
 def without_a_say(task: Task, tries: list[Try], call: Callable[[tuple], Tensor | None]) -> str:
-    """The arguments that change the answer and not the result, on whatever input and whatever they are changed to."""
+    """The arguments that change the answer and never the result."""
     names = []
     for k, name in enumerate(task.arguments):
         moves = []

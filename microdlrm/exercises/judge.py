@@ -1,4 +1,4 @@
-"""How a check goes about it: calls the learner's function on ever larger inputs, and shows the smallest it fails."""
+"""A check: the learner's function on ever larger inputs, and the smallest that it fails."""
 
 import copy
 import dis
@@ -75,7 +75,7 @@ class Attempt:
         return dict(zip(steps, ["passed"] * at + after, strict=True))
 
     def call(self, fn: Callable, args: tuple):
-        """Call a function under guard; return its value, or raise the Failure that it amounts to."""
+        """Call a function under guard; return its value, or raise what it amounts to."""
         given = copy.deepcopy(args)
         left = max(min(1.0, self.seconds), self.deadline - time.monotonic())
         outcome = guard.run(fn, given, left)
@@ -157,11 +157,11 @@ class Attempt:
         """An answer that a later call overwrote was right when it came."""
         for t in self.tries if self.task.returns == "one tensor" else ():
             if t.got is not None and not same(t.returned.detach(), t.got):
-                hint = "A later call changed the numbers that this one gave back: is one tensor kept?"
+                hint = "A later call changed what this one gave back: is one tensor kept?"
                 raise Failure("an answer overwritten later", hint, inputs=t.args)
 
     def steady(self, t: Try) -> None:
-        """Whether the same input gives the same result, more often tried where something is drawn."""
+        """Whether the same input gives the same result; tried often if something is drawn."""
         if t.got is None and not (t.error and any(other.got is not None for other in self.tries)):
             return
         times = calls = 2
@@ -225,9 +225,10 @@ class Attempt:
             return None
 
     def known(self, wrong: list[Try]):
-        """The usual mistake whose formulation gives all that is wrong; all that is right, too, unless in part.
+        """The usual mistake that gives all that is wrong; and all that is right, unless in part.
 
-        One that agrees on less than three wrong numbers, or on one input alone, may agree by chance.
+        One that agrees on less than three wrong numbers, or on one input alone, may agree by
+        chance.
         """
         for in_part in (False, True):
             for mistake in self.task.mistakes:
@@ -279,12 +280,13 @@ class Attempt:
                 none = not any(g is not None and g.any() for g in got)
                 arrives = mine is not None and bool(mine.any())
                 if arrives and not none and equal(mine, due, rtol=3e-2):
-                    hint = f"The numbers are right, the gradient of {name} is nearly so: half precision?"
+                    hint = f"The gradient of {name} is nearly right: half precision?"
                     raise Failure("rounded on the way", hint)
                 hint = (
                     "The numbers are right, and the gradient that should flow back to "
                     f"{'any of the inputs' if none else name} {'isn’t right' if arrives else 'is missing'}. "
-                    "Something on the way leaves PyTorch: `.detach()`, `.data`, `.item()`, `.tolist()`, "
+                    "Something on the way leaves PyTorch: `.detach()`, `.data`, `.item()`, "
+                    "`.tolist()`, "
                     "`torch.tensor(…)`, `no_grad`, NumPy."
                 )
                 inputs = tuple(tracked(args, data))

@@ -17,7 +17,7 @@ _TENSOR_DUE = {
 
 
 def convert(value, due: str) -> Tensor:
-    """The value as a tensor to compare, or a Failure if it is not what is due: "one tensor", "one number", …"""
+    """The value as a tensor to compare, or a Failure if it isn't what is due."""
     its_kind = kind(value)
     if value is None:
         hint = "Your function gave back None. Does its last line say `return`?"
@@ -47,7 +47,8 @@ def convert(value, due: str) -> Tensor:
         if due != "one number" and not isinstance(part, Integral):
             raise Failure(
                 "a float where a whole number is due",
-                f"You returned {part!r}. A count is due, a whole number: a mean gives a share, and `/` gives a float "
+                f"You returned {part!r}. A count is due, a whole number: a mean gives a share, and "
+                "`/` gives a float "
                 "even where nothing remains, where `//` doesn't.",
             )
     whole = due != "one number"
@@ -67,7 +68,8 @@ def _dense(value: Tensor) -> Tensor:
     if value.is_nested or value.layout != torch.strided:
         raise Failure(
             "not an ordinary tensor",
-            "Your tensor keeps its numbers in another form (sparse, or nested), and one that holds them all, place by "
+            "Your tensor keeps its numbers in another form (sparse, or nested), and one that holds "
+            "them all, place by "
             "place, is due: `.to_dense()` makes one of a sparse tensor.",
         )
     return value

@@ -33,10 +33,10 @@ class _Counter(TorchDispatchMode):
 
 
 def traffic(fn: Callable, *args) -> Traffic:
-    """Call `fn(*args)` without gradients; return how many operators it called and the bytes they moved.
+    """Call `fn(*args)` without gradients; return its operators and the bytes they moved.
 
-    Every operator is taken to read its operands and to write its result once. What NumPy and Python move between
-    the operators isn't seen.
+    Every operator is taken to read its operands and to write its result once. What NumPy and Python
+    move between the operators isn't seen.
     """
     with torch.no_grad(), _Counter() as counter:
         fn(*args)
@@ -44,7 +44,7 @@ def traffic(fn: Callable, *args) -> Traffic:
 
 
 def largest_result(fn: Callable, *args) -> int:
-    """Call `fn(*args)` without gradients; return how many numbers the largest result of an operator has."""
+    """Call `fn(*args)` without gradients; return the size of an operator's largest result."""
     with torch.no_grad(), _Counter() as counter:
         fn(*args)
     return counter.largest

@@ -16,8 +16,8 @@ PLAIN = "color:inherit;background:transparent"  # the card takes the reader's co
 class Verdict:
     """The outcome of a check; true where it `passed`.
 
-    `mistake` names what is wrong (None if nothing is), `hint` says it in a sentence or two, and `inputs` are the
-    arguments of the call that failed.
+    `mistake` names what is wrong (None if nothing is), `hint` says it in a sentence or two, and
+    `inputs` are the arguments of the call that failed.
     """
 
     passed: bool
@@ -131,7 +131,7 @@ def _html_table(rows) -> str:
 
 
 def show(found: list[list[Place]], each: str) -> tuple[tuple[str, ...], ...]:
-    """A line for each number: where, what is due, how it comes about, what came, and what that is."""
+    """A line a number: where, what is due, how it comes about, what came, what that is."""
     lines, first = [], None
     for k, row in enumerate(found):
         for place in row:

@@ -1,4 +1,4 @@
-"""What a learner's function is behind its wrappers: decorated, partial, compiled, scripted, a method, an object."""
+"""What a learner's function is behind its wrappers: decorators, partial, compiled, a method."""
 
 import contextlib
 import functools
@@ -9,7 +9,7 @@ import torch
 
 
 def layers(value) -> Iterator:
-    """`value`, what it wraps, what that wraps, and so on to the plain function that is called in the end."""
+    """`value`, what it wraps, and so on to the plain function that is called in the end."""
     seen = []
     while value is not None and not any(value is layer for layer in seen):
         seen.append(value)
@@ -40,7 +40,7 @@ def _inner(value):
 
 @contextlib.contextmanager
 def uncompiled() -> Iterator[None]:
-    """What `torch.compile` made runs as it was written: to compile takes as long as a loop without end."""
+    """What `torch.compile` made runs as it was written: compiling takes too long."""
     compiles = "torch._dynamo" in sys.modules
     with torch.compiler.set_stance("force_eager") if compiles else contextlib.nullcontext():
         yield

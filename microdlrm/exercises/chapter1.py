@@ -7,7 +7,8 @@ from microdlrm.exercises.task import Mistake, Task, made_of
 
 
 def _smoothed_mean(sums, counts, prior, k):
-    return torch.stack([(s + k * prior) / (c + k) for s, c in zip(sums, counts, strict=True)])  # (n,)
+    pairs = zip(sums, counts, strict=True)
+    return torch.stack([(s + k * prior) / (c + k) for s, c in pairs])  # (n,)
 
 
 def _movies(n):
@@ -61,11 +62,6 @@ SMOOTHED_MEAN = Task(
                 "You added the prior once, while k imagined ratings are counted, each worth the "
                 "prior.",
                 lambda s, c, p, k: (s + p) / (c + k)),
-        Mistake("prior not used",
-                "You added k itself: each imagined rating counts as 1 rather than as the prior.",
-                lambda s, c, p, k: (s + k) / (c + k)),
-        Mistake("k ignored", "You added one imagined rating whatever k says.",
-                lambda s, c, p, k: (s + p) / (c + 1)),
         Mistake("mean where the sum is due",
                 "You divided twice: the mean stands where the sum should.",
                 lambda s, c, p, k: (s / c.clamp(min=1) + k * p) / (c + k)),
@@ -74,9 +70,6 @@ SMOOTHED_MEAN = Task(
                 lambda s, c, p, k: s + k * p / (c + k)),
         Mistake("weights exchanged", "You weighted the mean by k and the prior by the count.",
                 lambda s, c, p, k: (k * s / c.clamp(min=1) + c * p) / (c + k)),
-        Mistake("half and half",
-                "You took the average of mean and prior. Their weights depend on the count.",
-                lambda s, c, p, k: (s / c.clamp(min=1) + p) / 2),
         Mistake("prior weighted with the counts",
                 "You weight the prior with the counts. k imagined ratings stand for it.",
                 lambda s, c, p, k: torch.where(c > 0, (s + c * p) / (c + k), torch.nan)),
@@ -98,7 +91,9 @@ SMOOTHED_MEAN = Task(
         Mistake("the root of k", "You took the root of k.",
                 lambda s, c, p, k: (s + k**0.5 * p) / (c + k**0.5)),
     ],
-    because=lambda s, c, p, k: [f"({a:g} + {k:g}·{p:g}) / ({b:g} + {k:g})" for a, b in zip(s, c, strict=True)],
+    because=lambda s, c, p, k: [
+        f"({a:g} + {k:g}·{p:g}) / ({b:g} + {k:g})" for a, b in zip(s, c, strict=True)
+    ],
     typical=10,
     shape="(n,), one mean a movie",
 )  # fmt: skip
@@ -127,6 +122,16 @@ def _others(make):
     return formula
 
 
+def _in_company(make):
+    """A formula for the rows that aren't alone; any number for the others."""
+    return lambda g, v, p: torch.where(_same(g).sum(1) > 1, make(_same(g), v), torch.nan)
+
+
+def _mean_of(rows):
+    """Of each row, the mean of the values of `rows(groups, values, row)`; any number if none."""
+    return lambda g, v, p: torch.stack([v[rows(g, v, i)].mean() for i in range(len(v))])
+
+
 def _group_facts(groups, values, prior):
     same = _same(groups)
     apart = groups.unique_consecutive().numel() > groups.unique().numel()
@@ -136,7 +141,8 @@ def _group_facts(groups, values, prior):
         "groups": len(groups.unique()),
         "rows of a group stand apart": apart,
         "ids have gaps, or don't start at 0": int(groups.max()) >= len(groups.unique()),
-        "another row of the group has the same value": ((same * (values[:, None] == values)).sum(1) > 1),
+        "another row of the group has the same value": (same * (values[:, None] == values)).sum(1)
+        > 1,
         "the others add up to 0": (same @ values - values == 0) & (same.sum(1) > 1),
         "a value is 0": values == 0,
         "as the prior": prior,
@@ -147,14 +153,16 @@ def _group_facts(groups, values, prior):
 def _because(groups, values, prior):
     for i in range(len(groups)):
         others = [f"{values[j]:g}" for j in range(len(groups)) if groups[j] == groups[i] and j != i]
-        yield f"({' + '.join(others)}) / {len(others)}" if len(others) > 1 else others[0] if others else "the prior: no other row"
+        alone = others[0] if others else "the prior: no other row"
+        yield f"({' + '.join(others)}) / {len(others)}" if len(others) > 1 else alone
 
 
 def _read_values(groups, values, prior):
-    if len(values) > 4:
+    known = {f"{v:g}": v for v in values.tolist()}
+    if len(values) > 4 or len(known) < len(values):
         return lambda number, row: ""
-    read = made_of({f"{v:g}": v for v in values.tolist()}, most=1, least=-1) if len(set(values.tolist())) == len(values) else None
-    return lambda number, row: "the prior" if number == prior else read(number) if read else ""
+    read = made_of(known, most=1, least=-1)
+    return lambda number, row: "the prior" if number == prior else read(number)
 
 
 LEAVE_ONE_OUT_MEAN = Task(
@@ -186,46 +194,30 @@ LEAVE_ONE_OUT_MEAN = Task(
         Mistake("own row included",
                 "The row's own value is still in its mean: this is the leak that the exercise is "
                 "about.",
-                lambda g, v, p: torch.where(_same(g).sum(1) > 1, _same(g) @ v / _same(g).sum(1), torch.nan)),
+                _in_company(lambda same, v: same @ v / same.sum(1))),
         Mistake("groups ignored",
                 "You left the row out, and averaged over all others, whatever their group.",
                 lambda g, v, p: (v.sum() - v) / (len(v) - 1)),
         Mistake("groups ignored", "This is the mean of all rows.",
                 lambda g, v, p: v.mean().expand(len(v))),
         Mistake("own row still counted", "You took the row out of the sum, and still count it.",
-                lambda g, v, p: torch.where(_same(g).sum(1) > 1, (_same(g) @ v - v) / _same(g).sum(1), torch.nan)),
-        Mistake("own row still in the sum",
-                "You count one row less, and its value is still in the sum.",
-                lambda g, v, p: torch.where(_same(g).sum(1) > 1, _same(g) @ v / (_same(g).sum(1) - 1), torch.nan)),
-        Mistake("sum where a mean is due",
-                "You have the sum of the other rows. Divide it by how many they are.",
-                lambda g, v, p: torch.where(_same(g).sum(1) > 1, _same(g) @ v - v, torch.nan)),
+                _in_company(lambda same, v: (same @ v - v) / same.sum(1))),
         Mistake("earlier rows only",
                 "You average over the earlier rows of the group. Later ones are due, too.",
-                lambda g, v, p: torch.stack([v[:i][g[:i] == g[i]].mean() if (g[:i] == g[i]).any() else v[i] * torch.nan
-                    for i in range(len(v))])),
+                _mean_of(lambda g, v, i: (g == g[i]) & (torch.arange(len(g)) < i))),
         Mistake("median instead of mean", "You took the median of the other rows.",
                 _others(torch.median)),
-        Mistake("rows told apart by value",
-                "A row leaves out itself, not the rows that happen to have its value.",
-                lambda g, v, p: torch.stack([v[(g == g[i]) & (v != v[i])].mean() for i in range(len(v))])),
         Mistake("the other groups' rows", "You average over the rows of the other groups.",
-                lambda g, v, p: torch.stack([v[g != x].mean() if (g != x).any() else v[0] * torch.nan for x in g])),
+                _mean_of(lambda g, v, i: g != g[i])),
         Mistake("own value taken off the mean",
                 "You take the row's value off the group's mean. Take it off the sum, then divide.",
-                lambda g, v, p: torch.where(_same(g).sum(1) > 1, _same(g) @ v / _same(g).sum(1) - v, torch.nan)),
-        Mistake("rows told apart by value",
-                "You drop every row of the group that has this value. Only the row itself goes.",
-                lambda g, v, p: torch.stack([v[(g == a) & (v != b)].mean() if ((g == a) & (v != b)).any() else v.new_tensor(p)
-                    for a, b in zip(g, v, strict=True)])),
+                _in_company(lambda same, v: same @ v / same.sum(1) - v)),
         Mistake("the prior counted as a row",
                 "You count the prior as one more row. It stands in only where there is no other "
                 "row.",
                 lambda g, v, p: (_same(g) @ v - v + p) / _same(g).sum(1)),
         Mistake("the prior everywhere", "You give every row the prior.",
                 lambda g, v, p: torch.full_like(v, p)),
-        Mistake("0 for a row alone", "A row that is alone gets the prior.",
-                lambda g, v, p: (_same(g) @ v - v) / (_same(g).sum(1) - 1).clamp(min=1)),
     ],
     read=_read_values,
     because=_because,

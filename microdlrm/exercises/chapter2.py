@@ -13,7 +13,8 @@ def _offsets_from_lengths(lengths):
 
 
 def _read_lengths(lengths):
-    read = made_of({f"length {b}": n for b, n in enumerate(lengths.tolist()) if n}, most=1, ones=True)
+    parts = {f"length {b}": n for b, n in enumerate(lengths.tolist()) if n}
+    read = made_of(parts, most=1, ones=True)
     return lambda number, row: read(number) if len(lengths) < 5 else ""
 
 
@@ -21,8 +22,10 @@ OFFSETS_FROM_LENGTHS = Task(
     "offsets_from_lengths(lengths)",
     _offsets_from_lengths,
     # Powers of ten: the digits of a sum say what was added up.
-    [(tensor(n),) for n in ([10, 100, 1000], [10], [10, 100], [0, 10], [10, 0, 100], [10, 0], [0, 0, 10, 0], [1, 1, 1],
-                            [2, 3, 0, 1, 4])],
+    [(tensor(n),) for n in (
+        [10, 100, 1000], [10], [10, 100], [0, 10], [10, 0, 100], [10, 0], [0, 0, 10, 0],
+        [1, 1, 1], [2, 3, 0, 1, 4],
+    )],
     "Right. An empty bag starts where the next one does.",
     places=lambda n: [f"bag {b}" for b in range(len(n))],
     facts=lambda n: {
@@ -43,21 +46,12 @@ OFFSETS_FROM_LENGTHS = Task(
                 "The last of your numbers is where the last bag ends: B starts are due, and the "
                 "first is 0.",
                 lambda n: torch.cat([n.new_zeros(1), n.cumsum(0)])),
-        Mistake("lengths shifted",
-                "You moved the lengths along, and didn't add up *all* those before.",
-                lambda n: torch.cat([n.new_zeros(1), n[:-1]])),
-        Mistake("counted from 1", "Your first bag starts at 1. Positions count from 0.",
-                lambda n: n.cumsum(0) - n + 1),
-        Mistake("last position instead of start", "These are the bags' last positions.",
-                lambda n: n.cumsum(0) - 1),
         Mistake("one id a bag",
                 "You count the bags. A bag starts behind all ids of those before it.",
                 lambda n: torch.arange(len(n))),
         Mistake("ends less the first length",
                 "You took the first length off all ends. Off each end comes its own bag's length.",
                 lambda n: n.cumsum(0) - n[:1]),
-        Mistake("added up from the end", "You added up from the last bag.",
-                lambda n: n.flip(0).cumsum(0).flip(0) - n),
         Mistake("an empty bag takes a place",
                 "An empty bag takes no place: the next one starts where it does.",
                 lambda n: n.clamp(min=1).cumsum(0) - n.clamp(min=1)),
@@ -66,7 +60,9 @@ OFFSETS_FROM_LENGTHS = Task(
         Mistake("added up twice", "You added up twice.", lambda n: (n.cumsum(0) - n).cumsum(0)),
     ],
     read=_read_lengths,
-    because=lambda n: [" + ".join(f"{x}" for x in n[:b].tolist()) or "nothing before it" for b in range(len(n))],
+    because=lambda n: [
+        " + ".join(map(str, n[:b].tolist())) or "nothing before it" for b in range(len(n))
+    ],
     typical=8,
     shape="(B,), one start a bag",
 )  # fmt: skip
@@ -89,9 +85,11 @@ def _tens(rows, d=1):
 
 
 def _read_rows(weight, indices, offsets):
-    tens = weight.shape[0] <= 5 and float(weight[-1, 0]) == 10.0 ** (len(weight) - 1)
-    read = made_of({f"row {r}": 10.0**r for r in range(len(weight))}, most=3) if tens and weight.shape[1] == 1 else None
-    return lambda number, row: read(number) if read else ""
+    tens = {f"row {r}": 10.0**r for r in range(len(weight))}
+    if len(weight) > 5 or weight.tolist() != [[ten] for ten in tens.values()]:
+        return lambda number, row: ""
+    read = made_of(tens, most=3)
+    return lambda number, row: read(number)
 
 
 def _bag_facts(weight, indices, offsets):
@@ -103,7 +101,9 @@ def _bag_facts(weight, indices, offsets):
         "ids in the bag": lengths,
         "it is the last bag": place == len(spans) - 1,
         "it is the first bag": place == 0,
-        "an id comes twice in the bag": tensor([len(set(indices[a:b].tolist())) < b - a for a, b in spans]),
+        "an id comes twice in the bag": [
+            len(set(indices[a:b].tolist())) < b - a for a, b in spans
+        ],
         "bags": len(spans),
         "numbers in a row": weight.shape[1],
         "the bags are equally long": len(set(lengths.tolist())) == 1,
@@ -118,8 +118,9 @@ EMBEDDING_BAG = Task(
     _embedding_bag,
     [
         *((_tens(4), tensor(i), tensor(o)) for i, o in [
-            ([1, 2, 3], [0, 1]), ([1, 2, 3], [0, 2]), ([2], [0]), ([1, 2], [0, 1]), ([1, 2], [0]), ([3, 1, 2], [0]),
-            ([2, 2], [0]), ([2, 1], [0, 0]), ([1, 2], [0, 2]), ([1, 2, 3], [0, 1, 1]), ([3, 1], [0, 0, 2, 2]),
+            ([1, 2, 3], [0, 1]), ([1, 2, 3], [0, 2]), ([2], [0]), ([1, 2], [0, 1]), ([1, 2], [0]),
+            ([3, 1, 2], [0]), ([2, 2], [0]), ([2, 1], [0, 0]), ([1, 2], [0, 2]),
+            ([1, 2, 3], [0, 1, 1]), ([3, 1], [0, 0, 2, 2]),
             ([1, 3, 2, 2], [0, 2]), ([1, 3, 2, 1, 1, 3], [0, 1]),  # more ids than rows
         ]),
         (_tens(4, 2), tensor([1, 2]), tensor([0])),
@@ -134,12 +135,6 @@ EMBEDDING_BAG = Task(
     mistakes=[
         Mistake("mean instead of sum", "You averaged the rows of a bag. Their sum is due.",
                 _bags(lambda r: r.mean(0))),
-        Mistake("max instead of sum", "You took the largest number of each column. The sum is due.",
-                _bags(lambda r: r.amax(0) if len(r) else r.sum(0) * torch.nan)),
-        Mistake("one id a bag",
-                "You took one row for each bag, its first. A bag holds all ids before the next "
-                "offset.",
-                lambda w, i, o: w[i[o.clamp(max=len(i) - 1)]]),
         Mistake("rows overwritten",
                 "Of each bag only the last row is in your result. Was each written over the one "
                 "before? An assignment at an index that comes twice keeps one, even with `+=`.",
@@ -155,30 +150,22 @@ EMBEDDING_BAG = Task(
                 _bags(lambda r: r.sum(0), lambda i, o: pairwise(o.tolist()))),
         Mistake("repeated ids dropped", "An id that comes twice in a bag counts twice.",
                 lambda w, i, o: torch.stack([w[i[a:b].unique()].sum(0) for a, b in _spans(i, o)])),
-        Mistake("bags run to the end",
-                "Each of your bags runs to the end of `indices`. It ends where the next one "
-                "starts.",
-                _bags(lambda r: r.sum(0), lambda i, o: ((a, len(i)) for a in o.tolist()))),
         Mistake("read at index -1",
                 "Where nothing stands before it, a running sum is read at index -1: that is the "
                 "last of all, and not 0.",
                 lambda w, i, o: torch.stack([w[i].cumsum(0)[b - 1] - w[i].cumsum(0)[a - 1]
                     for a, b in _spans(i, o)])),
         Mistake("last id left out", "The last id is missing: the last bag ends where the ids end.",
-                _bags(lambda r: r.sum(0), lambda i, o: [(a, max(a, b - (b == len(i)))) for a, b in _spans(i, o)])),
+                _bags(lambda r: r.sum(0), lambda i, o: (
+                    (a, max(a, b - (b == len(i)))) for a, b in _spans(i, o)))),
         Mistake("bags start at the beginning",
                 "Each of your bags starts at the first id. It starts at its own offset.",
                 _bags(lambda r: r.sum(0), lambda i, o: [(0, b) for _, b in _spans(i, o)])),
         Mistake("offsets taken for lengths", "You took the offsets for lengths. They are starts.",
-                _bags(lambda r: r.sum(0), lambda i, o: [(int(o[:k].sum()), int(o[: k + 1].sum())) for k in range(len(o))])),
-        Mistake("empty bags filled",
-                "An empty bag is a zero vector. Yours has the row at its offset.",
-                _bags(lambda r: r.sum(0), lambda i, o: [(a, max(b, a + 1)) for a, b in _spans(i, o)])),
+                _bags(lambda r: r.sum(0), lambda i, o: pairwise([0, *o.cumsum(0).tolist()]))),
         Mistake("divided by the root",
                 "You divide by the root of the number of ids. The plain sum is due.",
                 _bags(lambda r: r.sum(0) / max(len(r), 1) ** 0.5)),
-        Mistake("first id only", "You took the first id of each bag. All its ids are due.",
-                _bags(lambda r: r[:1].sum(0))),
         Mistake("the table's first rows",
                 "You sliced the table by the offsets. They are places in `indices`, whose ids name "
                 "the rows.",
@@ -186,7 +173,9 @@ EMBEDDING_BAG = Task(
     ],
     read=_read_rows,
     because=lambda w, i, o: [
-        " + ".join(f"row {r}" for r in i[a:b].tolist()) or "an empty bag" for a, b in _spans(i, o) for _ in range(w.shape[1])
+        " + ".join(f"row {r}" for r in i[a:b].tolist()) or "an empty bag"
+        for a, b in _spans(i, o)
+        for _ in range(w.shape[1])
     ],
     tells={
         "the bag is empty": "An empty bag is a row of zeros, at the beginning and at the end too.",

@@ -17,11 +17,18 @@ def _mlp_cost(widths):
 
 def _cost(weights=1, biases=1, each=2, rest=0):
     """Of so many of each part: the weights, the biases, FLOPs a weight, FLOPs an output."""
-    return lambda w: (weights * _weights(w) + biases * sum(w[1:]), each * _weights(w) + rest * sum(w[1:]))
+    return lambda w: (
+        weights * _weights(w) + biases * sum(w[1:]),
+        each * _weights(w) + rest * sum(w[1:]),
+    )
 
 
 def _weights(w):
     return sum(n * m for n, m in pairwise(w))
+
+
+def _all_with_all(w):
+    return sum(n * m for n, m in combinations(w, 2))
 
 
 def _read_cost(widths):
@@ -42,8 +49,8 @@ def _because_cost(widths):
 MLP_COST = Task(
     "mlp_cost(widths)",
     _mlp_cost,
-    [((7, 100, 3000),), ((3000, 7, 100),), ((7, 100),), ((100, 7),), ((5, 5),), ((1, 11),), ((7, 100, 7),), ((7, 5, 3, 2),),
-     ((4, 4, 4, 4, 1),), ((9, 7, 5, 3, 1),)],
+    [((7, 100, 3000),), ((3000, 7, 100),), ((7, 100),), ((100, 7),), ((5, 5),), ((1, 11),),
+     ((7, 100, 7),), ((7, 5, 3, 2),), ((4, 4, 4, 4, 1),), ((9, 7, 5, 3, 1),)],
     "Right. Twice the weights is the rule of thumb for an MLP's FLOPs a sample, forward.",
     places=lambda w: ["parameters", "FLOPs"],
     facts=lambda w: {
@@ -61,9 +68,6 @@ MLP_COST = Task(
         Mistake("multiply-adds counted once",
                 "A multiply-add is two operations: you counted it as one.",
                 _cost(each=1)),
-        Mistake("both forgotten",
-                "A bias for each output is missing, and a multiply-add is two operations.",
-                _cost(biases=0, each=1)),
         Mistake("bias adds counted",
                 "You counted the adding of the biases. By the convention here it is left out.",
                 _cost(rest=1)),
@@ -77,15 +81,11 @@ MLP_COST = Task(
                 lambda w: (_weights(w) + sum(w), 2 * _weights(w))),
         Mistake("one bias a layer", "A layer has one bias for each output.",
                 lambda w: (_weights(w) + len(w) - 1, 2 * _weights(w))),
-        Mistake("a layer too many",
-                "A layer joins neighbours, and k widths make k − 1. Yours also joins the last "
-                "width to the first: does an index start at −1?",
-                lambda w: (_weights((w[-1], *w)) + sum(w[1:]), 2 * _weights((w[-1], *w)))),
         Mistake("answers exchanged", "Parameters come first, then FLOPs.",
                 lambda w: _mlp_cost(w)[::-1]),
         Mistake("every width with every other",
                 "You join every width with every other. A layer joins neighbours.",
-                lambda w: (sum(a * b for a, b in combinations(w, 2)) + sum(w[1:]), 2 * sum(a * b for a, b in combinations(w, 2)))),
+                lambda w: (_all_with_all(w) + sum(w[1:]), 2 * _all_with_all(w))),
         Mistake("first and last width only",
                 "You took the first and the last width alone. Each pair of neighbours is a layer.",
                 lambda w: (w[0] * w[-1] + w[-1], 2 * w[0] * w[-1])),
@@ -116,7 +116,8 @@ def _exact(z, y):
 
 
 def _stable_logloss(logits, y):
-    losses = [max(z, 0 * z) - z * t + torch.log1p(torch.exp(-abs(z))) for z, t in zip(logits, y, strict=True)]
+    pairs = zip(logits, y, strict=True)
+    losses = [max(z, 0 * z) - z * t + torch.log1p(torch.exp(-abs(z))) for z, t in pairs]
     return torch.stack(losses).mean()  # ()
 
 
@@ -131,7 +132,10 @@ def _sign(z):
 def _because_loss(z, y):
     if len(z) > 3:
         return
-    costs = [f"{_exact(a, t).item():.4g} for logit {a.item():g} and y = {t.item():g}" for a, t in zip(z, y, strict=True)]
+    costs = [
+        f"{_exact(a, t).item():.4g} for logit {a.item():g} and y = {t.item():g}"
+        for a, t in zip(z, y, strict=True)
+    ]
     yield costs[0] if len(costs) == 1 else f"the mean of {', '.join(costs)}"
 
 
@@ -139,9 +143,13 @@ STABLE_LOGLOSS = Task(
     "stable_logloss(logits, y)",
     _stable_logloss,
     [_samples(*pairs) for pairs in (
-        [(1.0, 1)], [(1.0, 0)], [(-2.0, 1)], [(-2.0, 0)], [(1.0, 1), (-2.0, 1)], [(1.0, 0), (-2.0, 0)], [(1.0, 1), (-2.0, 0)],
-        [(0.5, 0), (3.0, 1)], [(0.5, 1), (3.0, 1), (-1.0, 0)], [(1.0, 1), (2.0, 0), (0.5, 0)], [(50.0, 1)], [(50.0, 0)], [(-50.0, 1)], [(-50.0, 0)],
-        [(200.0, 1)], [(200.0, 0)], [(-200.0, 1)], [(-200.0, 0)], [(200.0, 1), (0.25, 0)], [(-200.0, 1), (0.25, 1)],
+        [(1.0, 1)], [(1.0, 0)], [(-2.0, 1)], [(-2.0, 0)],
+        [(1.0, 1), (-2.0, 1)], [(1.0, 0), (-2.0, 0)], [(1.0, 1), (-2.0, 0)],
+        [(0.5, 0), (3.0, 1)], [(0.5, 1), (3.0, 1), (-1.0, 0)], [(1.0, 1), (2.0, 0), (0.5, 0)],
+        # Large logits, right and wrong, alone and beside small ones.
+        [(50.0, 1)], [(50.0, 0)], [(-50.0, 1)], [(-50.0, 0)],
+        [(200.0, 1)], [(200.0, 0)], [(-200.0, 1)], [(-200.0, 0)],
+        [(200.0, 1), (0.25, 0)], [(-200.0, 1), (0.25, 1)],
         [(2.0, 1), (-1.25, 0), (0.5, 0), (-3.0, 1), (1.5, 1), (0.75, 0)],
     )],
     "Right, at any logit. This is why a loss should be given logits, not probabilities.",
@@ -189,14 +197,16 @@ STABLE_LOGLOSS = Task(
                 lambda z, y: ((1 - 2 * y) * z).clamp(min=0).mean()),
         Mistake("clicks and others equally",
                 "You averaged clicks and non-clicks apart. One mean is due over all rows.",
-                lambda z, y: torch.stack([_exact(z, y)[y == t].mean() for t in (0, 1) if (y == t).any()]).mean()),
+                lambda z, y: torch.stack([_exact(z, y)[y == t].mean() for t in y.unique()]).mean()),
         Mistake("median", "You took the median. The mean is due.",
                 lambda z, y: _exact(z, y).median()),
     ],
     because=_because_loss,
     tells={
-        "as the largest |logit|": "A probability rounds to exactly 0 or 1 there, exp overflows beyond 88, and what is cut off is "
-        "finite and wrong: a logit of 200 on the wrong side costs 200.",
+        "as the largest |logit|": (
+            "A probability rounds to exactly 0 or 1 there, exp overflows beyond 88, and what is "
+            "cut off is finite and wrong: a logit of 200 on the wrong side costs 200."
+        ),
         "a wrong logit is beyond 40": (
             "What is cut off is finite, and wrong: a logit of 200 on the wrong side costs 200."
         ),

@@ -66,30 +66,16 @@ INTERACTION_WIDTH = Task(
                 "pair.", _dot(lambda t, m, d: d + _pairs(t))),
         Mistake("diagonal kept", "dot: you count each vector's product with itself. A pair has two "
                 "different vectors.", _dot(lambda t, m, d: d + _pairs(t + 2))),
-        Mistake("dense width halved", "dot: you halve d along with the pairs. `//` reaches as far "
-                "as its brackets.", _dot(lambda t, m, d: (d + (t + 1) * t) // 2)),
         Mistake("both triangles", "dot: you count every pair twice.",
                 _dot(lambda t, m, d: d + (t + 1) * t)),
         Mistake("the whole matrix", "dot: you count all n × n products. Each pair counts once.",
                 _dot(lambda t, m, d: d + (t + 1) ** 2)),
         Mistake("dense vector missing", f"dot: {_DENSE}", _dot(lambda t, m, d: _pairs(t + 1))),
         Mistake("dense vector missing", f"concat: {_DENSE}", _concat(lambda t, m, d: t * m)),
-        Mistake("dense vector missing in both", _DENSE,
-                lambda t, m, d, kind: t * m if kind == "concat" else _pairs(t + 1)),
-        Mistake("pairs times width", "dot: a pair gives one number, not d of them.",
-                _dot(lambda t, m, d: d + d * _pairs(t + 1))),
-        Mistake("one table only", "concat: each table contributes m_spa numbers. You count one "
-                "table.", _concat(lambda t, m, d: d + m)),
         Mistake("dense vector taken for a table", "concat: the dense vector is d wide; only the "
                 "tables' rows are m_spa wide.", _concat(lambda t, m, d: (t + 1) * m)),
-        Mistake("all widths taken to be d", "concat: the tables' rows are m_spa wide; only the "
-                "dense vector is d wide.", _concat(lambda t, m, d: (t + 1) * d)),
         Mistake("concat for both kinds", "You give the width of concat for both kinds.",
                 lambda t, m, d, kind: d + t * m),
-        Mistake("dot for both kinds", "You give the width of dot for both kinds.",
-                lambda t, m, d, kind: d + _pairs(t + 1)),
-        Mistake("kinds exchanged", "You give concat's width for dot, and dot's for concat.",
-                lambda t, m, d, kind: d + (_pairs(t + 1) if kind == "concat" else t * m)),
         Mistake("m_spa with the pairs", "dot: a pair gives one number, whatever m_spa.",
                 _dot(lambda t, m, d: d + m * _pairs(t + 1))),
         Mistake("all vectors kept", "dot: you keep all vectors beside the pairs. Only the dense "

@@ -181,15 +181,8 @@ _ROWS_THAT_LEAK_MISTAKES = [
             _moved(lambda y, train: torch.where(train, 1 - y, y))),
     Mistake("held-out rows only", "You counted among the held-out rows. A held-out label can reach "
             "the features of training rows as well.", _moved(_flip_held_out, lambda train: ~train)),
-    Mistake("training rows only", "You counted among the training rows. The held-out rows' own "
-            "features can move as well.", _moved(_flip_held_out, lambda train: train)),
     Mistake("yes or no", "You say whether any row moves. How many do?",
             lambda *args: min(_rows_that_leak(*args), 1)),
-    Mistake("sizes added up", "You added up how far the rows move. How many do?",
-            lambda f, y, t: int((f(y, t) - f(_flip_held_out(y, t), t)).abs().sum())),
-    Mistake("flipped one at a time", "You flipped one held-out label at a time, and counted a row "
-            "once for each flip that moves it. Flip all of them at once; each row counts once.",
-            lambda f, y, t: sum(_moved_by_one(f, y, t, k).sum().item() for k in (~t).nonzero())),
     Mistake("each row asked about itself", "You flipped one held-out label at a time, and looked "
             "at that row alone. A label can leak into other rows, and into training rows: flip "
             "them all, and count on all rows.",
@@ -199,16 +192,8 @@ _ROWS_THAT_LEAK_MISTAKES = [
     Mistake("labels blanked, not flipped", "You set the held-out labels to 0. Those that were 0 "
             "before haven't changed, and a feature that reads them stays as it was. Flip them.",
             _moved(lambda y, train: y * train)),
-    Mistake("labels set to 1, not flipped", "You set the held-out labels to 1. Those that were 1 "
-            "before haven't changed. Flip them.",
-            _moved(lambda y, train: torch.where(train, y, torch.ones_like(y)))),
-    Mistake("no second look", "You find no row that moves. It takes two values to see what moves: "
-            "the feature of y, and the feature of y with the held-out labels flipped.",
-            lambda f, y, train: 0),
     Mistake("held-out rows counted", "You counted the held-out rows. Count the rows whose feature "
             "moves.", lambda f, y, train: int((~train).sum())),
-    Mistake("all rows counted", "You counted all rows. Count those whose feature moves.",
-            lambda f, y, train: len(y)),
 ]  # fmt: skip
 
 

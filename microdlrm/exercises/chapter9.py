@@ -74,17 +74,11 @@ _COLLIDES_MISTAKES = [
     Mistake("b left out",
             _FORMULA + "b is missing, or added too late: then it only moves all rows along.",
             _with(lambda ids, a, b, p, rows: a * ids % p % rows)),
-    Mistake("a left out", _FORMULA + "a is missing.",
-            _with(lambda ids, a, b, p, rows: (ids + b) % p % rows)),
     Mistake("a times the sum", _FORMULA + "only the id is multiplied by a, not b.",
             _with(lambda ids, a, b, p, rows: a * (ids + b) % p % rows)),
-    Mistake("a and b exchanged", _FORMULA + "you multiplied by b and added a.",
-            _with(lambda ids, a, b, p, rows: (b * ids + a) % p % rows)),
     Mistake("nothing collides", "You find no collision, whatever the ids. Do the brackets stand as "
             "in the formula? `%` binds as `*` does: without brackets it is b alone that is "
             "divided.", _with(lambda ids, a, b, p, rows: a * ids + b % p % rows)),
-    Mistake("neighbours only", "You compared each id with the one beside it. Any two of them can "
-            "meet.", _beside),
 ]  # fmt: skip
 
 
@@ -158,31 +152,15 @@ _RECALIBRATED_MISTAKES = [
             lambda p, w: p / w),
     Mistake("odds returned", "These are the odds, q / (1 − q). A probability is due.",
             lambda p, w: w * p / (1 - p)),
-    Mistake("complement returned", "These are the probabilities of no click.",
-            lambda p, w: 1 - p / (p + (1 - p) / w)),
     Mistake("the clicks weighted below", "In the sum below you weighted the clicks. It is the "
             "non-clicks that were thinned out.", lambda p, w: p / (p / w + (1 - p))),
-    Mistake("not divided", "You have the non-clicks as they were, added to the clicks, below "
-            "nothing: what share of that sum are the clicks?", lambda p, w: p + (1 - p) / w),
     Mistake("1 − w in place of w", "w is the share of the non-clicks that was kept, not the share "
             "thrown away.", lambda p, w: p / (p + (1 - p) / (1 - w))),
-    Mistake("w taken for one in w", "You multiplied the non-clicks by 1 + 1/w. Each of those kept "
-            "stands for 1/w in all, itself included.",
-            lambda p, w: p / (p + (1 - p) * (1 + 1 / w))),
     Mistake("the logit scaled", "You multiplied the logit by w. Odds that are too high by a factor "
             "are logits that are too high by a *constant*.",
             lambda p, w: torch.sigmoid(torch.logit(p) * w)),
-    Mistake("w itself added to the logit", "You took w, or its neighbour 1/w, off the logit. Odds "
-            "multiply where logits add: what number is added when odds are multiplied by w?",
-            lambda p, w: torch.sigmoid(torch.logit(p) - 1 / w)),
-    Mistake("w itself added to the logit", "You took w off the logit. Odds multiply where logits "
-            "add: what number is added when odds are multiplied by w?",
-            lambda p, w: torch.sigmoid(torch.logit(p) - w)),
     Mistake("the wrong way", "You added to the logit what was to be taken off. " + _ODDS,
             lambda p, w: torch.sigmoid(torch.logit(p) - math.log(w))),
-    Mistake("shifted to fit the mean", "You multiplied all probabilities by one factor, so that "
-            "their mean fits. Their odds have to be multiplied.",
-            lambda p, w: p * (p / (p + (1 - p) / w)).mean() / p.mean()),
 ]  # fmt: skip
 
 
@@ -282,16 +260,10 @@ _DIFFERS_MISTAKES = [
             _columns(lambda a, b, t: _share((a.nan_to_num() - b.nan_to_num()).abs() > t))),
     Mistake("count where a share is due", "You have the number of rows. Divide it by how many "
             "there are.", _columns(lambda a, b, t: differs(a, b, t).sum())),
-    Mistake("yes or no", "You say whether a feature differs anywhere. On what share of the rows "
-            "does it?", _columns(lambda a, b, t: differs(a, b, t).any())),
     Mistake("the rows that agree", "This is the share of rows that agree.",
             _columns(lambda a, b, t: 1 - _share(differs(a, b, t)))),
     Mistake("one number a row", "You have one number a row. One for each feature is due: average "
             "over the rows.", lambda a, b, t: differs(a, b, t).float().mean(1)),
-    Mistake("one number for all", "You have one number for the whole table. Which feature is it?",
-            lambda a, b, t: differs(a, b, t).float().mean()),
-    Mistake("how far, not how often", "This is how far the two are apart on average. On what share "
-            "of the rows do they differ?", _columns(lambda a, b, t: (a - b).abs().nanmean())),
     Mistake("tolerance ignored", "You compare exactly. What differs by less than the tolerance is "
             "rounding.", _columns(lambda a, b, t: _share((a != b) & ~(a.isnan() & b.isnan())))),
     Mistake("tolerance ignored", "You compare exactly, and nan equals nothing. What differs by "

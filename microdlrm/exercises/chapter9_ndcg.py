@@ -117,24 +117,11 @@ NDCG_AT_K = Task(
         Mistake("best order of the films shown", "Your best order rearranges the films shown. It "
                 "chooses from all of them.",
                 lambda s, r, k: _list(s, r, k) / (_best(r, k, films=_found(s, r, k)) or 1)),
-        Mistake("places off by one", "Place 1 counts in full: yours start one later. Does a place "
-                "that counts from 1 get 2 more?", _by(lambda place: 1 / math.log2(2 + place))),
         Mistake("no logarithm", "You divide by the place. The logarithm, to base 2, of one more "
                 "than it is due.", _by(lambda place: 1 / place)),
         Mistake("films taken for places", "Sorting positions gives the film at each place. You "
                 "read it as the place of each film.",
                 _films_for_places),
-        Mistake("recall", "This is the share of the relevant films that are found. Where they "
-                "stand counts as well.",
-                lambda s, r, k: _found(s, r, k) / float(min(k, r.sum()))),
-        Mistake("precision", "This is the share of the k places that are relevant. Where they "
-                "stand counts as well.", lambda s, r, k: _found(s, r, k) / k),
-        Mistake("another base", "You took the natural logarithm above and base 2 below, or the "
-                "other way round.",
-                lambda s, r, k: _list(s, r, k, _natural) / _best(r, k)),
-        Mistake("best order one film short", "Your best order is one film short: does a range end "
-                "too soon?",
-                lambda s, r, k: _list(s, r, k) / (_best(r, min(k, r.sum()) - 1) or 1)),
         Mistake("first two places alike", "Your first two places count alike. Place 2 is worth 1 / "
                 "log2(3).", _by(lambda place: 1 / math.log2(max(2, place)))),
     ],

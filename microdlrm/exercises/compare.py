@@ -212,5 +212,6 @@ def all_alike(tries: list[Try]) -> str:
         if equal(got, done(want)):
             return f"{every} is what is due, but it has {says}."
     if (off.abs() <= 1e-2 * want.abs().max()).all() and (off.abs() <= 0.1 * want.abs()).all():
-        return f"{every} is nearly right, off by {off.abs().max():.2g} at most: is something rounded, or in half precision?"
+        most = f"{off.abs().max():.2g}"
+        return f"{every} is nearly right, off by {most} at most: rounded, or half precision?"
     return ""

@@ -85,7 +85,10 @@ def company(task: Task, t: Try, call: Callable[[tuple], Tensor | None]) -> str:
         if got is None or got.shape[1:] != t.got.shape[1:]:
             return ""
         if not equal(got[0], t.got[k]):
-            return f"Row {k} of yours changes when the other rows are taken away. Rows never meet: what runs over their axis?"
+            return (
+                f"Row {k} of yours changes when the other rows are taken away. Rows never meet: "
+                "what runs over their axis?"
+            )
     return ""
 
 

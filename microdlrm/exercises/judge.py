@@ -282,9 +282,10 @@ class Attempt:
                 if arrives and not none and equal(mine, due, rtol=3e-2):
                     hint = f"The gradient of {name} is nearly right: half precision?"
                     raise Failure("rounded on the way", hint)
+                to = "any of the inputs" if none else name
+                how = "isn't right" if arrives else "is missing"
                 hint = (
-                    "The numbers are right, and the gradient that should flow back to "
-                    f"{'any of the inputs' if none else name} {'isn’t right' if arrives else 'is missing'}. "
+                    f"The numbers are right, and the gradient that should flow back to {to} {how}. "
                     "Something on the way leaves PyTorch: `.detach()`, `.data`, `.item()`, "
                     "`.tolist()`, "
                     "`torch.tensor(…)`, `no_grad`, NumPy."

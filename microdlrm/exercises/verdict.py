@@ -69,7 +69,8 @@ class Verdict:
         accent = "#009e73" if self.passed else "#d55e00"
         accent = "#888888" if self.mistake == "not started" else accent
         parts = [
-            f'<div role="group" aria-label="{escape(self.title[2:])}" style="border:1px solid currentColor;'
+            f'<div role="group" aria-label="{escape(self.title[2:])}" style="'
+            "border:1px solid currentColor;"
             f"border-left:0.4em solid {accent};border-radius:4px;padding:0.6em 1em;margin:0.5em 0;"
             f'max-width:46em;{PLAIN}">',
             '<p role="heading" aria-level="3" style="margin:0 0 0.4em">'
@@ -125,7 +126,8 @@ def _html_table(rows) -> str:
     label = "What is due, and your numbers"
     return (
         f'<div tabindex="0" role="region" aria-label="{label}" style="overflow-x:auto">'
-        f'<table aria-label="{label}" style="border-collapse:collapse;margin:0.3em 0;width:auto;{PLAIN}">'
+        f'<table aria-label="{label}" style="border-collapse:collapse;margin:0.3em 0;'
+        f'width:auto;{PLAIN}">'
         f"<thead>{plain}{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 

@@ -1,4 +1,4 @@
-"""Answers as learners write them: the right ones pass, the wrong ones don't, whatever the inputs that show it."""
+"""Answers as learners write them: the right ones pass, the wrong ones don't."""
 
 import copy
 import re
@@ -170,7 +170,7 @@ def right_on(task, fn, args):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_what_fails_on_a_random_input_fails_on_one_of_the_list(name):
-    """A function that a wrong one takes over from the right one wherever a fact is as here."""
+    """Answers that the list lets through, the right ones among them, are right on others as well."""
     task = TASKS[name]
     wrong = [fn for t, fn in WRONG if t == name and fn.__name__ not in ("exits", "endless", "huge")]
     wrong += [row.formula for row in task.mistakes]

@@ -1,15 +1,10 @@
 """Chapter 10's exercises: answers, inputs, what the numbers mean, the usual mistakes. Spoilers."""
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
-from microdlrm.exercises import guard
-from microdlrm.exercises.errors import Failure, explain
+from microdlrm.exercises.by_hand import Wrong, call, one_by_one
 from microdlrm.exercises.task import Mistake, Task
 from microdlrm.exercises.verdict import Verdict
-
-SECONDS = 10.0  # that one call of a learner's plan may take
 
 FLOAT, INT = 4, 8
 
@@ -195,9 +190,8 @@ def check_plan(fn: Callable) -> Verdict:
         said.append(f"{name}: {busiest / goal:.2f} of the best")
 
     cases = {name: (*inputs, DEVICES) for name, inputs in PLANS.items()}
-    verdict = one_by_one("plan", ("tables", "room", "devices"), cases, judged)
-    praise = f"Every device has room, and none is far behind. {'; '.join(said)}."
-    return replace(verdict, hint=praise) if verdict.passed else verdict
+    praise = lambda: f"Every device has room, and none is far behind. {'; '.join(said)}."  # noqa: E731
+    return one_by_one("plan", ("tables", "room", "devices"), cases, judged, praise)
 
 
 def placed(plan: object, tables: Sequence) -> list[int]:
@@ -296,7 +290,9 @@ def check_choice(fn: Callable) -> Verdict:
             hint = f"{kind} sends {mine:,.4g} MB, and {theirs:,.4g} MB do."
             raise Wrong("too much traffic", hint, inputs, shown)
 
-    return one_by_one("choose", ("rows", "m", "bag", "batch", "devices", "room"), TABLES, judged)
+    praise = "Room first, then bytes: that is what a planner weighs for every table."
+    names = ("rows", "m", "bag", "batch", "devices", "room")
+    return one_by_one("choose", names, TABLES, judged, lambda: praise)
 
 
 def by_kind(kind: str, least: str, inputs: tuple) -> tuple:
@@ -308,50 +304,3 @@ def by_kind(kind: str, least: str, inputs: tuple) -> tuple:
         mark = "✓ due" if k == least else "✗ yours" if k == kind else ""
         lines.append((k, f"{sent(k, *inputs[:-1]) / 1e6:,.1f}", fit, "", mark))
     return tuple(lines)
-
-
-# --- both: one set of inputs after another ---
-
-
-class Wrong(Exception):
-    """What is wrong with an answer: the mistake, what to say of it, on which inputs, a table."""
-
-    def __init__(self, mistake: str, hint: str, inputs: tuple | None = None, shown: tuple = ()):
-        super().__init__(mistake)
-        self.mistake, self.hint, self.inputs, self.shown = mistake, hint, inputs, shown
-
-
-def call(fn: Callable, task: str, inputs: tuple):
-    """Call a learner's function under guard; raises Wrong, or Failure, if no value comes."""
-    outcome = guard.run(fn, copy.deepcopy(inputs), SECONDS)
-    if outcome.stopped:
-        raise Wrong("runs without end", f"It was stopped after {outcome.seconds:.0f} s.", inputs)
-    if outcome.error is not None:
-        raise explain(outcome.error, inputs)
-    if outcome.value is None or outcome.value is ...:
-        raise Wrong("not started", f"Replace the `...` in {task} by your answer.")
-    return outcome.value
-
-
-def one_by_one(
-    task: str, names: tuple[str, ...], cases: dict[str, tuple], judged: Callable
-) -> Verdict:
-    """Judge each case, (name, *inputs), until one is Wrong."""
-    tried = dict.fromkeys(cases, "not reached")
-    for name, inputs in cases.items():
-        tried[name] = "failed"
-        try:
-            judged(name, *inputs)
-        except (Wrong, Failure) as f:
-            if f.mistake == "not started":
-                return Verdict(False, f.mistake, f.hint, task)
-            values = f.inputs or inputs
-            given = tuple(f"{n} = {v!r}" for n, v in zip(names, values, strict=True))
-            where = getattr(f, "where", "")
-            hint = f"On “{name}”: {f.hint}"
-            return Verdict(
-                False, f.mistake, hint, task, tried, where, values, given, getattr(f, "shown", ())
-            )
-        tried[name] = "passed"
-    said = "Room first, then bytes: that is what a planner weighs for every table."
-    return Verdict(True, None, said, task, tried)

@@ -34,7 +34,7 @@ def call(fn: Callable, task: str, inputs: tuple, seconds: float = SECONDS):
 def one_by_one(
     task: str, names: tuple[str, ...], cases: dict[str, tuple], judged: Callable, praise: Callable
 ) -> Verdict:
-    """Judge each case, `judged(name, *inputs)`, until one raises Failure; `names` are the inputs'."""
+    """Judge each case, `judged(name, *inputs)`, until one raises Failure; `names` are shown."""
     tried = dict.fromkeys(cases, "not reached")
     for name, inputs in cases.items():
         tried[name] = "failed"
@@ -43,7 +43,7 @@ def one_by_one(
         except Failure as f:
             if f.mistake == "not started":
                 return Verdict(False, f.mistake, f.hint, task)
-            given = tuple(f"{n} = {value!r}" for n, value in zip(names, inputs, strict=True))
+            given = tuple(f"{n} = {value!r}" for n, value in zip(names, inputs, strict=False))
             hint, shown = f"On “{name}”: {f.hint}", getattr(f, "shown", ())
             return Verdict(False, f.mistake, hint, task, tried, f.where, inputs, given, shown)
         tried[name] = "passed"

@@ -1,71 +1,85 @@
-"""Chapter 7's exercise: a prediction is judged, and what is wrong with it is named."""
+"""Chapter 7's exercise: a prediction is judged by the clock, and what is wrong with it is named."""
 
 import functools
 import itertools
+import json
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from microdlrm.exercises import chapter7
 from microdlrm.machine import cost, regimes, timing
 
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks/07_profiling.ipynb"
+RATES = cost.Rates(9, 3, 11, 45, 90, dispatch_us=4, bag_us=9, near_bytes=2**20, cache_bytes=2**25)
+
 
 @pytest.fixture
 def measured_as_predicted(monkeypatch):
-    """Every model takes exactly as long as `cost.predict` says: the check must not depend on this machine."""
-    rates = cost.Rates(10, 4, 10, 40, 100, dispatch_us=5, bag_us=10, near_bytes=2**20, cache_bytes=2**24)
+    """Every model takes as long as `cost.predict` says: here the check hangs on no machine."""
 
     def measure(model, **options):
-        shape, batch, bag = model
-        on_paper = cost.parts(batch, bag, **shape).loc["forward"]
-        return timing.Spread.of([cost.predict(on_paper, rates)["seconds"].sum()])
+        seconds = cost.predict(chapter7.parts(*model), RATES)["seconds"].sum()
+        return timing.Spread.of([seconds])
 
-    truths = iter(("dispatch", "memory", "compute"))
-    fixed = functools.cache(lambda: type("Fixed", (), {"rates": lambda self, width: rates})())
-    monkeypatch.setattr(chapter7, "turned", lambda *shape: {})
-    monkeypatch.setattr(chapter7, "measured_regime", lambda turns: next(truths))
-    monkeypatch.setattr(chapter7, "measure_ceilings", fixed)
+    shapes = (str(shape) for shape, _, _ in chapter7.UNSEEN.values())
+    truths = dict(zip(shapes, chapter7.REGIMES, strict=True))
+    ceilings = functools.cache(lambda: type("Fixed", (), {"rates": lambda self, width: RATES})())
+    monkeypatch.setattr(chapter7, "turned", lambda *model: {})
+    monkeypatch.setattr(chapter7, "measured_regime", lambda turns, shape: truths[str(shape)])
+    monkeypatch.setattr(chapter7, "measure_ceilings", ceilings)
     monkeypatch.setattr(chapter7, "forward", lambda *model: model)
     monkeypatch.setattr(timing, "measure", measure)
 
 
-def good_prediction(forward, rates):
+@pytest.fixture
+def unmeasured(monkeypatch):
+    for name in ("turned", "forward", "measure_ceilings"):
+        monkeypatch.setattr(chapter7, name, lambda *_: pytest.fail("something was measured"))
+
+
+def good(forward, rates):
     predicted = cost.predict(forward, rates)
     return cost.regime(predicted), predicted["seconds"].sum()
 
 
+def off(by):
+    return lambda forward, rates: (good(forward, rates)[0], by(good(forward, rates)[1]))
+
+
+def fails(forward, rates):
+    return forward["flop"].sum()
+
+
+def without(**fields):
+    """The prediction of one who leaves something out."""
+    return lambda forward, rates: (
+        good(forward, rates)[0], good(forward, rates._replace(**fields))[1]
+    )  # fmt: skip
+
+
 def test_a_good_prediction_passes(measured_as_predicted):
-    verdict = chapter7.check_prediction(good_prediction)
-    assert verdict.passed
+    verdict = chapter7.check_prediction(good)
+    assert verdict.passed, verdict
     assert verdict.tried == dict.fromkeys(chapter7.UNSEEN, "passed")
 
 
-@pytest.mark.parametrize(("off", "passed"), [(1, True), (2, True), (3, False)])
-def test_a_time_that_is_off_is_measured_again_with_the_rates(measured_as_predicted, monkeypatch, off, passed):
-    """One noisy moment fails nobody; what is off each time is."""
+@pytest.mark.parametrize(("times", "passed"), [(1, True), (2, True), (3, False)])
+def test_a_time_that_is_off_is_measured_again(measured_as_predicted, monkeypatch, times, passed):
+    """With the rates. One noisy moment fails nobody; what is off each time is."""
     measure, ceilings = timing.measure, chapter7.measure_ceilings
     counter, rated = itertools.count(), []
 
     def noisy(model, **options):
-        return measure(model).into(lambda seconds: seconds * (5 if next(counter) < off else 1))
+        return measure(model).into(lambda seconds: seconds * (5 if next(counter) < times else 1))
 
     monkeypatch.setattr(timing, "measure", noisy)
     monkeypatch.setattr(ceilings, "cache_clear", lambda: rated.append("anew"), raising=False)
-    verdict = chapter7.check_prediction(good_prediction)
+    verdict = chapter7.check_prediction(good)
     assert verdict.passed is passed
-    assert len(rated) == min(off, 2)
+    assert len(rated) == min(times, 2)
     assert passed or verdict.mistake == "too short a time"
-
-
-def test_an_untouched_exercise_waits_for_no_measurement(monkeypatch):
-    rates = cost.Rates(10, 4, 10, 40, 100, dispatch_us=5, bag_us=10, near_bytes=2**20, cache_bytes=2**24)
-    monkeypatch.setattr(chapter7, "measure_ceilings", lambda: type("Fixed", (), {"rates": lambda self, width: rates})())
-    monkeypatch.setattr(chapter7, "turned", lambda *model: pytest.fail("knobs were turned"))
-    monkeypatch.setattr(timing, "measure", lambda *model, **options: pytest.fail("a model was timed"))
-    assert chapter7.check_prediction(lambda forward, rates: ...).mistake == "not started"
-
-
-def raises(forward, rates):
-    raise KeyError("flop")
 
 
 @pytest.mark.parametrize(
@@ -73,48 +87,77 @@ def raises(forward, rates):
     [
         (lambda forward, rates: ..., "not started"),
         (lambda forward, rates: None, "not started"),
-        (raises, "raises an error"),
+        (fails, None),
         (lambda forward, rates: 0.1, "not a regime and a number"),
         (lambda forward, rates: ("memory", "long"), "not a regime and a number"),
         (lambda forward, rates: ("cpu", 0.1), "an unknown regime"),
-        (lambda forward, rates: ("memory", good_prediction(forward, rates)[1]), "another regime"),
-        (lambda forward, rates: (good_prediction(forward, rates)[0], 1e6), "the wrong unit"),
-        (lambda forward, rates: (good_prediction(forward, rates)[0], 0.0), "the wrong unit"),
-        (lambda f, r: (good_prediction(f, r)[0], good_prediction(f, r)[1] * 3), "too long a time"),
-        (lambda f, r: (good_prediction(f, r)[0], good_prediction(f, r)[1] / 3), "too short a time"),
+        (off(lambda seconds: seconds * 1e3), "the wrong unit"),
+        (off(lambda seconds: seconds * 1e6), "the wrong unit"),
+        (off(lambda seconds: seconds / 1e3), "the wrong unit"),
+        (off(lambda seconds: 0.0), "the wrong unit"),
+        (off(lambda seconds: -seconds), "the wrong unit"),
+        (off(lambda seconds: float("nan")), "the wrong unit"),
     ],
 )
-def test_a_wrong_prediction_is_named(wrong, mistake, measured_as_predicted):
+def test_what_is_right_on_no_machine_is_refused_before_anything_is_measured(
+    wrong, mistake, unmeasured
+):
     verdict = chapter7.check_prediction(wrong)
     assert not verdict.passed
-    assert verdict.mistake == mistake
+    assert verdict.mistake == mistake or (mistake is None and "flop" in verdict.where)
 
 
 @pytest.mark.parametrize(
-    ("ids", "widths", "regime"), [(1.05, 1.1, "dispatch"), (1.9, 1.1, "memory"), (1.0, 3.9, "compute")]
+    ("wrong", "mistake", "part"),
+    [
+        (lambda f, r: ("memory", good(f, r)[1]), "another regime", None),
+        (off(lambda seconds: seconds * 3), "too long a time", "operators"),
+        (off(lambda seconds: seconds / 3), "too short a time", "computing"),
+        (without(dispatch_us=0, bag_us=0), "too short a time", "operators"),
+        (without(gather_gbs=1e9, cache_gbs=1e9, near_gbs=1e9), "too short a time", "moving, rows"),
+        (without(gemm_gflops=1e9), "too short a time", "computing"),
+    ],
 )
-def test_the_regime_is_what_moves_the_time(ids, widths, regime):
-    turns = {"ids in a bag × 2": timing.Spread.of([ids]), "MLP widths × 2": timing.Spread.of([widths])}
-    assert regimes.measured_regime(turns) == regime
+def test_what_the_clock_refutes_is_shown_by_part(wrong, mistake, part, measured_as_predicted):
+    verdict = chapter7.check_prediction(wrong)
+    assert (verdict.passed, verdict.mistake) == (False, mistake)
+    marks = {line[0]: line[-1] for line in verdict.shown[1:]}
+    assert part is None or marks.pop(part) == "✗"
+
+
+def solution():
+    """The book's own, from its cell."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    (cell,) = [source for source in sources if "def solution(forward, rates)" in source]
+    namespace = {"pd": pd}
+    exec(cell.partition("chapter7.check_prediction")[0], namespace)
+    return namespace["solution"]
+
+
+def test_the_books_solution_leaves_no_part_out():
+    for model in chapter7.UNSEEN.values():
+        lines = chapter7.by_part(solution(), chapter7.parts(*model))
+        assert {line[-1] for line in lines[1:]} == {"✓"}
+
+
+@pytest.mark.timing
+def test_the_check_accepts_the_books_own_solution():
+    """For real: on this machine, by its clock."""
+    verdict = chapter7.check_prediction(solution())
+    assert verdict.passed, verdict
 
 
 @pytest.mark.timing
 def test_the_unseen_models_have_three_regimes():
-    found = [regimes.measured_regime(regimes.turned(*model)) for model in chapter7.UNSEEN.values()]
-    assert found == ["dispatch", "memory", "compute"]
+    found = [
+        regimes.measured_regime(regimes.turned(*model), model[0])
+        for model in chapter7.UNSEEN.values()
+    ]
+    assert found == list(chapter7.REGIMES)
 
 
-@pytest.mark.timing
-def test_a_right_answer_does_not_hang_on_the_packages_formula(monkeypatch):
-    """The truth is measured: another `cost.regime` changes no verdict."""
-    regimes_of = zip(chapter7.UNSEEN.values(), ("dispatch", "memory", "compute"), strict=True)
-    by_flops = {
-        cost.parts(batch, bag, **shape).loc["forward", "flops"].drop("loss").sum(): regime
-        for (shape, batch, bag), regime in regimes_of
-    }
-
-    def predict(forward, rates):
-        return by_flops[forward["flops"].sum()], cost.predict(forward, rates)["seconds"].sum()
-
-    monkeypatch.setattr(cost, "regime", lambda predicted: "compute")
-    assert chapter7.check_prediction(predict).passed
+def test_the_long_histories_are_far_from_every_machine():
+    """Half of the largest last cache that the course has met, 480 MiB, doesn't hold them."""
+    shape, _, _ = chapter7.UNSEEN["long histories"]
+    assert sum(shape["num_embeddings"]) * shape["m_spa"] * 4 > 480 * 2**20 / 2

@@ -1,13 +1,18 @@
-"""Chapter 8's challenge: what is wrong with a fast model, and that the package's own passes."""
+"""Chapter 8's challenge: what is wrong with a fast model, and that fast ones pass."""
 
 import copy
+import itertools
+import json
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from microdlrm.exercises import chapter8
 from microdlrm.machine.frozen import freeze
+
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks/08_speed.ipynb"
 
 
 def remembers(model):
@@ -24,6 +29,46 @@ def remembers_by_a_part(model):
         if key not in seen:
             seen[key] = forward(dense_x, *sparse).clone()
         return seen[key]
+
+    return predict
+
+
+def one_buffer(model):
+    """Every answer in the same memory."""
+    forward, out = chapter8.freeze_nothing(model), torch.empty(chapter8.BATCH, 1)
+    return lambda *batch: out.copy_(forward(*batch))
+
+
+def two_buffers(model):
+    forward, turn = chapter8.freeze_nothing(model), itertools.cycle([0, 1])
+    out = torch.empty(2, chapter8.BATCH, 1)
+    return lambda *batch: out[next(turn)].copy_(forward(*batch))
+
+
+def writes_into_its_input(model):
+    forward = chapter8.freeze_nothing(model)
+
+    def predict(dense_x, ids, offsets):
+        answer = forward(dense_x, ids, offsets)
+        dense_x.mul_(2)
+        return answer
+
+    return predict
+
+
+def backwards(model):
+    forward = chapter8.freeze_nothing(model)
+    return lambda *batch: forward(*batch).flip(0)
+
+
+def first_row_for_the_last(model):
+    """Wrong for the tables' last rows alone."""
+    forward = chapter8.freeze_nothing(model)
+
+    def predict(dense_x, ids, offsets):
+        last = [table.num_embeddings - 1 for table in model.emb_l]
+        ids = [own.masked_fill(own == n, 0) for own, n in zip(ids, last, strict=True)]
+        return forward(dense_x, ids, offsets)
 
     return predict
 
@@ -80,13 +125,19 @@ def spends(seconds):
     [
         (lambda model: ..., "not started"),
         (lambda model: None, "not started"),
-        (lambda model: 1 / 0, "an error"),
-        (fails, "an error"),
+        (lambda model: 5, "not a function"),
+        (lambda model: 1 / 0, "division by zero"),
+        (fails, "division by zero"),
         (lambda model: lambda *batch: 0.5, "another shape"),
         (lambda model: lambda *batch: model(*batch)[:, 0], "another shape"),
         (no_sigmoid, "other outputs"),
         (no_relu, "other outputs"),
         (half, "other outputs"),
+        (backwards, "other outputs"),
+        (first_row_for_the_last, "other outputs"),
+        (writes_into_its_input, "inputs changed"),
+        (one_buffer, "answers share their memory"),
+        (two_buffers, "answers share their memory"),
         (remembers, "remembered answers"),
         (remembers_by_a_part, "remembered answers"),
         (edits_the_model, "other outputs"),
@@ -98,10 +149,14 @@ def test_the_challenge_names_what_is_wrong(make, mistake):
     verdict = chapter8.score(make)
     assert not verdict.passed
     assert verdict.mistake == mistake
+    if mistake in ("other outputs", "answers share their memory"):
+        numbers = [float(n) for _, due, _, came, _ in verdict.shown[1:] for n in (due, came)]
+        assert numbers
+        assert all(due != came for due, came in zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def test_the_challenge_can_be_passed(monkeypatch):
-    # Whether `freeze` is fast enough is for `python -m microdlrm bench` to say; here, any speed will do.
+    # Whether `freeze` is fast enough is for `python -m microdlrm bench` to say.
     monkeypatch.setattr(chapter8, "TARGET", 0.01)
     verdict = chapter8.score(freeze)
     assert verdict.passed
@@ -111,7 +166,7 @@ def test_the_challenge_can_be_passed(monkeypatch):
 
 @pytest.mark.timing
 def test_hooks_on_the_model_slow_down_nothing_else(monkeypatch):
-    """What `make` hangs on its model doesn't make the reference slower, and so a plain forward no faster."""
+    """What `make` hangs on its model doesn't make the reference slower."""
 
     def make(model):
         plain = copy.deepcopy(model)
@@ -121,3 +176,14 @@ def test_hooks_on_the_model_slow_down_nothing_else(monkeypatch):
         return chapter8.freeze_nothing(plain)
 
     assert chapter8.score(make).mistake == "not fast enough"
+
+
+@pytest.mark.timing
+def test_the_check_accepts_the_books_own_solution():
+    """For real: on this machine, by its clock."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    (cell,) = [c for c in map("".join, (c["source"] for c in cells)) if "def solution(model)" in c]
+    namespace = {"torch": torch}
+    exec(cell.partition("chapter8.score")[0], namespace)
+    verdict = chapter8.score(namespace["solution"])
+    assert verdict.passed, verdict

@@ -1,6 +1,8 @@
-"""Execute notebooks two at a time, into the cache that Jupyter Book looks into: `execute_ahead.py NOTEBOOK ...`.
+"""Execute notebooks two at a time, into the cache that Jupyter Book looks into: `execute_ahead.py
+NOTEBOOK ...`.
 
-Jupyter Book itself executes one after the other. Notebooks that measure the machine need that; the others don't.
+Jupyter Book itself executes one after the other. Notebooks that measure the machine need that; the
+others don't.
 """
 
 import sys
@@ -18,14 +20,18 @@ AT_A_TIME = 2  # each may take 2 GiB
 
 
 def read(path: Path) -> nbformat.NotebookNode:
-    """The notebook at `path`, for this environment's kernel whatever it names: see nb_kernel_rgx_aliases."""
+    """The notebook at `path`, for this environment's kernel whatever it names: see
+    nb_kernel_rgx_aliases.
+    """
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.setdefault("kernelspec", {})["name"] = "python3"
     return notebook
 
 
 def execute(path: Path):
-    """Run the notebook from its own folder; returns it with its outputs, the seconds, and what went wrong if any."""
+    """Run the notebook from its own folder; returns it with its outputs, the seconds, and what went
+    wrong if any.
+    """
     notebook = read(path)
     result = single_nb_execution(notebook, cwd=str(path.parent), timeout=600, allow_errors=False)
     return notebook, result.time, result.exc_string

@@ -1,8 +1,9 @@
-"""A trained model to hand out: the films that many people rated, half-precision weights, and nobody's own row.
+"""A trained model to hand out: the films that many people rated, half-precision weights, and
+nobody's own row.
 
-What a page in a browser needs to answer for a reader that the model has never seen. A row of the users' table is made
-of one person's ratings, so none is handed out: a film carries the sum over everyone who rated it, and the model must
-have been trained without the users' ids.
+What a page in a browser needs to answer for a reader that the model has never seen. A row of the
+users' table is made of one person's ratings, so none is handed out: a film carries the sum over
+everyone who rated it, and the model must have been trained without the users' ids.
 """
 
 import base64
@@ -23,27 +24,40 @@ FEATURES = ("movie", "occupation", "genres", "who rated the movie", "what the us
 
 def well_known(data: MovieLens, train: np.ndarray, at_least: int = AT_LEAST) -> np.ndarray:
     """The movies with at least so many ratings among the rows `train`: (F,) positions, in order."""
-    return np.flatnonzero(np.bincount(positions(data)[1][train], minlength=len(data.movies)) >= at_least)
+    return np.flatnonzero(
+        np.bincount(positions(data)[1][train], minlength=len(data.movies)) >= at_least
+    )
 
 
 @torch.no_grad()
-def portable(model: MicroDLRM, clicks: Clicks, data: MovieLens, train: np.ndarray, films: np.ndarray) -> MicroDLRM:
-    """The same model of `films` (F,) alone, in weights that float16 can hold; movies are numbered as in `films`.
+def portable(
+    model: MicroDLRM, clicks: Clicks, data: MovieLens, train: np.ndarray, films: np.ndarray
+) -> MicroDLRM:
+    """The same model of `films` (F,) alone, in weights that float16 can hold; movies are numbered
+    as in `films`.
 
-    "who rated the movie" is one row a film, summed here, in place of a bag of users: the result has the tables movie
-    (F rows), occupation, genre and raters (F rows), and gives what `model` gives on rows that aren't in `train`.
+    "who rated the movie" is one row a film, summed here, in place of a bag of users: the result has
+    the tables movie (F rows), occupation, genre and raters (F rows), and gives what `model` gives
+    on rows that aren't in `train`.
 
-    Raises ValueError unless `clicks` has exactly the features of `FEATURES`, no users' ids among them.
+    Raises ValueError unless `clicks` has exactly the features of `FEATURES`, no users' ids among
+    them.
     """
     if (names := tuple(feature.name for feature in clicks.sparse)) != FEATURES:
         raise ValueError(
-            f"a model to hand out reads {', '.join(FEATURES)}, in this order; these clicks have {', '.join(names)}: "
+            f"a model to hand out reads {', '.join(FEATURES)}, in this order; these clicks have "
+            f"{', '.join(names)}: "
             f"leave the users' ids out, and add genres and histories"
         )
     movie = positions(data)[1]
-    held_out = pd.Series(np.delete(np.arange(len(movie)), train)).groupby(np.delete(movie, train)).first()
+    held_out = (
+        pd.Series(np.delete(np.arange(len(movie)), train)).groupby(np.delete(movie, train)).first()
+    )
     if missing := set(films) - set(held_out.index):
-        raise ValueError(f"each film needs a rating outside `train`, to look into its whole bag; {missing} have none")
+        raise ValueError(
+            f"each film needs a rating outside `train`, to look into its whole bag; {missing} "
+            "have none"
+        )
     movies, occupations, genres, users = model.emb_l
     raters = clicks.sparse[FEATURES.index("who rated the movie")]
     summed = users(*raters.take(torch.tensor(held_out[films].to_numpy())))  # (F, m_spa)
@@ -60,37 +74,57 @@ def portable(model: MicroDLRM, clicks: Clicks, data: MovieLens, train: np.ndarra
 
 @torch.no_grad()
 def predict(small: MicroDLRM, clicks: Clicks, rows: np.ndarray, films: np.ndarray) -> np.ndarray:
-    """`training.predict` for a `portable` model: click probabilities of `rows` (B,), whose movies are among `films`.
+    """`training.predict` for a `portable` model: click probabilities of `rows` (B,), whose movies
+    are among `films`.
 
     The histories of `clicks` hold these films alone. Raises IndexError for any other film.
     """
     number = torch.full((clicks.tables["movie"],), -1)
     number[films] = torch.arange(len(films))
     (batch,) = batches(clicks, rows, len(rows))
-    (movie, occupation, genres, _, rated), offsets, weights = batch.sparse_indices, batch.sparse_offsets, batch[3]
+    (movie, occupation, genres, _, rated), offsets, weights = (
+        batch.sparse_indices,
+        batch.sparse_offsets,
+        batch[3],
+    )
     ids = [number[movie], occupation, genres, number[movie], number[rated]]
     one = offsets[0]  # the film's raters are one row now
-    return small(batch.dense_x, ids, [*offsets[:3], one, offsets[4]], [*weights[:3], None, weights[4]])[:, 0].double().numpy()  # (B,)
+    return (
+        small(
+            batch.dense_x, ids, [*offsets[:3], one, offsets[4]], [*weights[:3], None, weights[4]]
+        )[:, 0]
+        .double()
+        .numpy()
+    )  # (B,)
 
 
 def contents(
-    models: dict[str, MicroDLRM], clicks: Clicks, data: MovieLens, train: np.ndarray, films: np.ndarray
+    models: dict[str, MicroDLRM],
+    clicks: Clicks,
+    data: MovieLens,
+    train: np.ndarray,
+    films: np.ndarray,
 ) -> dict:
-    """All that a page needs, ready for JSON: `models` are `portable`, of one shape but for the interaction.
+    """All that a page needs, ready for JSON: `models` are `portable`, of one shape but for the
+    interaction.
 
-    Of the ratings it holds sums: of each film their number, their stars and their clicks, and the overall means.
+    Of the ratings it holds sums: of each film their number, their stars and their clicks, and the
+    overall means.
     """
     movie = positions(data)[1][train]
     rating = data.ratings["rating"].to_numpy()[train].astype(float)
     click = labels(data)[train].astype(float)
-    count, stars, clicked = (np.bincount(movie, weights)[films] for weights in (None, rating, click))
+    count, stars, clicked = (
+        np.bincount(movie, weights)[films] for weights in (None, rating, click)
+    )
     movies = data.movies.iloc[films]
     years = movies["year"].fillna(data.movies["year"].median())
     shift, scale = clicks.scale.tolist()
     shape = next(iter(models.values())).shape
     return dict(
         shape=dict(
-            # What it costs is what the whole model costs: this many rows, not only those handed out.
+            # What it costs is what the whole model costs: this many rows, not only those handed
+            # out.
             {key: shape[key] for key in ("m_spa", "ln_bot", "ln_top", "reads")},
             num_embeddings=clicks.num_embeddings,
         ),
@@ -116,8 +150,14 @@ def contents(
 
 
 def _packed(model: MicroDLRM) -> str:
-    """All weights one after another, little-endian float16, in base64: the tables, then W and b of each layer."""
-    layers = [layer for mlp in (model.bot_l, model.top_l) for layer in mlp if isinstance(layer, nn.Linear)]
-    parts = [table.weight for table in model.emb_l] + [part for layer in layers for part in (layer.weight, layer.bias)]
+    """All weights one after another, little-endian float16, in base64: the tables, then W and b of
+    each layer.
+    """
+    layers = [
+        layer for mlp in (model.bot_l, model.top_l) for layer in mlp if isinstance(layer, nn.Linear)
+    ]
+    parts = [table.weight for table in model.emb_l] + [
+        part for layer in layers for part in (layer.weight, layer.bias)
+    ]
     flat = torch.cat([part.detach().flatten() for part in parts])
     return base64.b64encode(flat.numpy().astype("<f2").tobytes()).decode()

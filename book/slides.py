@@ -1,8 +1,9 @@
-"""The book's figures as slides: `python book/slides.py FOLDER NOTEBOOK ...`, what `make slides` does.
+"""The book's figures as slides: `python book/slides.py FOLDER NOTEBOOK ...`, what `make slides`
+does.
 
-Each figure of the notebooks, as the book's build has executed them, becomes an SVG file, which any slide program
-takes, and a slide of FOLDER's index.html: the question of its section, the figure, its caption. Arrow keys and space
-go through them; printing gives one a page.
+Each figure of the notebooks, as the book's build has executed them, becomes an SVG file, which any
+slide program takes, and a slide of FOLDER's index.html: the question of its section, the figure,
+its caption. Arrow keys and space go through them; printing gives one a page.
 """
 
 import html
@@ -17,7 +18,8 @@ from nbformat import NotebookNode
 
 FIGURE = re.compile(r'<figure class="microdlrm.*?</figure>', re.DOTALL)
 PARTS = re.compile(
-    r'<div role="img" aria-label="([^"]*)">\s*(<svg.*?</svg>)\s*</div>\s*<figcaption>(.*?)</figcaption>', re.DOTALL
+    r'<div role="img" aria-label="([^"]*)">\s*(<svg.*?</svg>)\s*</div>\s*<figcaption>(.*?)</figcaption>',
+    re.DOTALL,
 )
 DECK = """<!doctype html>
 <html lang="en">
@@ -26,8 +28,8 @@ DECK = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>microDLRM: the figures</title>
 <style>
-  html {{ scroll-snap-type: y mandatory; font: 1.3rem/1.4 system-ui, sans-serif; color: #111; background: #fff; }}
-  body {{ margin: 0; }}
+  html {{ scroll-snap-type: y mandatory; font: 1.3rem/1.4 system-ui, sans-serif; color: #111;
+  background: #fff; }} body {{ margin: 0; }}
   section {{ box-sizing: border-box; height: 100vh; padding: 3vh 5vw; scroll-snap-align: start;
     display: flex; flex-direction: column; gap: 2vh; break-after: page; }}
   section p {{ margin: 0; color: #555; font-size: .7em; }}
@@ -40,8 +42,8 @@ DECK = """<!doctype html>
 {slides}
 <script>
   const slides = [...document.querySelectorAll("section")];
-  const step = {{ ArrowRight: 1, ArrowDown: 1, PageDown: 1, " ": 1, ArrowLeft: -1, ArrowUp: -1, PageUp: -1 }};
-  addEventListener("keydown", (event) => {{
+  const step = {{ ArrowRight: 1, ArrowDown: 1, PageDown: 1, " ": 1, ArrowLeft: -1, ArrowUp: -1,
+  PageUp: -1 }}; addEventListener("keydown", (event) => {{
     if (!step[event.key]) return;
     event.preventDefault();
     const now = slides.findIndex((slide) => slide.getBoundingClientRect().bottom > 1);
@@ -67,7 +69,9 @@ class Figure(NamedTuple):
 
 
 def figures(notebook: NotebookNode) -> list[Figure]:
-    """What an executed notebook shows, in order. Raises ValueError for a figure without its parts."""
+    """What an executed notebook shows, in order. Raises ValueError for a figure without its
+    parts.
+    """
     found, chapter, question = [], "", ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -78,9 +82,14 @@ def figures(notebook: NotebookNode) -> list[Figure]:
             for figure in FIGURE.findall("".join(output.get("data", {}).get("text/html", ""))):
                 parts = PARTS.search(figure)
                 if parts is None:
-                    raise ValueError(f"{chapter}, {question}: a figure without a picture, caption and alternative")
+                    raise ValueError(
+                        f"{chapter}, {question}: a figure without a picture, caption and "
+                        "alternative"
+                    )
                 alt, svg, caption = parts.groups()
-                found.append(Figure(chapter, question, html.unescape(alt), svg, html.unescape(caption)))
+                found.append(
+                    Figure(chapter, question, html.unescape(alt), svg, html.unescape(caption))
+                )
     return found
 
 
@@ -93,14 +102,19 @@ def alone(figure: Figure) -> str:
 
 
 def write(folder: Path, notebooks: dict[str, NotebookNode]) -> int:
-    """Write the deck of the executed `notebooks` and its pictures into `folder`; returns how many."""
+    """Write the deck of the executed `notebooks` and its pictures into `folder`; returns how
+    many.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     slides = []
     for name, notebook in notebooks.items():
         for number, figure in enumerate(figures(notebook), start=1):
             file = f"{name}-{number:02}.svg"
             (folder / file).write_text(alone(figure), encoding="utf-8")
-            words = {name: html.escape(getattr(figure, name)) for name in ("chapter", "question", "alt", "caption")}
+            words = {
+                name: html.escape(getattr(figure, name))
+                for name in ("chapter", "question", "alt", "caption")
+            }
             slides.append(SLIDE.format(file=file, **words))
     (folder / "index.html").write_text(DECK.format(slides="\n".join(slides)), encoding="utf-8")
     return len(slides)
@@ -110,7 +124,9 @@ def main(arguments: list[str]) -> int:
     folder, *paths = map(Path, arguments)
     cache = get_cache(str(CACHE))
     try:
-        executed = {path.stem: cache.merge_match_into_notebook(read(path))[1] for path in sorted(paths)}
+        executed = {
+            path.stem: cache.merge_match_into_notebook(read(path))[1] for path in sorted(paths)
+        }
     except KeyError:
         print("The book isn't built: run `make book` first.", file=sys.stderr)
         return 1

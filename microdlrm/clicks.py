@@ -84,7 +84,9 @@ class Clicks(NamedTuple):
         return self._replace(sparse=tuple(f for f in self.sparse if f.name not in names))
 
     def replace(self, **features: SparseFeature) -> "Clicks":
-        """The same clicks with other bags under these names. Raises ValueError for unknown names."""
+        """The same clicks with other bags under these names. Raises ValueError for unknown
+        names.
+        """
         self._must_have(features)
         return self._replace(sparse=tuple(features.get(f.name, f) for f in self.sparse))
 
@@ -233,7 +235,9 @@ class Bags(NamedTuple):
         return cls(values, lengths.cumsum(0) - lengths, lengths)
 
     def take(self, which: Tensor) -> tuple[Tensor, Tensor]:
-        """The bags numbered `which` (B,) as indices (L,) and offsets (B,), as EmbeddingBag takes."""
+        """The bags numbered `which` (B,) as indices (L,) and offsets (B,), as EmbeddingBag
+        takes.
+        """
         lengths = self.lengths[which]  # (B,)
         offsets = lengths.cumsum(0) - lengths  # (B,)
         shift = torch.repeat_interleave(self.starts[which] - offsets, lengths)  # (L,)

@@ -75,7 +75,10 @@ def fit(
     """
     tables = list(model.emb_l.parameters())
     others = [p for name, p in model.named_parameters() if not name.startswith("emb_l.")]
-    groups = [dict(params=tables, weight_decay=embedding_decay), dict(params=others, weight_decay=0)]
+    groups = [
+        dict(params=tables, weight_decay=embedding_decay),
+        dict(params=others, weight_decay=0),
+    ]
     optimiser = torch.optim.AdamW(groups, lr=lr, fused=True)
     steps = epochs * -(-len(split.train) // batch_size)
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.02, total_iters=steps)

@@ -1,8 +1,9 @@
-"""Check the rendered book: `python tests/rendered_book.py _build/html`, the last step of `make book`.
+"""Check the rendered book: `python tests/rendered_book.py _build/html`, the last step of `make
+book`.
 
-A page may load nothing from the network, and not much in all; every local link and every file it names must exist; and
-every picture must have a text alternative. Sphinx checks the links that it made itself; the ones in HTML, in
-notebooks' outputs and in styles are ours to check.
+A page may load nothing from the network, and not much in all; every local link and every file it
+names must exist; and every picture must have a text alternative. Sphinx checks the links that it
+made itself; the ones in HTML, in notebooks' outputs and in styles are ours to check.
 """
 
 import re
@@ -17,8 +18,11 @@ LOADING = {  # what a browser fetches without being asked
     ("use", "xlink:href"), ("image", "xlink:href"),
 }  # fmt: skip
 STYLE_URL = re.compile(r"""(?:@import\s+(?:url\()?|url\()\s*["']?([^"')\s;]+)""")
-SCRIPT_URL = re.compile(r"""(?:\bimport\b\s*\(?|\bfetch\(|\.src\s*=)\s*["']((?:https?:)?//[^"']*)""")
-# Bytes that a page may take, uncompressed: the first that one opens, and one more, when what all pages load is cached.
+SCRIPT_URL = re.compile(
+    r"""(?:\bimport\b\s*\(?|\bfetch\(|\.src\s*=)\s*["']((?:https?:)?//[^"']*)"""
+)
+# Bytes that a page may take, uncompressed: the first that one opens, and one more, when what all
+# pages load is cached.
 FIRST, FURTHER = 1_500_000, 500_000
 
 
@@ -39,17 +43,27 @@ class Page(HTMLParser):
         if tag == "a" and values.get("name"):
             self.ids.add(values["name"])
         for name, value in attributes:
-            if (tag, name) in LOADING and value and values.get("rel") not in ("canonical", "next", "prev", "alternate"):
+            if (
+                (tag, name) in LOADING
+                and value
+                and values.get("rel") not in ("canonical", "next", "prev", "alternate")
+            ):
                 self.loads.append(value)
             if name == "style" and value:
                 self.loads += STYLE_URL.findall(value)
         if tag == "a" and values.get("href"):
             self.links.append(values["href"])
-        if tag == "img" and not values.get("alt", "").strip() and values.get("role") != "presentation":
+        if (
+            tag == "img"
+            and not values.get("alt", "").strip()
+            and values.get("role") != "presentation"
+        ):
             self.mute.append(values.get("src"))
         if tag == "figure" or (tag == "svg" and values.get("role") == "img"):
             return
-        if values.get("role") == "img" and not (values.get("aria-label") or values.get("aria-labelledby")):
+        if values.get("role") == "img" and not (
+            values.get("aria-label") or values.get("aria-labelledby")
+        ):
             self.mute.append(f"<{tag} role=img>")
 
     def handle_endtag(self, tag):
@@ -106,7 +120,10 @@ def problems(root):
                 yield f"{where}: {url} leads nowhere"
             elif target in pages and place and place not in pages[target].ids | {"top"}:
                 yield f"{where}: {url}: the page is there, the place isn't"
-        for needed, most in ((files.get(path, set()), FIRST), (files.get(path, set()) - cached, FURTHER)):
+        for needed, most in (
+            (files.get(path, set()), FIRST),
+            (files.get(path, set()) - cached, FURTHER),
+        ):
             if (size := sum(file.stat().st_size for file in needed)) > most:
                 yield f"{where}: {size / 1e3:.0f} kB to load, where {most / 1e3:.0f} are allowed"
     for path in sorted(root.glob("_static/**/*.css")):
@@ -120,7 +137,10 @@ def main(arguments):
     found = list(problems(root))
     print("\n".join(found), file=sys.stderr)
     if not found:
-        print(f"{len(list(root.rglob('*.html')))} pages: nothing loads from the network, every link leads somewhere.")
+        print(
+            f"{len(list(root.rglob('*.html')))} pages: nothing loads from the network, every link "
+            "leads somewhere."
+        )
     return 1 if found else 0
 
 

@@ -48,8 +48,12 @@ def test_it_is_what_embedding_bag_gives(dtype, grown):
     for w in (None, weights):
         ours, theirs = bag_sums(table, ids, offsets, w), table(ids, offsets, w)
         assert torch.equal(ours, theirs)
-        one, other = (torch.autograd.grad(sums, table.weight, upstream)[0] for sums in (ours, theirs))
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=0.1 if grown == torch.bfloat16 else 1e-5)
+        one, other = (
+            torch.autograd.grad(sums, table.weight, upstream)[0] for sums in (ours, theirs)
+        )
+        torch.testing.assert_close(
+            one, other, rtol=1e-5, atol=0.1 if grown == torch.bfloat16 else 1e-5
+        )
 
 
 @pytest.mark.parametrize("rows", [2**15, 2**15 + 1, 70_000])
@@ -68,14 +72,18 @@ def test_a_table_may_have_more_rows_than_a_narrow_number_counts(rows):
 def test_bags_of_one_id_and_sparse_tables_stay_with_embedding_bag():
     ids, offsets = torch.tensor([1, 2]), torch.tensor([0, 0])
     one = bag_sums(nn.EmbeddingBag(4, 2, mode="sum"), ids[:1], offsets[:1], None)
-    sparse = bag_sums(nn.EmbeddingBag(4, 2, mode="sum", sparse=True), torch.tensor([1, 2, 3]), offsets, None)
+    sparse = bag_sums(
+        nn.EmbeddingBag(4, 2, mode="sum", sparse=True), torch.tensor([1, 2, 3]), offsets, None
+    )
     assert "BagSums" not in f"{one.grad_fn}{sparse.grad_fn}"
     sparse.sum().backward()
 
 
 @pytest.mark.timing
 def test_weights_that_are_learned_get_their_gradient():
-    """Of one id a bag and of longer ones: a weight's gradient is its row's dot product with the bag's."""
+    """Of one id a bag and of longer ones: a weight's gradient is its row's dot product with the
+    bag's.
+    """
     for offsets in (torch.arange(4), torch.tensor([0, 3, 3, 4])):
         table = torch.nn.EmbeddingBag(6, 3, mode="sum")
         ids, weights = torch.tensor([4, 0, 4, 2]), torch.rand(4, requires_grad=True)
@@ -90,7 +98,11 @@ def test_long_bags_go_back_sooner():
 
     torch.manual_seed(0)
     table, upstream = nn.EmbeddingBag(1682, 32, mode="sum"), torch.randn(512, 32)
-    ids, offsets, weights = torch.randint(1682, (512 * 150,)), torch.arange(0, 512 * 150, 150), torch.randn(512 * 150)
+    ids, offsets, weights = (
+        torch.randint(1682, (512 * 150,)),
+        torch.arange(0, 512 * 150, 150),
+        torch.randn(512 * 150),
+    )
 
     def back(sums):
         return lambda: torch.autograd.grad(sums(), table.weight, upstream)

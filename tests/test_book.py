@@ -1,6 +1,8 @@
-"""The house around the course: what is pinned, what the pages promise, the picture, the two commands.
+"""The house around the course: what is pinned, what the pages promise, the picture, the two
+commands.
 
-The links between pages and the notebooks' cells are checked by `make book`, whose build fails on a warning.
+The links between pages and the notebooks' cells are checked by `make book`, whose build fails on a
+warning.
 """
 
 import ast
@@ -20,14 +22,18 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-needs_make = pytest.mark.skipif(os.name == "nt", reason="Windows does without make, see book/setup.md")
+needs_make = pytest.mark.skipif(
+    os.name == "nt", reason="Windows does without make, see book/setup.md"
+)
 
 
 def pins(name):
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     lines = [line for line in lines if line and not line.startswith(("#", "-e "))]
     requirements = [Requirement(line) for line in lines]
-    assert len({canonical(r) for r in requirements}) == len(requirements), f"{name} names a package twice"
+    assert len({canonical(r) for r in requirements}) == len(requirements), (
+        f"{name} names a package twice"
+    )
     return {canonical(r): r for r in requirements}
 
 
@@ -35,12 +41,18 @@ def canonical(requirement):
     return re.sub(r"[-_.]+", "-", requirement.name).lower()
 
 
-# --- what is pinned -----------------------------------------------------------------------------------------
+# --- what is pinned
+# -----------------------------------------------------------------------------------------
 
 
 def test_every_requirement_is_pinned_and_frozen():
-    direct, frozen = pins("requirements.txt") | pins("requirements-browser.txt"), pins("constraints.txt")
-    scale = pins("requirements-scale.txt")  # installed without their dependencies: all of them are listed
+    direct, frozen = (
+        pins("requirements.txt") | pins("requirements-browser.txt"),
+        pins("constraints.txt"),
+    )
+    scale = pins(
+        "requirements-scale.txt"
+    )  # installed without their dependencies: all of them are listed
     assert not set(scale) & set(frozen)
     for requirement in [*direct.values(), *frozen.values(), *scale.values()]:
         assert re.fullmatch(r"==[0-9][0-9a-z.]*", str(requirement.specifier)), requirement
@@ -54,13 +66,20 @@ def test_every_requirement_is_pinned_and_frozen():
 def test_requirements_install_the_package_and_what_it_imports():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "-e ." in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert {canonical(Requirement(r)) for r in project["dependencies"]} <= set(pins("requirements.txt"))
+    assert {canonical(Requirement(r)) for r in project["dependencies"]} <= set(
+        pins("requirements.txt")
+    )
 
 
 def test_what_is_imported_is_required():
     imported = set()
-    # The browser's tests and TorchRec have requirements of their own, and a learner imports what there isn't.
-    tests = [p for p in (ROOT / "tests").rglob("*.py") if p.parent.name not in ("browser", "mistakes", "scale")]
+    # The browser's tests and TorchRec have requirements of their own, and a learner imports what
+    # there isn't.
+    tests = [
+        p
+        for p in (ROOT / "tests").rglob("*.py")
+        if p.parent.name not in ("browser", "mistakes", "scale")
+    ]
     package = [p for p in (ROOT / "microdlrm").rglob("*.py") if p.parent.name != "scaling"]
     for path in [*package, *(ROOT / "book").glob("*.py"), *tests]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -68,7 +87,10 @@ def test_what_is_imported_is_required():
                 imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 imported.add(node.module.split(".")[0])
-    ours = {"microdlrm", *(path.stem for top in ("tests", "book") for path in (ROOT / top).rglob("*"))}
+    ours = {
+        "microdlrm",
+        *(path.stem for top in ("tests", "book") for path in (ROOT / top).rglob("*")),
+    }
     packages = metadata.packages_distributions()
     needed = {packages[name][0] for name in imported - set(sys.stdlib_module_names) - ours}
     assert {canonical(Requirement(name)) for name in needed} <= set(pins("requirements.txt"))
@@ -108,7 +130,9 @@ def test_make_alone_tells_every_command_that_a_page_names():
 @needs_make
 def test_an_old_python_is_refused_before_anything_is_made(tmp_path):
     old = tmp_path / "python"
-    old.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "import sys; sys.version_info = (3, 10); $2"\n')
+    old.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -c "import sys; sys.version_info = (3, 10); $2"\n'
+    )
     old.chmod(0o755)
     venv = tmp_path / "environment"
     said = make("install", f"PYTHON={old}", f"VENV={venv}")
@@ -127,7 +151,8 @@ def test_lab_starts_as_root(tmp_path, user, option):
     assert ("--allow-root" in said) == option
 
 
-# --- the pages ----------------------------------------------------------------------------------------------
+# --- the pages
+# ----------------------------------------------------------------------------------------------
 
 
 def test_readme_leads_somewhere():
@@ -137,6 +162,7 @@ def test_readme_leads_somewhere():
     for target in targets:
         assert target.startswith("https://") or (ROOT / target).is_file(), target
 
+
 def test_links_name_a_commit_or_a_release():
     """A link to a branch leads elsewhere tomorrow, or nowhere."""
     file = re.compile(r"github\.com/[\w.-]+/[\w.-]+/(?:blob|tree|raw)/([^/\s)\"'<>]+)")
@@ -144,18 +170,30 @@ def test_links_name_a_commit_or_a_release():
     for path in [*ROOT.glob("*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("book/**/*.md"),
                  *ROOT.glob("notebooks/**/*.ipynb"), *ROOT.glob("microdlrm/**/*.py")]:  # fmt: skip
         text = path.read_text(encoding="utf-8")
-        wrong = [ref for ref in file.findall(text) if not re.fullmatch(r"[0-9a-f]{40}|v?\d+(\.\d+)+", ref)]
+        wrong = [
+            ref
+            for ref in file.findall(text)
+            if not re.fullmatch(r"[0-9a-f]{40}|v?\d+(\.\d+)+", ref)
+        ]
         assert not wrong + moving.findall(text), path.name
 
 
 def test_what_the_package_cites_is_in_the_references():
-    headings = re.findall(r"^## (.*) \((\d{4})\)$", (ROOT / "book/references.md").read_text(encoding="utf-8"), re.M)
-    known = {(re.split(r" and | et al", authors)[0].split()[-1], year) for authors, year in headings}
+    headings = re.findall(
+        r"^## (.*) \((\d{4})\)$", (ROOT / "book/references.md").read_text(encoding="utf-8"), re.M
+    )
+    known = {
+        (re.split(r" and | et al", authors)[0].split()[-1], year) for authors, year in headings
+    }
     assert len(known) == len(headings)
     cited = set()
     for path in (ROOT / "microdlrm").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        cited |= set(re.findall(r"\b([A-Z][a-z]+(?:-[A-Z][a-z]+)?) (?:et al\. |and [A-Z][a-z]+ )\(?(\d{4})\b", text))
+        cited |= set(
+            re.findall(
+                r"\b([A-Z][a-z]+(?:-[A-Z][a-z]+)?) (?:et al\. |and [A-Z][a-z]+ )\(?(\d{4})\b", text
+            )
+        )
     assert ("Naumov", "2019") in cited
     assert cited <= known, f"not in book/references.md: {cited - known}"
 
@@ -172,7 +210,13 @@ def test_references_are_in_order_and_linked():
 
 @pytest.mark.parametrize(
     ("words", "entry"),
-    [("bag", "term-bag"), ("Bags", "term-bag"), ("loss", "term-loss"), ("losses", "term-loss"), ("bagpipe", None)],
+    [
+        ("bag", "term-bag"),
+        ("Bags", "term-bag"),
+        ("loss", "term-loss"),
+        ("losses", "term-loss"),
+        ("bagpipe", None),
+    ],
 )
 def test_a_link_to_the_glossary_finds_its_term(words, entry):
     assert glossary_links.find(words, {"bag": "term-bag", "loss": "term-loss"}) == entry
@@ -188,15 +232,18 @@ def test_architecture_picture_stands_alone():
     assert "prefers-color-scheme: dark" in text  # in the README it follows the system
     assert "currentColor" in text  # in the book it follows the page
     assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == []
-    assert all(i.startswith("architecture-") for i in re.findall(r'\bid="([^"]+)"', text))  # it is put into a page
+    assert all(
+        i.startswith("architecture-") for i in re.findall(r'\bid="([^"]+)"', text)
+    )  # it is put into a page
 
 
-# --- the check of the rendered book -------------------------------------------------------------------------
+# --- the check of the rendered book
+# -------------------------------------------------------------------------
 
-GOOD = """<html><head><link rel="stylesheet" href="_static/a.css"><link rel="canonical" href="https://example.org/">
-<script src="_static/a.js"></script></head><body><h1 id="here">A</h1><a href="#here">up</a>
-<a href="https://example.org/">elsewhere</a><img src="_static/a.png" alt="A picture">
-<div role="img" aria-label="Bars"><svg></svg></div></body></html>"""
+GOOD = """<html><head><link rel="stylesheet" href="_static/a.css"><link rel="canonical"
+href="https://example.org/"> <script src="_static/a.js"></script></head><body><h1 id="here">A</h1><a
+href="#here">up</a> <a href="https://example.org/">elsewhere</a><img src="_static/a.png" alt="A
+picture"> <div role="img" aria-label="Bars"><svg></svg></div></body></html>"""
 
 
 @pytest.fixture
@@ -247,7 +294,10 @@ def test_a_page_that_weighs_too_much_is_found(site):
     assert list(rendered_book.problems(site)) == []  # one page: all that it loads, all pages load
     (site / "other.html").write_text(GOOD.replace("a.png", "b.png"))
     (site / "_static/b.png").write_bytes(bytes(rendered_book.FURTHER))
-    assert [line.split(":")[0] for line in rendered_book.problems(site)] == ["index.html", "other.html"]
+    assert [line.split(":")[0] for line in rendered_book.problems(site)] == [
+        "index.html",
+        "other.html",
+    ]
 
 
 def test_no_book_is_a_flaw(tmp_path):

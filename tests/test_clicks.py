@@ -14,7 +14,9 @@ from microdlrm.histories import histories
 
 
 def test_a_click_is_a_rating_of_four_or_five(data):
-    by_rating = pd.Series(clicks.labels(data)).groupby(data.ratings["rating"]).agg(["min", "max", "size"])
+    by_rating = (
+        pd.Series(clicks.labels(data)).groupby(data.ratings["rating"]).agg(["min", "max", "size"])
+    )
     assert by_rating["max"].tolist() == by_rating["min"].tolist() == [0, 0, 0, 1, 1]
     assert clicks.labels(data).sum() == 34_174 + 21_201
 
@@ -47,14 +49,18 @@ def test_the_time_split_trains_on_the_past(data):
 
 
 def test_the_user_split_trains_on_each_users_past(data):
-    train, validation, test = (data.ratings.iloc[rows].groupby("user_id") for rows in clicks.split(data, "user"))
+    train, validation, test = (
+        data.ratings.iloc[rows].groupby("user_id") for rows in clicks.split(data, "user")
+    )
     assert (train["timestamp"].max() <= validation["timestamp"].min()).all()
     assert (validation["timestamp"].max() <= test["timestamp"].min()).all()
     n = data.ratings.groupby("user_id").size()
     assert ((test.size() - 0.1 * n).abs() < 1).all()
 
 
-@pytest.mark.parametrize(("how", "fractions"), [("weekly", (0.8, 0.2)), ("random", (0.8, 0.3)), ("random", (1.0,))])
+@pytest.mark.parametrize(
+    ("how", "fractions"), [("weekly", (0.8, 0.2)), ("random", (0.8, 0.3)), ("random", (1.0,))]
+)
 def test_an_unknown_split_is_refused(data, how, fractions):
     with pytest.raises(ValueError, match="must be"):
         clicks.split(data, how, fractions)
@@ -63,26 +69,33 @@ def test_an_unknown_split_is_refused(data, how, fractions):
 def test_held_out_labels_reach_no_feature(data, split, prepared):
     held_out = np.concatenate([split.validation, split.test])
     ratings = data.ratings.copy()
-    ratings.loc[held_out, "rating"] = np.random.default_rng(0).permutation(ratings.loc[held_out, "rating"]) % 5 + 1
+    ratings.loc[held_out, "rating"] = (
+        np.random.default_rng(0).permutation(ratings.loc[held_out, "rating"]) % 5 + 1
+    )
     scrambled = clicks.prepare(data._replace(ratings=ratings), split.train)
     assert not torch.equal(scrambled.y, prepared.y)
     assert torch.equal(scrambled.dense, prepared.dense)
     # the original features fail the same test: this is their leak
     leaky = original.features(data).dense, original.features(data._replace(ratings=ratings)).dense
     assert not torch.equal(*leaky)
-    closed = [original.features(d, split.train).dense for d in (data, data._replace(ratings=ratings))]
+    closed = [
+        original.features(d, split.train).dense for d in (data, data._replace(ratings=ratings))
+    ]
     assert torch.equal(*closed)
 
 
 def test_a_training_rows_own_label_does_not_reach_its_features(data, split, prepared):
     row = split.train[0]
     ratings = data.ratings.copy()
-    ratings.loc[row, "rating"] = 6 - ratings.loc[row, "rating"] if ratings.loc[row, "rating"] != 3 else 5
+    ratings.loc[row, "rating"] = (
+        6 - ratings.loc[row, "rating"] if ratings.loc[row, "rating"] != 3 else 5
+    )
     other = clicks.prepare(data._replace(ratings=ratings), split.train)
     users, _ = clicks.positions(data)
     user = torch.tensor(users == users[row])
     moved = (other.dense - prepared.dense).abs().amax(1)
-    # Columns are scaled by all training rows, so that one changed rating moves every row by a trace.
+    # Columns are scaled by all training rows, so that one changed rating moves every row by a
+    # trace.
     assert moved[row] < 1e-3
     assert moved[user].max() > 1e-2
 
@@ -110,7 +123,14 @@ def test_features_of_held_out_rows_by_hand(data, split):
 
     rows = split.test[:40]
     by_hand = np.array([statistics(row) for row in rows])
-    names = ("user mean", "log user count", "movie mean", "log movie count", "user click rate", "movie click rate")
+    names = (
+        "user mean",
+        "log user count",
+        "movie mean",
+        "log movie count",
+        "user click rate",
+        "movie click rate",
+    )
     columns = [clicks.DENSE_FEATURES.index(name) for name in names]
     scaled = prepared.dense[rows][:, columns].double().numpy()
     for ours, expected in zip(scaled.T, by_hand.T, strict=True):  # equal up to a shift and a scale
@@ -136,27 +156,43 @@ def test_affinity_by_hand(data, split):
             surprise = seen["rating"] - (user_mean[user] + movie_mean[seen["item_id"]] - overall)
             total, count = total + shared * surprise, count + shared
         by_hand.append(total / (count + clicks.SMOOTHING))
-    ours = clicks.prepare(data, split.train).dense[rows, clicks.DENSE_FEATURES.index("affinity")].double().numpy()
+    ours = (
+        clicks.prepare(data, split.train)
+        .dense[rows, clicks.DENSE_FEATURES.index("affinity")]
+        .double()
+        .numpy()
+    )
     assert np.corrcoef(ours, by_hand)[0, 1] == pytest.approx(1, abs=1e-6)
 
 
 def test_features_are_scaled_and_finite(prepared, split):
     assert prepared.dense.isfinite().all()
     train = prepared.dense[split.train].double()
-    torch.testing.assert_close(train.mean(0), torch.zeros(16, dtype=torch.float64), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        train.mean(0), torch.zeros(16, dtype=torch.float64), atol=1e-5, rtol=0
+    )
     torch.testing.assert_close(train.std(0), torch.ones(16, dtype=torch.float64), atol=1e-4, rtol=0)
     assert len(clicks.DENSE_FEATURES) == 16
 
 
 def test_the_common_genres_are_the_most_common(data):
-    counted = data.movies.set_index("item_id").loc[data.ratings["item_id"], "genres"].explode().value_counts()
+    counted = (
+        data.movies.set_index("item_id")
+        .loc[data.ratings["item_id"], "genres"]
+        .explode()
+        .value_counts()
+    )
     assert set(counted.index[:6]) == set(clicks.COMMON_GENRES)
 
 
 def test_ids_count_from_zero_and_fill_their_tables(data, prepared):
     everything = torch.arange(len(data.ratings))
     user, movie, occupation = (feature.take(everything)[0] for feature in prepared.sparse)
-    assert [(ids.min(), ids.max()) for ids in (user, movie, occupation)] == [(0, 942), (0, 1681), (0, 20)]
+    assert [(ids.min(), ids.max()) for ids in (user, movie, occupation)] == [
+        (0, 942),
+        (0, 1681),
+        (0, 20),
+    ]
     assert prepared.num_embeddings == (943, 1682, 21)
     assert user.tolist() == (data.ratings["user_id"] - 1).tolist()
     assert movie.tolist() == (data.ratings["item_id"] - 1).tolist()
@@ -284,7 +320,9 @@ def test_a_split_goes_by_position(data, how, arranged):
         (lambda split, n: split.train[None], TypeError, "whole numbers"),
     ],
 )
-def test_masks_and_labels_are_refused_wherever_rows_are_given(data, split, prepared, rows, error, says):
+def test_masks_and_labels_are_refused_wherever_rows_are_given(
+    data, split, prepared, rows, error, says
+):
     wrong = rows(split, len(data.ratings))
     for use in (
         lambda: clicks.prepare(data, wrong),
@@ -298,7 +336,13 @@ def test_masks_and_labels_are_refused_wherever_rows_are_given(data, split, prepa
 def test_rows_may_be_a_series_a_list_or_a_tensor(data, split, prepared):
     rows = split.test[:5]
     expected = next(clicks.batches(prepared, rows, 5)).y
-    for form in (list(rows), torch.tensor(rows), pd.Series(rows), pd.Index(rows), rows.astype(np.int32)):
+    for form in (
+        list(rows),
+        torch.tensor(rows),
+        pd.Series(rows),
+        pd.Index(rows),
+        rows.astype(np.int32),
+    ):
         assert torch.equal(next(clicks.batches(prepared, form, 5)).y, expected)
 
 

@@ -19,7 +19,9 @@ POINT = r'data-point="([^"]+)" data-says="([^"]+)" data-with="([^"]*)"'
 
 def test_a_film_says_who_clicked_both():
     draw = np.random.default_rng(0)
-    clicked = draw.random((200, 40)) < np.linspace(0.6, 0.1, 40)  # (users, films), the first the most clicked
+    clicked = draw.random((200, 40)) < np.linspace(
+        0.6, 0.1, 40
+    )  # (users, films), the first the most clicked
     clicked[:, 7] = clicked[:, 3]  # the same people
     together = clicked.T.astype(int) @ clicked
     names = [f"film {k}." for k in range(40)]
@@ -60,10 +62,16 @@ def test_an_epoch_says_both_losses_and_whether_it_was_kept():
     two = pd.DataFrame(dict(epoch=[1, 2], training_logloss=[0.3, 0.2], logloss=[0.9, 0.8]))
     said = points(chapter6.learning_curves({"one": one, "two": two}).data)
     assert said == {
-        "epoch-0-0": ("one, epoch 1, the epoch kept: training rows 0.700, validation rows 0.500.", ["part-0-0"]),
+        "epoch-0-0": (
+            "one, epoch 1, the epoch kept: training rows 0.700, validation rows 0.500.",
+            ["part-0-0"],
+        ),
         "epoch-0-1": ("one, epoch 2: training rows 0.400, validation rows 0.600.", ["part-0-1"]),
         "epoch-1-0": ("two, epoch 1: training rows 0.300, validation rows 0.900.", ["part-1-0"]),
-        "epoch-1-1": ("two, epoch 2, the epoch kept: training rows 0.200, validation rows 0.800.", ["part-1-1"]),
+        "epoch-1-1": (
+            "two, epoch 2, the epoch kept: training rows 0.200, validation rows 0.800.",
+            ["part-1-1"],
+        ),
     }
 
 
@@ -92,7 +100,10 @@ def test_an_interval_says_its_split_its_sign_and_its_ends():
 def test_the_readmes_picture_says_what_paper_says():
     drawn = chapter7.on_paper(cost.parts(batch=256, **regimes.ORIGINAL), batch=256).data
     stored = (ROOT / "book/figures/held-and-moved.svg").read_text(encoding="utf-8")
-    assert re.search('aria-label="([^"]+)"', drawn)[1] == re.search("<title>([^<]+)</title>", stored)[1]
+    assert (
+        re.search('aria-label="([^"]+)"', drawn)[1]
+        == re.search("<title>([^<]+)</title>", stored)[1]
+    )
 
 
 FIGURE = """
@@ -110,7 +121,9 @@ def test_figures_look_alike_whatever_the_matplotlibrc(tmp_path):
     for name in ("mine", "none"):
         environment = os.environ | {"MATPLOTLIBRC": str(tmp_path / name)}
         command = [sys.executable, "-c", FIGURE]
-        svg = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        svg = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout
         drawn.add(re.sub("[0-9a-f]{10}", "", svg))  # random names of clip paths
     assert len(drawn) == 1
     assert "<svg" in drawn.pop()

@@ -12,7 +12,10 @@ from microdlrm.histories import histories
 def bags_of(history, rows):
     indices, offsets, weights = history.take(torch.as_tensor(rows))
     ends = [*offsets.tolist()[1:], len(indices)]
-    return [(indices[a:b].tolist(), weights[a:b].tolist()) for a, b in zip(offsets.tolist(), ends, strict=True)]
+    return [
+        (indices[a:b].tolist(), weights[a:b].tolist())
+        for a, b in zip(offsets.tolist(), ends, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("past", [False, True])
@@ -22,7 +25,10 @@ def test_histories_equal_a_search_through_the_ratings(data, split, past, cap, ne
     rows = [*split.train[:60], *split.validation[:20], *split.test[:20]]
     train = data.ratings.iloc[split.train].sort_values("timestamp", kind="stable")
     for history, owner, entry in zip(
-        histories(data, split.train, past, cap, **neutral), (movies, users), (users, movies), strict=True
+        histories(data, split.train, past, cap, **neutral),
+        (movies, users),
+        (users, movies),
+        strict=True,
     ):
         for row, (ids, weights) in zip(rows, bags_of(history, rows), strict=True):
             this = data.ratings.loc[row]
@@ -49,7 +55,9 @@ def holds_itself(data, history) -> torch.Tensor:
     lengths = torch.diff(offsets, append=torch.tensor([len(indices)]))
     itself = torch.tensor(clicks.positions(data)[("user", "movie").index(history.table)][SOME])
     found = indices == torch.repeat_interleave(itself, lengths)
-    return torch.zeros(len(lengths)).index_add(0, torch.repeat_interleave(lengths), found.float()) > 0
+    return (
+        torch.zeros(len(lengths)).index_add(0, torch.repeat_interleave(lengths), found.float()) > 0
+    )
 
 
 def test_no_history_holds_the_rating_itself(data, split):
@@ -89,5 +97,7 @@ def test_with_a_delay_a_bag_holds_only_what_was_there_so_long_before(data, split
     _, rated = histories(data, split.train, past=True, delay=day)
     for row, (ids, _) in zip(rows, bags_of(rated, rows), strict=True):
         this = data.ratings.loc[row]
-        seen = train[(train["user_id"] == this["user_id"]) & (train["timestamp"] < this["timestamp"] - day)]
+        seen = train[
+            (train["user_id"] == this["user_id"]) & (train["timestamp"] < this["timestamp"] - day)
+        ]
         assert set(ids) == set(seen["item_id"] - 1)

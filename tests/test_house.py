@@ -7,7 +7,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent / "microdlrm"
 MODULES = {
-    ".".join(("microdlrm", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
+    ".".join(("microdlrm", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    ): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 # In the order in which data flows: a module imports only from those before it.
@@ -15,7 +17,8 @@ CORE = (
     "movielens", "clicks", "histories", "inputs", "bags", "model", "metrics", "training", "baselines",
     "original", "quiz",
 )  # fmt: skip
-# Which other annexes each may look into. None may be looked into by the core, nor by another annex than these.
+# Which other annexes each may look into. None may be looked into by the core, nor by another annex
+# than these.
 ANNEXES = {
     "machine": set(), "wild": set(), "scaling": {"machine", "studies", "wild"},
     "studies": {"wild"}, "figures": {"machine"},
@@ -66,7 +69,9 @@ def test_annexes_keep_to_themselves():
 def test_the_checks_judge_with_answers_of_their_own():
     """Chapters 7 and 8 time a model; the other exercises never look at the package's answer."""
     for module, path in MODULES.items():
-        if module.startswith("microdlrm.exercises") and not module.endswith(("chapter7", "chapter8")):
+        if module.startswith("microdlrm.exercises") and not module.endswith(
+            ("chapter7", "chapter8")
+        ):
             assert {room(imported) for imported in imports(path)} <= {"exercises"}, module
 
 
@@ -83,7 +88,8 @@ def test_the_front_door_opens_without_the_heavy_libraries():
     code = (
         "import sys\n"
         "from microdlrm import MicroDLRM, concat_interaction, dot_interaction\n"
-        "print(*{name.split('.')[0] for name in sys.modules} & {'matplotlib', 'sklearn', 'pandas', 'IPython'})"
+        "print(*{name.split('.')[0] for name in sys.modules} & {'matplotlib', 'sklearn', "
+        "'pandas', 'IPython'})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

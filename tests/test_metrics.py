@@ -18,8 +18,12 @@ def test_metrics_equal_their_definitions(rows):
     if y.min() == y.max():
         return  # no AUC without both
     score = metrics.score(p, y)
-    assert score.accuracy == pytest.approx(sum((a >= 0.5) == b for a, b in zip(p, y, strict=True)) / len(y))
-    assert score.logloss == pytest.approx(-sum(math.log(a if b else 1 - a) for a, b in zip(p, y, strict=True)) / len(y))
+    assert score.accuracy == pytest.approx(
+        sum((a >= 0.5) == b for a, b in zip(p, y, strict=True)) / len(y)
+    )
+    assert score.logloss == pytest.approx(
+        -sum(math.log(a if b else 1 - a) for a, b in zip(p, y, strict=True)) / len(y)
+    )
     pairs = [(a > b) + (a == b) / 2 for a in p[y == 1] for b in p[y == 0]]
     assert score.auc == pytest.approx(sum(pairs) / len(pairs))
 
@@ -63,7 +67,9 @@ def made_up(users=60, seed=0, noise=0.8):
     user = np.sort(generator.integers(0, users, 30 * users))
     taste = generator.normal(0, 1, users)[user] + generator.normal(0, 1, len(user))
     y = (generator.uniform(size=len(user)) < 1 / (1 + np.exp(-taste))).astype(int)
-    p, q = (1 / (1 + np.exp(-taste - generator.normal(0, s, len(user)))) for s in (noise, 2 * noise))
+    p, q = (
+        1 / (1 + np.exp(-taste - generator.normal(0, s, len(user)))) for s in (noise, 2 * noise)
+    )
     return p, q, y, user
 
 
@@ -74,7 +80,13 @@ def test_the_means_of_what_rows_bring_are_the_metrics():
     assert tuple(means) == pytest.approx(tuple(metrics.score(p, y)))
 
 
-@given(st.lists(st.tuples(st.sampled_from([0.2, 0.5, 0.7]), st.booleans(), st.integers(0, 2)), min_size=1, max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.2, 0.5, 0.7]), st.booleans(), st.integers(0, 2)),
+        min_size=1,
+        max_size=30,
+    )
+)
 def test_within_users_equals_a_loop(rows):
     p, y, user = (np.array(column) for column in zip(*rows, strict=True))
     y = y.astype(int)
@@ -99,7 +111,9 @@ def test_what_is_constant_within_a_user_orders_nothing_for_them():
 def drawn(user, draws=400):
     """How often each row is drawn where users are: (draws, len(user))."""
     users, whose = np.unique(user, return_inverse=True)
-    times = np.random.default_rng(1).multinomial(len(users), np.full(len(users), 1 / len(users)), draws)
+    times = np.random.default_rng(1).multinomial(
+        len(users), np.full(len(users), 1 / len(users)), draws
+    )
     return times[:, whose].astype(float)
 
 
@@ -108,7 +122,11 @@ def by_draw(p, y, drawn):
     click, loss = y == 1, -np.log(np.where(y == 1, p, 1 - p))
     accuracy, logloss = (drawn @ of_row / drawn.sum(1) for of_row in ((p >= 0.5) == click, loss))
     right = np.greater.outer(p[click], p[~click]).astype(float)
-    auc = (drawn[:, click] @ right * drawn[:, ~click]).sum(1) / drawn[:, click].sum(1) / drawn[:, ~click].sum(1)
+    auc = (
+        (drawn[:, click] @ right * drawn[:, ~click]).sum(1)
+        / drawn[:, click].sum(1)
+        / drawn[:, ~click].sum(1)
+    )
     return np.stack([accuracy, auc, logloss], 1)
 
 
@@ -123,9 +141,13 @@ def test_errors_are_those_of_a_bootstrap_of_users():
     assert half["auc within users"] == pytest.approx(within.std(), rel=0.15)
     lead = metrics.lead(p, q, y, user)
     margin = (lead["high"] - lead["gain"])[:3] / 1.96
-    assert margin.to_numpy() == pytest.approx((by_draw(p, y, draws) - by_draw(q, y, draws)).std(0), rel=0.15)
+    assert margin.to_numpy() == pytest.approx(
+        (by_draw(p, y, draws) - by_draw(q, y, draws)).std(0), rel=0.15
+    )
     by_rows = metrics.level(p, y, np.arange(len(y)))
-    assert (by_rows.loc["logloss", "high"] - by_rows.loc["logloss", "value"]) / 1.96 < 0.95 * half["logloss"]
+    assert (by_rows.loc["logloss", "high"] - by_rows.loc["logloss", "value"]) / 1.96 < 0.95 * half[
+        "logloss"
+    ]
 
 
 def test_a_lead_is_real_or_nothing_and_models_are_averaged():
@@ -145,7 +167,9 @@ def test_labels_of_a_series_match_nothing():
     order = np.random.default_rng(0).permutation(len(y))
     frame = pd.DataFrame(dict(p=p, q=q, y=y, user=user)).iloc[order]
     expected = metrics.lead(p[order], q[order], y[order], user[order])
-    pd.testing.assert_frame_equal(metrics.lead(frame["p"], frame["q"], frame["y"], frame["user"]), expected)
+    pd.testing.assert_frame_equal(
+        metrics.lead(frame["p"], frame["q"], frame["y"], frame["user"]), expected
+    )
     level = metrics.level(frame["p"], frame["y"], frame["user"])
     pd.testing.assert_frame_equal(level, metrics.level(p[order], y[order], user[order]))
     within = metrics.within_users(frame["p"], frame["y"], frame["user"])

@@ -1,4 +1,6 @@
-"""The model against formulations of its own: loops for bags and for pairs, finite differences for gradients."""
+"""The model against formulations of its own: loops for bags and for pairs, finite differences for
+gradients.
+"""
 
 import math
 
@@ -34,7 +36,9 @@ def bags(lengths, rows):
 
 
 def logits_by_hand(model, dense_x, indices, offsets):
-    """The whole model in loops over rows, ids and pairs, on Python's own arithmetic where that is possible."""
+    """The whole model in loops over rows, ids and pairs, on Python's own arithmetic where that is
+    possible.
+    """
 
     def linear(layer, x):
         return [math.fsum(w * v for w, v in zip(row, x, strict=True)) + b
@@ -48,7 +52,11 @@ def logits_by_hand(model, dense_x, indices, offsets):
         for table, ids, starts in zip(model.emb_l, indices, offsets, strict=True):
             ends = [*starts.tolist()[1:], len(ids)]
             rows = [table.weight.tolist()[i] for i in ids.tolist()[int(starts[b]) : ends[b]]]
-            vectors.append([math.fsum(column) for column in zip(*rows, strict=True)] if rows else [0.0] * len(x))
+            vectors.append(
+                [math.fsum(column) for column in zip(*rows, strict=True)]
+                if rows
+                else [0.0] * len(x)
+            )
         z = list(x)
         for i in range(len(vectors)):
             for j in range(i + 1, len(vectors)):
@@ -60,12 +68,20 @@ def logits_by_hand(model, dense_x, indices, offsets):
 
 
 @settings(max_examples=30, deadline=None)
-@given(data=st.data(), batch_size=st.integers(1, 5), n_tables=st.integers(1, 4), m_spa=st.integers(1, 5))
+@given(
+    data=st.data(),
+    batch_size=st.integers(1, 5),
+    n_tables=st.integers(1, 4),
+    m_spa=st.integers(1, 5),
+)
 def test_dot_model_equals_loops_over_any_bags(data, batch_size, n_tables, m_spa):
     rows = data.draw(st.lists(st.integers(1, 6), min_size=n_tables, max_size=n_tables))
     torch.manual_seed(0)
     model = MicroDLRM(m_spa, rows, (3, m_spa), (4, 1), interaction="dot", init=1.0).double()
-    drawn = [bags(data.draw(st.lists(st.integers(0, 4), min_size=batch_size, max_size=batch_size)), r) for r in rows]
+    drawn = [
+        bags(data.draw(st.lists(st.integers(0, 4), min_size=batch_size, max_size=batch_size)), r)
+        for r in rows
+    ]
     indices, offsets = [ids for ids, _ in drawn], [starts for _, starts in drawn]
     dense_x = torch.randn(batch_size, 3, dtype=torch.float64)
     expected = logits_by_hand(model, dense_x, indices, offsets)
@@ -75,7 +91,10 @@ def test_dot_model_equals_loops_over_any_bags(data, batch_size, n_tables, m_spa)
 @pytest.mark.parametrize("batch_size", [0, 1, 3])
 @pytest.mark.parametrize("n_tables", [1, 3, 8])
 def test_interactions_have_the_width_they_promise(batch_size, n_tables):
-    x_dense, x_sparse = torch.randn(batch_size, 4), [torch.randn(batch_size, 4) for _ in range(n_tables)]
+    x_dense, x_sparse = (
+        torch.randn(batch_size, 4),
+        [torch.randn(batch_size, 4) for _ in range(n_tables)],
+    )
     n = 1 + n_tables
     assert dot_interaction(x_dense, x_sparse).shape == (batch_size, 4 + math.comb(n, 2))
     assert concat_interaction(x_dense, x_sparse).shape == (batch_size, 4 * n)
@@ -100,7 +119,9 @@ def test_gradients_of_all_parameters_by_finite_differences(interaction):
 
     def logits(*values):
         given = {f"model.{name}": value for name, value in zip(names, values, strict=True)}
-        return torch.func.functional_call(_Logits(model), given, (dense_x.double(), indices, offsets))
+        return torch.func.functional_call(
+            _Logits(model), given, (dense_x.double(), indices, offsets)
+        )
 
     assert torch.autograd.gradcheck(logits, parameters)
 
@@ -143,11 +164,19 @@ class Seed(nn.Module):
         self.emb_l = nn.ModuleList(nn.EmbeddingBag(n, 8, mode="sum") for n in (943, 1682, 21))
         self.bot_l = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU())
         self.top_l = nn.Sequential(
-            nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 1), nn.Sigmoid()
+            nn.Linear(32, 32),
+            nn.ReLU(),
+            nn.Linear(32, 16),
+            nn.ReLU(),
+            nn.Linear(16, 1),
+            nn.Sigmoid(),
         )
 
     def forward(self, dense_x, indices, offsets):
-        found = [table(ids, starts) for table, ids, starts in zip(self.emb_l, indices, offsets, strict=True)]
+        found = [
+            table(ids, starts)
+            for table, ids, starts in zip(self.emb_l, indices, offsets, strict=True)
+        ]
         return self.top_l(torch.cat([self.bot_l(dense_x), *found], dim=1))
 
 
@@ -155,7 +184,11 @@ def test_the_original_models_weights_load_and_give_its_probabilities():
     torch.manual_seed(0)
     seed, model = Seed(), MicroDLRM()
     model.load_state_dict(seed.state_dict())
-    batch = torch.randn(50, 16), [torch.randint(0, n, (50,)) for n in (943, 1682, 21)], [torch.arange(50)] * 3
+    batch = (
+        torch.randn(50, 16),
+        [torch.randint(0, n, (50,)) for n in (943, 1682, 21)],
+        [torch.arange(50)] * 3,
+    )
     torch.testing.assert_close(model(*batch), seed(*batch))
     # 943 + 1682 + 21 rows of 8; 16*8+8 and 8*8+8; 32*32+32, 32*16+16 and 16+1
     assert sum(p.numel() for p in model.parameters()) == 2646 * 8 + 136 + 72 + 1056 + 528 + 17
@@ -178,7 +211,9 @@ def test_a_callable_interaction_sets_the_top_mlps_width():
 def test_embeddings_start_with_the_spread_asked_for():
     torch.manual_seed(0)
     for init in (0.05, 1.0):
-        table = MicroDLRM(init=init).emb_l[1].weight  # 13,456 numbers: their deviation is off by 0.6%, one in 3 times
+        table = (
+            MicroDLRM(init=init).emb_l[1].weight
+        )  # 13,456 numbers: their deviation is off by 0.6%, one in 3 times
         assert table.std().item() == pytest.approx(init, rel=0.05)
 
 
@@ -199,10 +234,16 @@ def test_bags_that_share_a_table_are_weighted_sums_of_its_rows():
     dense_x, indices, offsets = one_id_a_bag(2)
     history, weights = torch.tensor([4, 0, 2]), torch.tensor([0.5, -1.0, 2.0])
     seen = []
-    model.interaction = lambda x_dense, x_sparse: seen.extend(x_sparse) or concat_interaction(x_dense, x_sparse)
-    model(dense_x, [*indices, history], [*offsets, torch.tensor([0, 1])], [None, None, None, weights])
+    model.interaction = lambda x_dense, x_sparse: (
+        seen.extend(x_sparse) or concat_interaction(x_dense, x_sparse)
+    )
+    model(
+        dense_x, [*indices, history], [*offsets, torch.tensor([0, 1])], [None, None, None, weights]
+    )
     rows = model.emb_l[1].weight
-    torch.testing.assert_close(seen[3], torch.stack([0.5 * rows[4], -1.0 * rows[0] + 2.0 * rows[2]]))
+    torch.testing.assert_close(
+        seen[3], torch.stack([0.5 * rows[4], -1.0 * rows[0] + 2.0 * rows[2]])
+    )
     torch.testing.assert_close(seen[1], rows[indices[1]])
 
 
@@ -243,21 +284,65 @@ WRONG = {
     "a table too few": (lambda x, i, o: (x, i[:2], o), ValueError, "sparse_indices .*3.* 2"),
     "offsets too few": (lambda x, i, o: (x, i, o[:2]), ValueError, "sparse_offsets .*3.* 2"),
     "no list of bags": (lambda x, i, o: (x, i, 3), TypeError, "sparse_offsets"),
-    "id too large": (ids_of(1, lambda v: replace_at(v, 2, 5)), IndexError, r"sparse_indices\[1\]\[2\] is 5"),
-    "id negative": (ids_of(2, lambda v: replace_at(v, 0, -1)), IndexError, r"sparse_indices\[2\]\[0\] is -1"),
+    "id too large": (
+        ids_of(1, lambda v: replace_at(v, 2, 5)),
+        IndexError,
+        r"sparse_indices\[1\]\[2\] is 5",
+    ),
+    "id negative": (
+        ids_of(2, lambda v: replace_at(v, 0, -1)),
+        IndexError,
+        r"sparse_indices\[2\]\[0\] is -1",
+    ),
     "ids as floats": (ids_of(0, lambda v: v.float()), TypeError, r"sparse_indices\[0\]"),
-    "ids in two dimensions": (ids_of(0, lambda v: v[:, None]), ValueError, r"sparse_indices\[0\].*\(4, 1\)"),
+    "ids in two dimensions": (
+        ids_of(0, lambda v: v[:, None]),
+        ValueError,
+        r"sparse_indices\[0\].*\(4, 1\)",
+    ),
     "offsets not a tensor": (starts_of(1, lambda v: v.tolist()), TypeError, r"sparse_offsets\[1\]"),
-    "two dtypes": (starts_of(0, lambda v: v.int()), TypeError, r"sparse_offsets\[0\] is torch.int32"),
-    "lengths for offsets": (starts_of(0, lambda v: torch.ones_like(v)), ValueError, r"sparse_offsets\[0\].* 0"),
-    "offsets start late": (starts_of(2, lambda v: v + 1), ValueError, r"sparse_offsets\[2\].* 0.* 1"),
-    "offsets decrease": (starts_of(1, lambda v: v[[0, 2, 1, 3]]), ValueError, r"sparse_offsets\[1\].* 2 .* 1"),
+    "two dtypes": (
+        starts_of(0, lambda v: v.int()),
+        TypeError,
+        r"sparse_offsets\[0\] is torch.int32",
+    ),
+    "lengths for offsets": (
+        starts_of(0, lambda v: torch.ones_like(v)),
+        ValueError,
+        r"sparse_offsets\[0\].* 0",
+    ),
+    "offsets start late": (
+        starts_of(2, lambda v: v + 1),
+        ValueError,
+        r"sparse_offsets\[2\].* 0.* 1",
+    ),
+    "offsets decrease": (
+        starts_of(1, lambda v: v[[0, 2, 1, 3]]),
+        ValueError,
+        r"sparse_offsets\[1\].* 2 .* 1",
+    ),
     "offsets run out": (starts_of(1, lambda v: v * 2), ValueError, r"sparse_offsets\[1\].* 6.* 4"),
-    "a closing offset": (starts_of(1, lambda v: torch.arange(5)), ValueError, r"sparse_offsets\[1\].* 4 .* 5"),
+    "a closing offset": (
+        starts_of(1, lambda v: torch.arange(5)),
+        ValueError,
+        r"sparse_offsets\[1\].* 4 .* 5",
+    ),
     "weights too few": (weights_are(torch.ones(3)), ValueError, r"sparse_weights\[0\].* 4 "),
-    "weights of another dtype": (weights_are(torch.ones(4).double()), TypeError, r"sparse_weights\[0\]"),
-    "weights that are no numbers": (weights_are(torch.tensor([1, 1, math.nan, 1])), ValueError, r"sparse_weights\[0\]\[2\]"),
-    "a batch of none with ids": (lambda x, i, o: (x[:0], i, [v[:0] for v in o]), ValueError, r"sparse_indices\[0\].* 4 "),
+    "weights of another dtype": (
+        weights_are(torch.ones(4).double()),
+        TypeError,
+        r"sparse_weights\[0\]",
+    ),
+    "weights that are no numbers": (
+        weights_are(torch.tensor([1, 1, math.nan, 1])),
+        ValueError,
+        r"sparse_weights\[0\]\[2\]",
+    ),
+    "a batch of none with ids": (
+        lambda x, i, o: (x[:0], i, [v[:0] for v in o]),
+        ValueError,
+        r"sparse_indices\[0\].* 4 ",
+    ),
 }
 
 
@@ -314,7 +399,9 @@ def test_sizes_may_come_from_numpy():
     assert [table.num_embeddings for table in model.emb_l] == [4, 5, 3]
 
 
-@pytest.mark.parametrize("interaction", ["dot", "concat", lambda x, xs: torch.stack([x, *xs]).sum(0)])
+@pytest.mark.parametrize(
+    "interaction", ["dot", "concat", lambda x, xs: torch.stack([x, *xs]).sum(0)]
+)
 def test_a_shape_and_weights_make_a_twin(interaction, tmp_path):
     model, batch = tiny(interaction, reads=(0, 1, 2)), one_id_a_bag()
     twin = MicroDLRM(**model.shape)
@@ -363,9 +450,14 @@ def test_the_interaction_can_be_transformed(transform):
 
 
 def test_functional_gradients_are_the_models_own():
-    model, inputs = tiny(), (torch.randn(4, 6), *zip(*(bags((3, 0, 2, 5), rows) for rows in ROWS), strict=True))
+    model, inputs = (
+        tiny(),
+        (torch.randn(4, 6), *zip(*(bags((3, 0, 2, 5), rows) for rows in ROWS), strict=True)),
+    )
     parameters = dict(model.named_parameters())
-    found = torch.func.grad(lambda p: torch.func.functional_call(model, p, inputs).sum())(parameters)
+    found = torch.func.grad(lambda p: torch.func.functional_call(model, p, inputs).sum())(
+        parameters
+    )
     model(*inputs).sum().backward()
     for name, parameter in parameters.items():
         torch.testing.assert_close(found[name], parameter.grad)
@@ -381,7 +473,9 @@ def test_an_exported_program_gives_the_models_outputs(interaction):
         (dense_x, indices, offsets),
         dynamic_shapes=(any_length, [any_length] * 3, [any_length] * 3),
     )
-    torch.testing.assert_close(program.module()(dense_x, indices, offsets), model(dense_x, indices, offsets))
+    torch.testing.assert_close(
+        program.module()(dense_x, indices, offsets), model(dense_x, indices, offsets)
+    )
     indices, offsets = zip(*(bags((3, 0, 2, 5, 1, 1, 2), rows) for rows in ROWS), strict=True)
     others = torch.randn(7, 6), list(indices), list(offsets)
     torch.testing.assert_close(program.module()(*others), model(*others))

@@ -12,7 +12,10 @@ from microdlrm import quiz
 from microdlrm.machine.timing import Spread
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
-OPTIONS = {"a": "All did, and it *is a* product, 2 * 3 * 4 of m*n*k.", "b": "Only `table` did, for it's large."}
+OPTIONS = {
+    "a": "All did, and it *is a* product, 2 * 3 * 4 of m*n*k.",
+    "b": "Only `table` did, for it's large.",
+}
 MEASURED = "3.0 times <as> long"
 
 
@@ -41,7 +44,10 @@ def test_the_card_is_safe_and_shows_code_and_stress():
     card = quiz.verdict("which", "a", "b", MEASURED)._repr_html_()
     assert "&lt;as&gt;" in card
     assert "<code>table</code>" in card
-    assert "it <em>is a</em> product, 2 * 3 * 4 of m*n*k" in quiz.verdict("which", "?", "a", "")._repr_html_()
+    assert (
+        "it <em>is a</em> product, 2 * 3 * 4 of m*n*k"
+        in quiz.verdict("which", "?", "a", "")._repr_html_()
+    )
 
 
 @pytest.mark.parametrize(("name", "outcome"), [("which", "c"), ("whose", "a")])
@@ -52,7 +58,14 @@ def test_what_no_card_explains_is_refused(name, outcome):
 
 @pytest.mark.parametrize(
     ("value", "letters", "expected"),
-    [(1.9, "abc", "a"), (2.0, "abc", "b"), (9.9, "abc", "b"), (10, "abc", "c"), (1, "cba", "c"), (99, "cba", "a")],
+    [
+        (1.9, "abc", "a"),
+        (2.0, "abc", "b"),
+        (9.9, "abc", "b"),
+        (10, "abc", "c"),
+        (1, "cba", "c"),
+        (99, "cba", "a"),
+    ],
 )
 def test_band(value, letters, expected):
     assert quiz.band(value, 2, 10, letters=letters) == expected
@@ -74,7 +87,11 @@ def test_expect(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.startswith("✓") for line in lines] == [True] * 3
     assert ["5.00" in lines[0], " 6," in lines[1], "1.50" in lines[2]] == [True] * 3
-    for value, bounds in ((3.0, dict(at_least=4)), (Spread.of([2.0, 3.0, 4.0]), dict(at_most=1)), (math.nan, dict(at_most=1))):
+    for value, bounds in (
+        (3.0, dict(at_least=4)),
+        (Spread.of([2.0, 3.0, 4.0]), dict(at_most=1)),
+        (math.nan, dict(at_most=1)),
+    ):
         with pytest.raises(AssertionError, match="a / b"):
             quiz.expect("a / b", value, **bounds)
     with pytest.raises(ValueError, match="at_least"):
@@ -103,7 +120,11 @@ def calls_in(path, name):
 def value_of(node, cell):
     """An argument, or what it was called just before in the same cell."""
     if isinstance(node, ast.Name):
-        values = [s.value for s in ast.walk(cell) if isinstance(s, ast.Assign) and ast.unparse(s.targets[0]) == node.id]
+        values = [
+            s.value
+            for s in ast.walk(cell)
+            if isinstance(s, ast.Assign) and ast.unparse(s.targets[0]) == node.id
+        ]
         return values[-1] if values else node
     return node
 
@@ -111,7 +132,9 @@ def value_of(node, cell):
 def reachable(outcome):
     """The options that the expression for an outcome can give."""
     if isinstance(outcome, ast.IfExp):
-        assert not isinstance(outcome.test, ast.Constant), "a condition that never changes decides nothing"
+        assert not isinstance(outcome.test, ast.Constant), (
+            "a condition that never changes decides nothing"
+        )
         return reachable(outcome.body) | reachable(outcome.orelse)
     if isinstance(outcome, ast.Constant):
         return {outcome.value}
@@ -123,12 +146,18 @@ def reachable(outcome):
     if isinstance(outcome, ast.Call) and ast.unparse(outcome.func) in ("max", "min"):
         candidates, key = outcome.args[0], outcome.keywords[0]
         assert key.arg == "key"
-        return {ast.literal_eval(k) for k in candidates.keys} if isinstance(candidates, ast.Dict) else set()
+        return (
+            {ast.literal_eval(k) for k in candidates.keys}
+            if isinstance(candidates, ast.Dict)
+            else set()
+        )
     raise AssertionError(f"can't tell which options this reaches: {ast.unparse(outcome)}")
 
 
 def cards_of(path):
-    return tomllib.loads((path.parent / "predictions" / f"{path.stem}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(
+        (path.parent / "predictions" / f"{path.stem}.toml").read_text(encoding="utf-8")
+    )
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -149,4 +178,6 @@ def test_each_guess_meets_its_verdict(path):
     """A cell with a guess for each verdict, before it."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     guesses = sum("".join(cell["source"]).lstrip().startswith('guess = "?"') for cell in cells)
-    assert guesses == len([call for call, _ in calls_in(path, "verdict") if ast.unparse(call.args[1]) == "guess"])
+    assert guesses == len(
+        [call for call, _ in calls_in(path, "verdict") if ast.unparse(call.args[1]) == "guess"]
+    )

@@ -20,7 +20,9 @@ TEACHERS = (ROOT / "book/teachers.md").read_text(encoding="utf-8")
 def minutes(path):
     """What a chapter says of itself: minutes to read and run, minutes for its exercises."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"][:3]
-    said = re.search(r"\*\*Minutes\*\* (\d+)\D+(\d+)", "\n".join("".join(cell["source"]) for cell in cells))
+    said = re.search(
+        r"\*\*Minutes\*\* (\d+)\D+(\d+)", "\n".join("".join(cell["source"]) for cell in cells)
+    )
     return tuple(map(int, said.groups()))
 
 
@@ -34,7 +36,9 @@ def schedules():
         yield title, [[cell.strip(" *") for cell in line.split("|")] for line in lines[2:]]
 
 
-@pytest.mark.parametrize(("title", "rows"), list(schedules()), ids=lambda each: each if isinstance(each, str) else "")
+@pytest.mark.parametrize(
+    ("title", "rows"), list(schedules()), ids=lambda each: each if isinstance(each, str) else ""
+)
 def test_a_schedule_takes_the_minutes_that_its_chapters_say(title, rows):
     *parts, total = rows
     assert total[0] == "Sum"
@@ -45,12 +49,18 @@ def test_a_schedule_takes_the_minutes_that_its_chapters_say(title, rows):
     for row in parts:
         if chapter := re.search(r"\(\.\./(notebooks/\w+\.ipynb)\)(.*)", " ".join(row)):
             read, exercises = minutes(ROOT / chapter[1])
-            wanted = [read, exercises] if len(columns) == 2 else [exercises if "exercises" in chapter[2] else read]
+            wanted = (
+                [read, exercises]
+                if len(columns) == 2
+                else [exercises if "exercises" in chapter[2] else read]
+            )
             assert [int(row[index]) for index in columns] == wanted, row
             met.append(chapter[1])
     assert met == sorted(met), "a chapter before one that it needs"
     hours = re.search(r"two hours|half a day", title)
-    assert hours is None or int(total[columns[0]]) == {"two hours": 120, "half a day": 240}[hours[0]]
+    assert (
+        hours is None or int(total[columns[0]]) == {"two hours": 120, "half a day": 240}[hours[0]]
+    )
 
 
 def test_every_question_has_an_answer_in_the_course():
@@ -59,13 +69,17 @@ def test_every_question_has_an_answer_in_the_course():
     rows = [row for row in rows if not set(row[0]) <= set("-| ")]
     assert len(rows) >= 10
     for question, answer in rows:
-        assert re.search(r"\]\((\.\./notebooks/\w+\.ipynb#[\w-]+|\w+\.md(#[\w-]+)?)\)", answer), question
+        assert re.search(r"\]\((\.\./notebooks/\w+\.ipynb#[\w-]+|\w+\.md(#[\w-]+)?)\)", answer), (
+            question
+        )
 
 
 # --- the slides ---
 
 
-def figure(alt="Two bars", caption="Bars &amp; more", size='width="100%" style="max-width: 46rem" '):
+def figure(
+    alt="Two bars", caption="Bars &amp; more", size='width="100%" style="max-width: 46rem" '
+):
     svg = f'<svg {size}viewBox="0 0 9 4" xmlns="http://www.w3.org/2000/svg"><path fill="currentColor" d="M 0 0"/></svg>'
     return (
         f'<figure class="microdlrm"><div role="img" aria-label="{alt}">{svg}</div>'
@@ -76,7 +90,10 @@ def figure(alt="Two bars", caption="Bars &amp; more", size='width="100%" style="
 def executed(*outputs):
     """A notebook of one chapter and two sections, the second of which shows `outputs`."""
     new = nbformat.v4
-    shown = [new.new_output("display_data", {"text/html": text, "text/plain": "<HTML>"}) for text in outputs]
+    shown = [
+        new.new_output("display_data", {"text/html": text, "text/plain": "<HTML>"})
+        for text in outputs
+    ]
     return new.new_notebook(cells=[
         new.new_markdown_cell("# 1. Clicks\n\n## What for?"),
         new.new_code_cell("1", outputs=[new.new_output("stream", text="no figure")]),
@@ -100,7 +117,9 @@ class Deck(HTMLParser):
 
 
 def test_each_figure_is_a_slide_and_a_file(tmp_path):
-    notebook = executed("<p>a table</p>", figure(alt="Two bars &lt; three"), figure(caption="The second"))
+    notebook = executed(
+        "<p>a table</p>", figure(alt="Two bars &lt; three"), figure(caption="The second")
+    )
     assert slides.write(tmp_path / "deck", {"01_clicks": notebook}) == 2
     deck = Deck((tmp_path / "deck/index.html").read_text(encoding="utf-8"))
     assert [(p["src"], p["alt"]) for p in deck.pictures] == [
@@ -110,7 +129,9 @@ def test_each_figure_is_a_slide_and_a_file(tmp_path):
         assert words in deck.words
     assert "What for?" not in deck.words
     for picture in deck.pictures:
-        root = ElementTree.parse(tmp_path / "deck" / picture["src"]).getroot()  # well-formed, on its own
+        root = ElementTree.parse(
+            tmp_path / "deck" / picture["src"]
+        ).getroot()  # well-formed, on its own
         assert root.find("{http://www.w3.org/2000/svg}title").text == picture["alt"]
         assert "width" not in root.attrib
         assert root.attrib["color"]
@@ -143,7 +164,9 @@ def test_how_to_cite_it():
 
 def test_what_contributing_names_is_there():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:book|tests|microdlrm)/[a-z_/.-]*)`", text) + re.findall(r"\]\(([^)]+)\)", text)
+    named = re.findall(r"`((?:book|tests|microdlrm)/[a-z_/.-]*)`", text) + re.findall(
+        r"\]\(([^)]+)\)", text
+    )
     assert len(named) > 5
     for name in named:
         assert (ROOT / name).exists(), name

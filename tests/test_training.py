@@ -12,7 +12,9 @@ from microdlrm.histories import histories
 
 def test_equal_seeds_give_equal_models(data, prepared, few):
     with_bags = prepared.add(clicks.genres(data), *histories(data, few.train))
-    first, again, other = (training.train(with_bags, few, seed=s, epochs=2)[0].state_dict() for s in (1, 1, 2))
+    first, again, other = (
+        training.train(with_bags, few, seed=s, epochs=2)[0].state_dict() for s in (1, 1, 2)
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["emb_l.0.weight"], other["emb_l.0.weight"])
 
@@ -75,7 +77,9 @@ def test_a_certain_answer_costs_its_logit(prepared, few):
         model.top_l[-2].bias.fill_(20.0)
     y = prepared.y[few.test, 0].numpy()
     p = training.predict(model, prepared, few.test)
-    assert training.evaluate(model, prepared, few.test).logloss == pytest.approx(20 * (1 - y.mean()), rel=1e-6)
+    assert training.evaluate(model, prepared, few.test).logloss == pytest.approx(
+        20 * (1 - y.mean()), rel=1e-6
+    )
     level = metrics.level(p, y, np.arange(len(y)) % 50)
     assert level.loc["logloss", "value"] == pytest.approx(20 * (1 - y.mean()), rel=1e-6)
 
@@ -105,4 +109,6 @@ def test_interrupting_keeps_the_best_epoch(prepared, few, monkeypatch, capsys):
     model, epochs = training.train(prepared, few)
     assert len(epochs) == 2
     assert "2 finished epochs" in capsys.readouterr().out
-    assert evaluate(model, prepared, few.validation).logloss == pytest.approx(epochs["logloss"].min(), abs=1e-6)
+    assert evaluate(model, prepared, few.validation).logloss == pytest.approx(
+        epochs["logloss"].min(), abs=1e-6
+    )

@@ -1,10 +1,11 @@
 """Predictions that the page asks.
 
-A prediction is a Markdown question that opens with **Predict.** and ends in a list (a), (b), …; a cell `guess = "?"`;
-cells that measure; and a cell whose output is the verdict's card. On the page the guess cell becomes the place to
-commit, and all that follows, up to the next question or heading, waits for that under one cover (asked.js, asked.css).
-A prediction that lacks a part is a warning, so that the build fails. A verdict's code is folded, as is that of a cell
-with the tag `hide-input`; a cell that is hidden whole is a solution, unless it brings words of its own.
+A prediction is a Markdown question that opens with **Predict.** and ends in a list (a), (b), …; a
+cell `guess = "?"`; cells that measure; and a cell whose output is the verdict's card. On the page
+the guess cell becomes the place to commit, and all that follows, up to the next question or
+heading, waits for that under one cover (asked.js, asked.css). A prediction that lacks a part is a
+warning, so that the build fails. A verdict's code is folded, as is that of a cell with the tag
+`hide-input`; a cell that is hidden whole is a solution, unless it brings words of its own.
 """
 
 import hashlib
@@ -21,7 +22,9 @@ def is_cell(node):
 
 
 def source_of(cell):
-    return "".join(part.astext() for part in cell.children if part.get("nb_element") == "cell_code_source")
+    return "".join(
+        part.astext() for part in cell.children if part.get("nb_element") == "cell_code_source"
+    )
 
 
 def outcome_of(cell):
@@ -36,7 +39,9 @@ def opens(node):
 
 
 def question(guess):
-    """The list of options above a guess cell and what identifies the question; (None, "") without either."""
+    """The list of options above a guess cell and what identifies the question; (None, "") without
+    either.
+    """
     before = guess.parent.children[: guess.parent.index(guess)]
     lists = [node for node in before if isinstance(node, nodes.bullet_list)]
     starts = [i for i, node in enumerate(before) if opens(node)]
@@ -47,7 +52,9 @@ def question(guess):
 
 
 def answer(guess):
-    """What follows a guess up to the next question, heading or guess, and the outcome that its card says."""
+    """What follows a guess up to the next question, heading or guess, and the outcome that its card
+    says.
+    """
     waiting, outcome = [], None
     for node in guess.parent.children[guess.parent.index(guess) + 1 :]:
         if isinstance(node, nodes.section) or opens(node):
@@ -72,11 +79,24 @@ def ask(guess, docname):
     """Put the place to commit where the guess cell stands, and cover what waits for it."""
     options, digest = question(guess)
     waiting, outcome = answer(guess)
-    letters = [item.astext()[1:2] for item in options.children if item.astext()[2:4] == ") "] if options else []
-    if letters != list("abcdef"[: len(letters)]) or len(letters) < 2 or len(letters) != len(options):
-        logger.warning("no list of options (a), (b), … after **Predict.** above a guess cell", location=guess.parent)
+    letters = (
+        [item.astext()[1:2] for item in options.children if item.astext()[2:4] == ") "]
+        if options
+        else []
+    )
+    if (
+        letters != list("abcdef"[: len(letters)])
+        or len(letters) < 2
+        or len(letters) != len(options)
+    ):
+        logger.warning(
+            "no list of options (a), (b), … after **Predict.** above a guess cell",
+            location=guess.parent,
+        )
     elif outcome not in letters:
-        logger.warning("no verdict on one of (%s) after a guess", ", ".join(letters), location=guess.parent)
+        logger.warning(
+            "no verdict on one of (%s) after a guess", ", ".join(letters), location=guess.parent
+        )
     else:
         options["classes"].append("choices")
         options["ids"].append(f"choices-{digest}")
@@ -105,11 +125,17 @@ def reshape(app, doctree):
 
 def asked(env, docname):
     """The predictions of a page: "question:outcome" for each."""
-    return [raw["prediction"] for raw in env.get_doctree(docname).findall(nodes.raw) if "prediction" in raw]
+    return [
+        raw["prediction"]
+        for raw in env.get_doctree(docname).findall(nodes.raw)
+        if "prediction" in raw
+    ]
 
 
 def tally(app, body):
-    """The first page's table of chapters with what each page asks, which asked.js turns into the reader's tally."""
+    """The first page's table of chapters with what each page asks, which asked.js turns into the
+    reader's tally.
+    """
 
     def of_page(place):
         questions = asked(app.env, place[1])

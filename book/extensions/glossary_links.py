@@ -1,7 +1,8 @@
 """Lead a link to the glossary to its term: `[bags](../book/glossary.md)` to the entry "bag".
 
-Notebooks can't use the role {term}, which JupyterLab would show as it stands. They link to the page, and here the
-link's own words find the entry. Words that the glossary doesn't explain are a warning, so that the build fails.
+Notebooks can't use the role {term}, which JupyterLab would show as it stands. They link to the
+page, and here the link's own words find the entry. Words that the glossary doesn't explain are a
+warning, so that the build fails.
 """
 
 from docutils import nodes

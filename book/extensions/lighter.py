@@ -1,4 +1,5 @@
-"""Pages that weigh less: formulas set when the book is built, code without marks that no style uses.
+"""Pages that weigh less: formulas set when the book is built, code without marks that no style
+uses.
 
 What the theme loads and the book doesn't need is left out in book/templates.
 """
@@ -16,7 +17,9 @@ converter = LatexToMathML(fancy_error=False)
 
 
 def formula(node, displaystyle):
-    """A formula as MathML, which browsers set by themselves. One that can't be read is a warning."""
+    """A formula as MathML, which browsers set by themselves. One that can't be read is a
+    warning.
+    """
     try:
         return converter.convert_with_local_state(node.astext(), displaystyle=displaystyle)
     except LatexError as error:
@@ -30,7 +33,9 @@ def inline(writer, node):
 
 
 def block(writer, node):
-    writer.body.append(f'<div class="formula" tabindex="0">{formula(node, displaystyle=True)}</div>\n')
+    writer.body.append(
+        f'<div class="formula" tabindex="0">{formula(node, displaystyle=True)}</div>\n'
+    )
     raise nodes.SkipNode
 
 
@@ -40,6 +45,8 @@ def plain_code(app, pagename, template, context, doctree):
 
 
 def setup(app):
-    app.add_html_math_renderer("mathml", inline_renderers=(inline, None), block_renderers=(block, None))
+    app.add_html_math_renderer(
+        "mathml", inline_renderers=(inline, None), block_renderers=(block, None)
+    )
     app.connect("html-page-context", plain_code)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,7 +4,9 @@ from microdlrm.figures.style import DENSE, NEUTRAL, SPARSE, TOP, canvas, show
 
 
 def shares(parts):
-    """Who holds the parameters and who does the FLOPs: shares of a forward pass, from a frame of `cost.parts`."""
+    """Who holds the parameters and who does the FLOPs: shares of a forward pass, from a frame of
+    `cost.parts`.
+    """
     forward = parts.loc["forward"]
     groups = {
         "tables": (SPARSE, forward[forward.index.str.startswith("table")]),
@@ -41,7 +43,9 @@ def shares(parts):
 
 
 def batch_sizes(times):
-    """Time per sample against batch size; `times` maps batch sizes to the Spread of a call, in seconds."""
+    """Time per sample against batch size; `times` maps batch sizes to the Spread of a call, in
+    seconds.
+    """
     sizes = list(times)
     per = {b: times[b].into(lambda s, b=b: s / b * 1e6) for b in sizes}
     fig, ax = canvas()

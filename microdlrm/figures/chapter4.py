@@ -4,7 +4,9 @@ from microdlrm.figures.style import INTERACTION, canvas, show
 
 
 def widths(tables, by_interaction):
-    """Input width of the top MLP against the number of tables; `by_interaction` maps a label to the widths."""
+    """Input width of the top MLP against the number of tables; `by_interaction` maps a label to the
+    widths.
+    """
     fig, ax = canvas()
     for label, values in by_interaction.items():
         line, width = "-" if label.startswith("dot") else "--", 3 if "64" in label else 1.5
@@ -18,13 +20,16 @@ def widths(tables, by_interaction):
     return show(
         fig,
         "How wide the top MLP's input becomes as tables are added.",
-        "A line chart on logarithmic axes. Concat rises in proportion to the number of tables; dot starts lower, "
+        "A line chart on logarithmic axes. Concat rises in proportion to the number of tables; "
+        "dot starts lower, "
         f"rises ever more steeply and overtakes. At {tables[-1]:,} tables: {last}.",
     )
 
 
 def rules(accuracy):
-    """Made-up rules and who learns them: `accuracy` maps rule -> model -> {training pairs: accuracy}."""
+    """Made-up rules and who learns them: `accuracy` maps rule -> model -> {training pairs:
+    accuracy}.
+    """
     looks = (("s:", "none"), ("o--", "none"), ("o-", None))
     fig, axes = canvas(columns=len(accuracy), height=3.2, sharey=True)
     said = []

@@ -4,7 +4,9 @@ from microdlrm.figures.style import INTERACTION, NEUTRAL, canvas, show
 
 
 def interaction_score(score):
-    """Bytes moved and time a call against the number of pairs, a line a function; `score` is the chapter's table."""
+    """Bytes moved and time a call against the number of pairs, a line a function; `score` is the
+    chapter's table.
+    """
     looks = ((NEUTRAL, "o:"), (INTERACTION, "o-"), (INTERACTION, "s--"))
     least = (score["MB moved"] / score["× compulsory"]).groupby(score["pairs"]).first()
     pairs = list(least.index)
@@ -24,5 +26,6 @@ def interaction_score(score):
     return show(
         fig,
         "What the interaction moves, and how long it takes, as the vectors become 4, 8 and 27.",
-        f"Two line charts over the number of pairs, logarithmic axes. The loop rises most steeply. {'; '.join(said)}.",
+        "Two line charts over the number of pairs, logarithmic axes. The loop rises most "
+        f"steeply. {'; '.join(said)}.",
     )

@@ -20,11 +20,14 @@ from microdlrm.machine.timing import duration
 
 
 def on_paper(frame, batch):
-    """Parameters, FLOPs and bytes of a forward pass as stacked shares; `frame` from `cost.parts`."""
+    """Parameters, FLOPs and bytes of a forward pass as stacked shares; `frame` from
+    `cost.parts`.
+    """
     forward = frame.loc["forward"].drop(index="loss")
     rows = {"parameters": "parameters held", "flops": "FLOPs done", "bytes": "bytes moved"}
     groups = forward.groupby(
-        [next((name for name in PARTS if part.startswith(name)), part) for part in forward.index], sort=False
+        [next((name for name in PARTS if part.startswith(name)), part) for part in forward.index],
+        sort=False,
     )[list(rows)].sum()
     shares_of = groups / groups.sum()
     fig, ax = canvas(height=2.2)
@@ -33,7 +36,9 @@ def on_paper(frame, batch):
         label = {"table": "tables", "bottom": "bottom MLP", "top": "top MLP"}.get(part, part)
         for y, row in enumerate(rows):
             share = share_by_row[row]
-            ax.barh(y, share, left=left[row], color=PARTS[part], height=0.6, label=None if y else label)
+            ax.barh(
+                y, share, left=left[row], color=PARTS[part], height=0.6, label=None if y else label
+            )
             if share > 0.06:
                 ax.text(left[row] + share / 2, y, f"{share:.0%}", ha="center", va="center")
             left[row] += share
@@ -44,24 +49,38 @@ def on_paper(frame, batch):
     fig.legend(loc="outside upper center", ncols=4)
     return show(
         fig,
-        f"On paper: shares of the model's parameters, and of the FLOPs and bytes of a forward pass of {batch} rows.",
+        "On paper: shares of the model's parameters, and of the FLOPs and bytes of a forward "
+        f"pass of {batch} rows.",
         f"Three stacked bars. {'; '.join(f'{rows[row]}: ' + ', '.join(said[row]) for row in rows)}.",
     )
 
 
 def time_against_batch(times, predicted):
-    """Seconds of a forward pass against batch size, measured (`times`: {batch: Spread}) and predicted."""
+    """Seconds of a forward pass against batch size, measured (`times`: {batch: Spread}) and
+    predicted.
+    """
     sizes = list(times)
     fig, ax = canvas(height=3.6)
-    ax.loglog(sizes, [predicted[b]["dispatch"].sum() for b in sizes], ":", color=NEUTRAL, label="dispatch")
+    ax.loglog(
+        sizes, [predicted[b]["dispatch"].sum() for b in sizes], ":", color=NEUTRAL, label="dispatch"
+    )
     roof = [predicted[b][["compute", "memory"]].max(axis=1).sum() for b in sizes]
     ax.loglog(sizes, roof, "--", color=NEUTRAL, label="roofline: compute or memory")
     total = [predicted[b]["seconds"].sum() for b in sizes]
     ax.loglog(sizes, total, "-", color=NEUTRAL, lw=2, label="predicted: their sum")
-    ax.fill_between(sizes, [times[b].low for b in sizes], [times[b].high for b in sizes], color=TOP, alpha=0.3, lw=0)
+    ax.fill_between(
+        sizes,
+        [times[b].low for b in sizes],
+        [times[b].high for b in sizes],
+        color=TOP,
+        alpha=0.3,
+        lw=0,
+    )
     ax.loglog(sizes, [times[b].median for b in sizes], "o-", color=TOP, label="measured")
     ax.set_xticks(sizes, [f"{b:,}" for b in sizes], rotation=45)
-    ax.set_yticks([t for t in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1) if min(total) / 9 < t < 9 * max(total)])
+    ax.set_yticks(
+        [t for t in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1) if min(total) / 9 < t < 9 * max(total)]
+    )
     ax.yaxis.set_major_formatter(lambda seconds, _: duration(seconds * (1 + 1e-9)))
     ax.set(xlabel="rows in the batch", ylabel="a forward pass", ylim=(min(total) / 3, None))
     ax.minorticks_off()
@@ -70,7 +89,8 @@ def time_against_batch(times, predicted):
     return show(
         fig,
         f"Time of a forward pass of the original model against the batch size. {measured_on()}",
-        "A line chart on logarithmic axes: flat at first, where dispatch rules, then a knee, then a rise in proportion "
+        "A line chart on logarithmic axes: flat at first, where dispatch rules, then a knee, then "
+        "a rise in proportion "
         f"to the batch. Measured: {said}.",
     )
 
@@ -85,31 +105,58 @@ def roofline(ceilings, points, title="The roofline of this machine"):
     xs = [lowest, ceilings.ridge, highest]
     ax.loglog(xs, [min(peak, stream * x) for x in xs], color=INK, lw=2)
     ax.loglog([lowest, peak / gather], [gather * lowest, peak], "--", color=INK, lw=1)
-    ax.text(ceilings.ridge * 3, peak * 1.15, f"matrix product: {peak:.0f} GFLOP/s", ha="left", va="bottom")
-    # Text along the slanted roofs would need the figure's final angle: it stands beside their feet instead.
-    ax.annotate(f"stream: {stream:.0f} GB/s", (lowest * 3, stream * lowest * 3), (lowest * 1.3, stream * lowest * 30))
+    ax.text(
+        ceilings.ridge * 3,
+        peak * 1.15,
+        f"matrix product: {peak:.0f} GFLOP/s",
+        ha="left",
+        va="bottom",
+    )
+    # Text along the slanted roofs would need the figure's final angle: it stands beside their feet
+    # instead.
     ax.annotate(
-        f"rows at random: {gather:.1f} GB/s", (lowest * 9, gather * lowest * 9), (lowest * 22, gather * lowest * 6)
+        f"stream: {stream:.0f} GB/s",
+        (lowest * 3, stream * lowest * 3),
+        (lowest * 1.3, stream * lowest * 30),
+    )
+    ax.annotate(
+        f"rows at random: {gather:.1f} GB/s",
+        (lowest * 9, gather * lowest * 9),
+        (lowest * 22, gather * lowest * 6),
     )
     ax.axvline(ceilings.ridge, color=INK, lw=0.8, ls=":")
-    ax.text(ceilings.ridge * 1.1, gather * lowest * 1.5, f"ridge: {ceilings.ridge:.1f}", va="bottom")
+    ax.text(
+        ceilings.ridge * 1.1, gather * lowest * 1.5, f"ridge: {ceilings.ridge:.1f}", va="bottom"
+    )
     for _, part, x, y, marker in points:
         ax.plot(x, y, marker, color=part_colour(part), ms=9, mec=INK, mew=0.6)
     ax.set(xlabel="intensity, FLOP per byte", ylabel="GFLOP/s", xlim=(lowest, highest))
     ax.set_ylim(top=peak * 3)
     look = dict(ls="", ms=9)
     shapes = {label: marker for label, _, _, _, marker in points}
-    shapes = [Line2D([], [], marker=m, color=NEUTRAL, mec=INK, label=label, **look) for label, m in shapes.items()]
+    shapes = [
+        Line2D([], [], marker=m, color=NEUTRAL, mec=INK, label=label, **look)
+        for label, m in shapes.items()
+    ]
     colours = {part: part_colour(part) for _, part, _, _, _ in points}
-    colours = [Line2D([], [], marker="s", color=c, label=part, **look) for part, c in colours.items()]
+    colours = [
+        Line2D([], [], marker="s", color=c, label=part, **look) for part, c in colours.items()
+    ]
     # A legend fills its columns first: shapes in its upper row, colours in the lower.
     both = [handle for pair in itertools.zip_longest(shapes, colours) for handle in pair if handle]
-    fig.legend(handles=both, loc="outside lower center", ncols=max(len(shapes), len(colours)), fontsize=10)
-    said = "; ".join(f"{label}, {part}: {x:.2g} FLOP per byte, {y:.2g} GFLOP/s" for label, part, x, y, _ in points)
+    fig.legend(
+        handles=both, loc="outside lower center", ncols=max(len(shapes), len(colours)), fontsize=10
+    )
+    said = "; ".join(
+        f"{label}, {part}: {x:.2g} FLOP per byte, {y:.2g} GFLOP/s"
+        for label, part, x, y, _ in points
+    )
     return show(
         fig,
-        f"{title}. Solid: what streaming and matrix products allow; dashed: what rows at random allow. {measured_on()}",
-        f"A roofline on logarithmic axes: a slanted roof of {stream:.0f} GB/s up to {ceilings.ridge:.1f} FLOP a byte, "
+        f"{title}. Solid: what streaming and matrix products allow; dashed: what rows at random "
+        f"allow. {measured_on()}",
+        f"A roofline on logarithmic axes: a slanted roof of {stream:.0f} GB/s up to "
+        f"{ceilings.ridge:.1f} FLOP a byte, "
         f"then a flat one at {peak:.0f} GFLOP/s. Points: {said}.",
     )
 
@@ -118,12 +165,26 @@ def climb(sizes, uniform, hot):
     """Nanoseconds a row against table size in bytes; `uniform` and `hot`: {size: Spread in ns}."""
     here = hardware.machine()
     fig, ax = canvas(height=3.4)
-    for values, look, label in ((uniform, "o-", "any row"), (hot, "o--", "the same 1,024 rows again and again")):
+    for values, look, label in (
+        (uniform, "o-", "any row"),
+        (hot, "o--", "the same 1,024 rows again and again"),
+    ):
         own = [b for b in sizes if b in values]
-        ax.fill_between(own, [values[b].low for b in own], [values[b].high for b in own], color=SPARSE, alpha=0.3, lw=0)
+        ax.fill_between(
+            own,
+            [values[b].low for b in own],
+            [values[b].high for b in own],
+            color=SPARSE,
+            alpha=0.3,
+            lw=0,
+        )
         fill = None if look == "o-" else "none"
         ax.loglog(own, [values[b].median for b in own], look, color=SPARSE, mfc=fill, label=label)
-    marked = [(name, n_bytes) for name, n_bytes in (("L1", here.l1), ("L2", here.l2), ("L3", here.l3)) if n_bytes]
+    marked = [
+        (name, n_bytes)
+        for name, n_bytes in (("L1", here.l1), ("L2", here.l2), ("L3", here.l3))
+        if n_bytes
+    ]
     for name, n_bytes in marked:
         if sizes[0] / 2 <= n_bytes <= sizes[-1] * 2:
             ax.axvline(n_bytes, color=INK, lw=0.8, ls=":")
@@ -135,13 +196,16 @@ def climb(sizes, uniform, hot):
     ax.minorticks_off()
     ax.set(xlabel="size of the table", ylabel="ns per row of 64 numbers")
     ax.legend(loc="center left")
-    known = ", ".join(f"{name} {hardware.size(n_bytes)}" for name, n_bytes in marked) or "unknown here"
+    known = (
+        ", ".join(f"{name} {hardware.size(n_bytes)}" for name, n_bytes in marked) or "unknown here"
+    )
     said = ", ".join(f"{uniform[b].median:.3g} at {hardware.size(b)}" for b in sizes)
     return show(
         fig,
         f"The cost of a row against the size of its table; caches marked. {measured_on()}",
         f"A line chart on logarithmic axes. Nanoseconds a row at random: {said}. With hot rows: "
-        f"{', '.join(f'{s.median:.3g} at {hardware.size(b)}' for b, s in hot.items())}. Caches: {known}.",
+        f"{', '.join(f'{s.median:.3g} at {hardware.size(b)}' for b, s in hot.items())}. Caches: "
+        f"{known}.",
     )
 
 
@@ -158,11 +222,15 @@ def operators(shares):
     ax.grid(False)
     ax.margins(x=0.1)
     said = "; ".join(f"{name} {share:.0%}" for name, (share, _) in shares.items())
-    return show(fig, f"Who takes the time, by torch.profiler. {measured_on()}", f"Horizontal bars: {said}.")
+    return show(
+        fig, f"Who takes the time, by torch.profiler. {measured_on()}", f"Horizontal bars: {said}."
+    )
 
 
 def knobs(measured, predicted):
-    """What each knob does to each model, all on one axis from 1: {model: {knob: Spread or number}}."""
+    """What each knob does to each model, all on one axis from 1: {model: {knob: Spread or
+    number}}.
+    """
     rows = [(model, knob) for model, by_knob in measured.items() for knob in by_knob]
     fig, ax = canvas(height=3.6)
     said, at = [], {row: y + list(measured).index(row[0]) for y, row in enumerate(rows)}
@@ -179,33 +247,54 @@ def knobs(measured, predicted):
     ax.invert_yaxis()
     return show(
         fig,
-        "What a turn of each knob does to the time; 1 is no change. Bars: measured, with quartiles; ticks: "
+        "What a turn of each knob does to the time; 1 is no change. Bars: measured, with "
+        "quartiles; ticks: "
         f"predicted. {measured_on()}",
         f"Bars on one axis that starts at 1. {'; '.join(said)}.",
     )
 
 
 def training_steps(rows, dense, sparse, paper_dense, paper_sparse):
-    """Time of a training step against the table's rows: dense and sparse, measured and on paper (bytes / stream)."""
+    """Time of a training step against the table's rows: dense and sparse, measured and on paper
+    (bytes / stream).
+    """
     fig, ax = canvas(height=3.4)
     for values, paper, look, label in (
         (dense, paper_dense, "o-", "dense gradient"),
         (sparse, paper_sparse, "s-", "sparse gradient"),
     ):
         fill = None if look == "o-" else "none"
-        ax.fill_between(rows, [s.low for s in values], [s.high for s in values], color=SPARSE, alpha=0.3, lw=0)
+        ax.fill_between(
+            rows, [s.low for s in values], [s.high for s in values], color=SPARSE, alpha=0.3, lw=0
+        )
         ax.loglog(rows, [s.median for s in values], look, color=SPARSE, mfc=fill, label=label)
-        ax.loglog(rows, paper, ":" if look == "o-" else "--", color=NEUTRAL, label=f"on paper, {label.split()[0]}")
+        ax.loglog(
+            rows,
+            paper,
+            ":" if look == "o-" else "--",
+            color=NEUTRAL,
+            label=f"on paper, {label.split()[0]}",
+        )
     ax.set_xticks(rows, [f"{r:,}" for r in rows], rotation=30)
-    ax.set_yticks([t for t in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1) if min(paper_sparse) / 9 < t < 9 * dense[-1].high])
+    ax.set_yticks(
+        [
+            t
+            for t in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1)
+            if min(paper_sparse) / 9 < t < 9 * dense[-1].high
+        ]
+    )
     ax.yaxis.set_major_formatter(lambda seconds, _: duration(seconds * (1 + 1e-9)))
     ax.minorticks_off()
     ax.set(xlabel="rows in the table", ylabel="a training step")
     ax.legend()
     pairs = zip(rows, dense, sparse, strict=True)
-    said = "; ".join(f"{r:,} rows: {duration(d.median)} and {duration(s.median)}" for r, d, s in pairs)
+    said = "; ".join(
+        f"{r:,} rows: {duration(d.median)} and {duration(s.median)}" for r, d, s in pairs
+    )
     return show(
         fig,
-        f"A training step on one table of width 32, 1,024 lookups, with SGD, against its rows. {measured_on()}",
-        f"A line chart on logarithmic axes. Dense rises in proportion to the rows, sparse stays flat. {said}.",
+        "A training step on one table of width 32, 1,024 lookups, with SGD, against its rows. "
+        f"{measured_on()}",
+        "A line chart on logarithmic axes. Dense rises in proportion to the rows, sparse stays "
+        f"flat. {said}.",
     )

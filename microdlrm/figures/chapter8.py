@@ -1,12 +1,13 @@
 """Figures of chapter 8: variants side by side."""
 
-
 from microdlrm.figures.style import INK, NEUTRAL, TOP, canvas, measured_on, show
 from microdlrm.machine.timing import duration
 
 
 def bars(times, title):
-    """Horizontal bars of the medians in `times`, from `timing.compare`, with quartiles as whiskers."""
+    """Horizontal bars of the medians in `times`, from `timing.compare`, with quartiles as
+    whiskers.
+    """
     names = list(times)
     unit, factor = ("ms", 1e3) if max(times[name].median for name in names) >= 1e-3 else ("µs", 1e6)
     fig, ax = canvas(height=0.42 * len(names) + 0.9)
@@ -20,11 +21,17 @@ def bars(times, title):
     ax.grid(axis="y", visible=False)
     ax.margins(x=0.12)
     said = "; ".join(f"{name} {duration(times[name].median)}" for name in names)
-    return show(fig, f"{title}: medians and quartiles. {measured_on()}", f"Horizontal bars, one a variant: {said}.")
+    return show(
+        fig,
+        f"{title}: medians and quartiles. {measured_on()}",
+        f"Horizontal bars, one a variant: {said}.",
+    )
 
 
 def gains(changes):
-    """Chapter 8's balance: {change: (predicted, Spread)}, both in times as fast; 1 is no difference."""
+    """Chapter 8's balance: {change: (predicted, Spread)}, both in times as fast; 1 is no
+    difference.
+    """
     names = list(changes)
     fig, ax = canvas(height=0.33 * len(names) + 1.1)
     for y, (predicted, s) in enumerate(changes.values()):
@@ -41,9 +48,12 @@ def gains(changes):
     ax.set(yticks=range(len(names)), yticklabels=names, xlabel="times as fast")
     ax.invert_yaxis()
     fig.legend(loc="outside upper center", ncols=2)
-    said = "; ".join(f"{name}: predicted {p:.2g}, measured {s.median:.2g}" for name, (p, s) in changes.items())
+    said = "; ".join(
+        f"{name}: predicted {p:.2g}, measured {s.median:.2g}" for name, (p, s) in changes.items()
+    )
     return show(
         fig,
-        f"What each change brought, predicted and measured; left of 1 it made things slower. {measured_on()}",
+        "What each change brought, predicted and measured; left of 1 it made things slower. "
+        f"{measured_on()}",
         f"A dot plot on a logarithmic axis. {said}.",
     )

@@ -1,7 +1,7 @@
 """The look of the book's figures, one style for all of them, and how a notebook shows one.
 
-One palette for the whole book, after Okabe and Ito (2008), told apart by the colour-blind and legible on white
-and on black: a colour means the same thing in every figure.
+One palette for the whole book, after Okabe and Ito (2008), told apart by the colour-blind and
+legible on white and on black: a colour means the same thing in every figure.
 """
 
 import html
@@ -17,8 +17,8 @@ from matplotlib.text import Text
 
 from microdlrm.machine.hardware import machine
 
-# A matplotlibrc of the reader's own (LaTeX for all text, another font) is for other figures than the book's. Labels are
-# made outside `canvas`, so its style alone would not keep it out.
+# A matplotlibrc of the reader's own (LaTeX for all text, another font) is for other figures than
+# the book's. Labels are made outside `canvas`, so its style alone would not keep it out.
 mpl.rcdefaults()
 
 DENSE = "#0072B2"  # blue: dense features, the bottom MLP
@@ -31,7 +31,9 @@ INK = "#010203"  # stands for the page's text colour until the figure is shown
 _STYLE = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # what the layout is measured with; the page falls back on its own
+    "font.sans-serif": [
+        "DejaVu Sans"
+    ],  # what the layout is measured with; the page falls back on its own
     "font.size": 11,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
@@ -50,19 +52,27 @@ _STYLE = {
 def canvas(rows: int = 1, columns: int = 1, height: float = 3.2, width: float = 7.2, **kwargs):
     """A figure and its axes in the book's style; arguments as for matplotlib's `subplots`."""
     with plt.rc_context(_STYLE):
-        fig, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **kwargs)
+        fig, axes = plt.subplots(
+            rows, columns, figsize=(width, height), layout="constrained", **kwargs
+        )
     plt.close(fig)  # or the notebook shows it a second time, as a bitmap
     return fig, axes
 
 
-def show(fig: Figure, caption: str, alt: str, points: dict[str, tuple[str, list[str]]] | None = None) -> HTML:
-    """The figure as inline SVG in the page's own text colour, light or dark, with a caption and a text alternative.
+def show(
+    fig: Figure, caption: str, alt: str, points: dict[str, tuple[str, list[str]]] | None = None
+) -> HTML:
+    """The figure as inline SVG in the page's own text colour, light or dark, with a caption and a
+    text alternative.
 
-    points  what can be pointed at: an artist's gid -> what it says, and the gids of what belongs to it. Everywhere it
-            is a tooltip; on a page of the book, pictures.js answers to keyboard and touch as well.
+    points  what can be pointed at: an artist's gid -> what it says, and the gids of what belongs to
+            it. Everywhere it is a tooltip; on a page of the book, pictures.js answers to keyboard
+            and touch as well.
     """
     # Labels and legends are made outside the style: they get the page's ink here, and no white box.
-    for label in fig.findobj(lambda artist: isinstance(artist, Text) and artist.get_color() == "black"):
+    for label in fig.findobj(
+        lambda artist: isinstance(artist, Text) and artist.get_color() == "black"
+    ):
         label.set_color(INK)
     for legend in fig.findobj(Legend):
         legend.set_frame_on(False)
@@ -77,8 +87,12 @@ def show(fig: Figure, caption: str, alt: str, points: dict[str, tuple[str, list[
         said = html.escape(said, quote=True)
         mark = f'<g data-point="{gid}" data-says="{said}" data-with="{" ".join(others)}"><title>{said}</title>'
         svg = svg.replace(f'<g id="{gid}">', mark)
-    svg = re.sub(r'<g id="(part-[^"]+)">', r'<g data-point="\1">', svg)  # what belongs to a point, and says nothing
-    svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" style="max-width: 46rem"', svg, count=1)
+    svg = re.sub(
+        r'<g id="(part-[^"]+)">', r'<g data-point="\1">', svg
+    )  # what belongs to a point, and says nothing
+    svg = re.sub(
+        r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" style="max-width: 46rem"', svg, count=1
+    )
     return HTML(
         f'<figure class="microdlrm" tabindex="0">'
         f'<div role="img" aria-label="{html.escape(alt, quote=True)}">{svg}</div>'
@@ -88,7 +102,9 @@ def show(fig: Figure, caption: str, alt: str, points: dict[str, tuple[str, list[
 
 def _lighter(svg):
     """The same picture in fewer bytes: hundredths of a point suffice, and line ends say nothing."""
-    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", " ".join(tag[0].split())), svg)
+    svg = re.sub(
+        r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", " ".join(tag[0].split())), svg
+    )
     return re.sub(r">\s+<", "><", svg)
 
 

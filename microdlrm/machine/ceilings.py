@@ -32,8 +32,8 @@ STEPS = 4000  # of a walk
 class Ceilings(Shown):
     """What this machine can do at best, on one thread: each a median with its quartiles.
 
-    read          GB/s through `table_bytes` of memory, in order, by one thread. Not the memory's own
-                  bandwidth, which several cores may share: `reading_at_once`
+    read          GB/s through `table_bytes` of memory, in order, by one thread. Not the memory's
+                  own bandwidth, which several cores may share: `reading_at_once`
     gather        GB/s of rows at random from as many bytes, by row width (float32)
     cache, near   the same from `cache_bytes`, which fit the last cache, and `near_bytes`, which fit
                   the core's own
@@ -273,7 +273,9 @@ def zipf(kinds: int, shape: tuple[int, ...], generator: torch.Generator) -> Tens
 
 
 def reading_at_once(threads: int) -> list[float]:
-    """GB/s that each of so many threads reads in order, all at once, each through memory of its own."""
+    """GB/s that each of so many threads reads in order, all at once, each through memory of its
+    own.
+    """
     own = [torch.ones(affordable(256 * MIB) // 4) for _ in range(threads)]
     together = threading.Barrier(threads)
 

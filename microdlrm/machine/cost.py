@@ -1,9 +1,9 @@
 """What a DLRM costs on paper: parameters, FLOPs and bytes of each part, from shapes alone.
 
-FLOPs     A multiply-add is two. Matrix products and the sums of bags count. Biases, activations, the
-          loss and the sigmoid don't, and neither do they in torch.utils.flop_counter.
-bytes     Compulsory traffic (Williams et al. 2009): each part reads its operands once and writes its
-          results once. A row looked up twice counts twice, but for the optimiser.
+FLOPs     A multiply-add is two. Matrix products and the sums of bags count. Biases, activations,
+          the loss and the sigmoid don't, and neither do they in torch.utils.flop_counter.
+bytes     Compulsory traffic (Williams et al. 2009): each part reads its operands once and writes
+          its results once. A row looked up twice counts twice, but for the optimiser.
 training  The gradient of the batch's dense features isn't computed: nobody asks for it.
 not here  Page faults; the line that a processor fetches before it writes to a part of it (Drepper
           2007, section 6.1); that ReLU reads and writes its layer's output again.

@@ -1,4 +1,6 @@
-"""The rendered book in a real browser: a local server, and pages that write down what they say and fetch."""
+"""The rendered book in a real browser: a local server, and pages that write down what they say and
+fetch.
+"""
 
 import contextlib
 import functools
@@ -38,7 +40,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 def address():
     """Where the book is served: http://127.0.0.1:port."""
     assert (BOOK / "index.html").is_file(), f"no book in {BOOK}: run `make book` first"
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=BOOK)) as server:
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=BOOK)
+    ) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -56,7 +60,9 @@ def browser():
 
 @contextlib.contextmanager
 def visit(browser, address, **context):
-    """A page that may ask `address` and nobody else. `page.complaints` collects errors, warnings and such requests."""
+    """A page that may ask `address` and nobody else. `page.complaints` collects errors, warnings
+    and such requests.
+    """
     context = browser.new_context(**context)
     page = context.new_page()
     page.complaints = []
@@ -87,5 +93,7 @@ def visit(browser, address, **context):
 @pytest.fixture
 def page(browser, address):
     """A page in light mode, 1280 wide: see `visit`."""
-    with visit(browser, address, viewport={"width": 1280, "height": 900}, color_scheme="light") as page:
+    with visit(
+        browser, address, viewport={"width": 1280, "height": 900}, color_scheme="light"
+    ) as page:
         yield page

@@ -1,4 +1,6 @@
-"""The roofline explorer: its numbers are those of cost.py, and table, picture and sentence follow the sliders."""
+"""The roofline explorer: its numbers are those of cost.py, and table, picture and sentence follow
+the sliders.
+"""
 
 import itertools
 import math
@@ -16,7 +18,9 @@ MODELS = {
     "memory model": (regimes.MEMORY, regimes.BATCH, regimes.MEMORY_BAG),
     "compute model": (regimes.COMPUTE, regimes.BATCH, 1),
 }
-RATES = cost.Rates(20, 7.8, 25, 50, 70, dispatch_us=5, bag_us=15, near_bytes=2**19, cache_bytes=2**24)
+RATES = cost.Rates(
+    20, 7.8, 25, 50, 70, dispatch_us=5, bag_us=15, near_bytes=2**19, cache_bytes=2**24
+)
 
 
 @pytest.fixture
@@ -37,7 +41,10 @@ DECADES = ((0, 3), (-1, 3), (-1, 3), (-1, 3), (0, 5), (-2, 2), (-2, 2), (4, 8), 
 
 def settings():
     """(shape, batch, bag, rates) of many kinds: the course's models, and any."""
-    known = [*(shape for shape, _, _ in MODELS.values()), *(shape for shape, _, _ in UNSEEN.values())]
+    known = [
+        *(shape for shape, _, _ in MODELS.values()),
+        *(shape for shape, _, _ in UNSEEN.values()),
+    ]
     dots = [shape | {"interaction": "dot"} for shape in known]
     for shape, batch, bag in itertools.product([*known, *dots], (1, 256, 65536), (1, 2, 32)):
         yield shape, batch, bag, RATES
@@ -64,7 +71,9 @@ CALCULATE = """(settings) => settings.map(([shape, batch, bag, rates]) => {
 def test_the_numbers_are_those_of_the_package(explorer):
     cases = list(settings())
     assert len(cases) >= 250
-    answers = explorer.evaluate(CALCULATE, [[s, batch, bag, rates._asdict()] for s, batch, bag, rates in cases])
+    answers = explorer.evaluate(
+        CALCULATE, [[s, batch, bag, rates._asdict()] for s, batch, bag, rates in cases]
+    )
     regimes_seen = set()
     for (shape, batch, bag, rates), answer in zip(cases, answers, strict=True):
         forward = cost.parts(batch, bag, **shape).loc["forward"].drop(index="loss")
@@ -108,7 +117,9 @@ def number(text):
 
 
 def expected(page):
-    """What the package says of the setting on the page: a row for each part and for all, and the regime."""
+    """What the package says of the setting on the page: a row for each part and for all, and the
+    regime.
+    """
     shape = page.evaluate("explorer.shape()")
     batch, bag = page.evaluate("[explorer.state.batch, explorer.state.bag]")
     forward = cost.parts(batch, bag, **shape).loc["forward"].drop(index="loss")
@@ -130,7 +141,10 @@ def expected(page):
 def check(page):
     """Table, sentence and picture say what the package says."""
     rows, regime = expected(page)
-    shown = [line.locator("th, td").all_inner_texts() for line in page.locator("#explorer-table tbody tr").all()]
+    shown = [
+        line.locator("th, td").all_inner_texts()
+        for line in page.locator("#explorer-table tbody tr").all()
+    ]
     assert [line[0] for line in shown] == list(rows)
     for name, *numbers, waits in shown:
         *exact, wait = rows[name]
@@ -139,7 +153,9 @@ def check(page):
             assert number(text) == pytest.approx(value, rel=6e-3), (name, text, value)
     sentence = page.locator("#explorer-sentence").inner_text()
     assert sentence.lower().startswith(f"{regime}-bound: ")
-    assert number(sentence.split(": ")[1].split(" a forward")[0]) == pytest.approx(rows["all"][3], rel=6e-3)
+    assert number(sentence.split(": ")[1].split(" a forward")[0]) == pytest.approx(
+        rows["all"][3], rel=6e-3
+    )
     marks = page.evaluate(MARKS)
     for name, look in (("bottom MLP", "dense"), ("top MLP", "top"), (next(iter(rows)), "sparse")):
         flops, _, intensity, seconds, _ = rows[name]
@@ -157,11 +173,13 @@ MARKS = """() => {
     const decade = (text) => text.startsWith("10") && /[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]/.test(text)
         ? Number([...text.slice(2)].map((c) => (c === "⁻" ? "-" : digits.indexOf(c))).join(""))
         : Math.log10(Number(text.replaceAll(",", "")));
-    const ticks = (anchor, axis) => [...document.querySelectorAll(`#explorer .axes text[text-anchor=${anchor}]`)]
+    const ticks = (anchor, axis) => [...document.querySelectorAll(`#explorer .axes
+    text[text-anchor=${anchor}]`)]
         .map((t) => [decade(t.textContent), Number(t.getAttribute(axis))]);
-    const scale = ([[d0, p0], [d1, p1]], shift) => (p) => d0 + ((p + shift - p0) / (p1 - p0)) * (d1 - d0);
-    const x = scale(ticks("middle", "x"), 0), y = scale(ticks("end", "y"), 4);
-    return Object.fromEntries([...document.querySelectorAll("#explorer .marks path:not(.idle)")].map((path) => {
+    const scale = ([[d0, p0], [d1, p1]], shift) => (p) => d0 + ((p + shift - p0) / (p1 - p0)) * (d1
+    - d0); const x = scale(ticks("middle", "x"), 0), y = scale(ticks("end", "y"), 4);
+    return Object.fromEntries([...document.querySelectorAll("#explorer .marks
+    path:not(.idle)")].map((path) => {
         const [px, py] = path.getAttribute("transform").match(/[-\\d.]+/g).map(Number);
         return [path.getAttribute("class"), [x(px), y(py)]];
     }));
@@ -171,15 +189,23 @@ MARKS = """() => {
 def test_a_preset_is_the_model_of_the_package(explorer):
     for name, (shape, batch, bag) in MODELS.items():
         press(explorer, name)
-        assert explorer.get_by_role("button", name=name, exact=True).get_attribute("aria-pressed") == "true"
-        shown = {k: tuple(v) if isinstance(v, list) else v for k, v in explorer.evaluate("explorer.shape()").items()}
+        assert (
+            explorer.get_by_role("button", name=name, exact=True).get_attribute("aria-pressed")
+            == "true"
+        )
+        shown = {
+            k: tuple(v) if isinstance(v, list) else v
+            for k, v in explorer.evaluate("explorer.shape()").items()
+        }
         assert shown == shape | {"interaction": "concat"}
         assert explorer.evaluate("[explorer.state.batch, explorer.state.bag]") == [batch, bag]
         check(explorer)
 
 
 def test_the_machine_is_the_one_that_built_the_page(explorer):
-    build = explorer.evaluate("JSON.parse(document.getElementById('explorer-data').textContent).build")
+    build = explorer.evaluate(
+        "JSON.parse(document.getElementById('explorer-data').textContent).build"
+    )
     for m in (4, 8, 16, 32, 64, 128, 256):
         explorer.evaluate("m => { explorer.state.m_spa = m; }", m)
         press(explorer, "this build's machine")
@@ -213,12 +239,19 @@ def test_the_rows_of_a_table_come_from_three_distances(explorer):
     seen = []
     key(explorer, "Rows in a table", "Home")
     for _ in range(20):
-        words = explorer.get_by_role("slider", name="Rows in a table").get_attribute("aria-valuetext").split(", ")[-1]
+        words = (
+            explorer.get_by_role("slider", name="Rows in a table")
+            .get_attribute("aria-valuetext")
+            .split(", ")[-1]
+        )
         check(explorer)
         if words not in seen:
             seen.append(words)
         key(explorer, "Rows in a table", "ArrowRight")
-    assert seen in (["near", "cached", "far"], ["cached", "far"])  # the smallest may be too large for this core
+    assert seen in (
+        ["near", "cached", "far"],
+        ["cached", "far"],
+    )  # the smallest may be too large for this core
 
 
 def test_every_slider_answers_to_the_keyboard(explorer):
@@ -246,7 +279,9 @@ def test_tab_reaches_every_control_in_order(explorer):
     explorer.get_by_role("button", name="original", exact=True).focus()
     reached = []
     for _ in range(3 + 6 + 1 + 2 + 1 + 10 + 1):
-        reached.append(explorer.evaluate("document.activeElement.id || document.activeElement.textContent"))
+        reached.append(
+            explorer.evaluate("document.activeElement.id || document.activeElement.textContent")
+        )
         explorer.keyboard.press("Tab")
     controls = explorer.locator("#explorer button, #explorer input[type=range]")
     order = controls.evaluate_all("controls => controls.map(c => c.id || c.textContent)")
@@ -273,7 +308,11 @@ def test_nothing_is_cut_off_and_axe_finds_nothing(explorer):
             press(explorer, machine)
             assert explorer.evaluate(CUT_OFF) == [], (model, machine)
             assert explorer.evaluate("document.documentElement.scrollWidth") <= width
-        found = Axe().run(explorer, context="#explorer", options={"preload": False}).response["violations"]
+        found = (
+            Axe()
+            .run(explorer, context="#explorer", options={"preload": False})
+            .response["violations"]
+        )
         assert [f"{v['id']}: {node['html'][:120]}" for v in found for node in v["nodes"]] == []
 
 

@@ -1,4 +1,6 @@
-"""The model in the browser: its numbers are PyTorch's on the same weights, and the page shows those numbers."""
+"""The model in the browser: its numbers are PyTorch's on the same weights, and the page shows those
+numbers.
+"""
 
 import base64
 import json
@@ -40,7 +42,9 @@ def unpacked(data, kind):
         interaction=kind,
     )
     flat = np.frombuffer(base64.b64decode(data["weights"][kind]), "<f2").astype(np.float32)
-    parameters = [p for name in ("emb_l", "bot_l", "top_l") for p in getattr(net, name).parameters()]
+    parameters = [
+        p for name in ("emb_l", "bot_l", "top_l") for p in getattr(net, name).parameters()
+    ]
     assert sum(p.numel() for p in parameters) == len(flat)
     parts = np.split(flat, np.cumsum([p.numel() for p in parameters])[:-1])
     with torch.no_grad():
@@ -56,8 +60,16 @@ def samples(net, count):
         dense = [draw.gauss(0, 1.5) for _ in range(net.bot_l[0].in_features)]
         bags = []
         for table in net.reads:
-            ids = [draw.randrange(net.emb_l[table].num_embeddings) for _ in range(draw.choice([0, 1, 1, 3, 40]))]
-            bags.append({"ids": ids, "weights": [draw.uniform(-1, 3) / max(len(ids), 1) ** 0.5 for _ in ids]})
+            ids = [
+                draw.randrange(net.emb_l[table].num_embeddings)
+                for _ in range(draw.choice([0, 1, 1, 3, 40]))
+            ]
+            bags.append(
+                {
+                    "ids": ids,
+                    "weights": [draw.uniform(-1, 3) / max(len(ids), 1) ** 0.5 for _ in ids],
+                }
+            )
         yield dense, bags
 
 
@@ -67,7 +79,9 @@ def batch_of(cases):
     for own in zip(*bags, strict=True):
         lengths = torch.tensor([len(bag["ids"]) for bag in own])
         ids.append(torch.tensor([i for bag in own for i in bag["ids"]]))
-        weights.append(torch.tensor([w for bag in own for w in bag["weights"]], dtype=torch.float32))
+        weights.append(
+            torch.tensor([w for bag in own for w in bag["weights"]], dtype=torch.float32)
+        )
         offsets.append(lengths.cumsum(0) - lengths)
     return torch.tensor(dense), ids, offsets, weights
 
@@ -93,7 +107,9 @@ def test_the_probabilities_are_pytorchs_on_the_same_weights(model, kind):
 
 @pytest.fixture(scope="module")
 def of_films():
-    """The data as if there were only the films of the page: its rows, clicks, and untrained models to hand out."""
+    """The data as if there were only the films of the page: its rows, clicks, and untrained models
+    to hand out.
+    """
     data = movielens.load()
     split = clicks.split(data)
     films = portable.well_known(data, split.train)
@@ -111,39 +127,52 @@ def of_films():
 
 
 def asks(data, films, train, test):
-    """Who asked for what: users of the data set as the page describes a reader, for their held-out films."""
+    """Who asked for what: users of the data set as the page describes a reader, for their held-out
+    films.
+    """
     number = {int(film) + 1: i for i, film in enumerate(films)}
-    rated = data.ratings.iloc[train].groupby("user_id")[["item_id", "rating"]].apply(lambda r: r.to_numpy().tolist())
+    rated = (
+        data.ratings.iloc[train]
+        .groupby("user_id")[["item_id", "rating"]]
+        .apply(lambda r: r.to_numpy().tolist())
+    )
     users = data.users.set_index("user_id")
     for row in test:
         user, item = (int(data.ratings[column].iloc[row]) for column in ("user_id", "item_id"))
         own = [[number[i], s] for i, s in rated.get(user, [])]
         about = users.loc[user]
-        yield {
-            "age": int(about["age"]),
-            "male": about["gender"] == "M",
-            "occupation": about["occupation"],
-            "ratings": own,
-        }, number[item]
+        yield (
+            {
+                "age": int(about["age"]),
+                "male": about["gender"] == "M",
+                "occupation": about["occupation"],
+                "ratings": own,
+            },
+            number[item],
+        )
 
 
 def test_features_and_bags_are_those_of_the_package(model, of_films):
     data, films, train, test, prepared, models = of_films
     test = test[:1000]
     page = json.loads(json.dumps(portable.contents(models, prepared, data, train, films)))
-    cases = [[user | {"male": bool(user["male"])}, film] for user, film in asks(data, films, train, test)]
+    cases = [
+        [user | {"male": bool(user["male"])}, film] for user, film in asks(data, films, train, test)
+    ]
     answers = model.evaluate(
         """([data, cases, kinds]) => {
             const nets = kinds.map((kind) => dlrm.unpack(data, kind));
             return cases.map(([user, film]) => {
-                const dense = dlrm.denseFeatures(data, user, film), bags = dlrm.bagsOf(data, user, film);
-                return { dense, lengths: dlrm.lengths(data, film, bags),
+                const dense = dlrm.denseFeatures(data, user, film), bags = dlrm.bagsOf(data, user,
+                film); return { dense, lengths: dlrm.lengths(data, film, bags),
                          p: nets.map((net) => dlrm.forward(net, dense, bags).p) };
             });
         }""",
         [page, cases, KINDS],
     )
-    np.testing.assert_allclose([a["dense"] for a in answers], prepared.dense[test], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        [a["dense"] for a in answers], prepared.dense[test], rtol=1e-4, atol=1e-5
+    )
     for k, kind in enumerate(KINDS):
         p = portable.predict(models[kind], prepared, test, films)
         assert p.std() > 0.01
@@ -159,7 +188,8 @@ def test_a_rating_of_the_film_itself_is_left_out(model):
         const { data } = model, film = 5, ratings = [[3, 4], [9, 1]];
         const user = { age: 30, male: true, occupation: "artist", ratings };
         const knows = { ...user, ratings: [...user.ratings, [film, 5]] };
-        return [user, knows].map((u) => [dlrm.denseFeatures(data, u, film), dlrm.bagsOf(data, u, film)]);
+        return [user, knows].map((u) => [dlrm.denseFeatures(data, u, film), dlrm.bagsOf(data, u,
+        film)]);
     }""")
     assert said[0] == said[1]
 
@@ -204,7 +234,11 @@ def check(page):
         place = sum(value > p[state["film"]] for value in p.values()) + 1
         assert f"Number {place} of {len(p)}" in sentence
     shape = {k: data["shape"][k] for k in ("m_spa", "num_embeddings", "ln_bot", "ln_top", "reads")}
-    forward = cost.parts(1, bags_now(page), interaction=state["interaction"], **shape).loc["forward"].drop("loss")
+    forward = (
+        cost.parts(1, bags_now(page), interaction=state["interaction"], **shape)
+        .loc["forward"]
+        .drop("loss")
+    )
     costs = page.locator("#model-cost tbody td").all_inner_texts()
     costs = np.array([int(text.replace(",", "")) for text in costs]).reshape(-1, 2).tolist()
     expected = forward[["flops", "bytes"]].astype(int)
@@ -215,7 +249,10 @@ def test_each_reader_and_each_switch(model):
     readers = list(model.evaluate("model.data.readers"))
     for reader in readers:
         press(model, reader)
-        assert model.get_by_role("button", name=reader, exact=True).get_attribute("aria-pressed") == "true"
+        assert (
+            model.get_by_role("button", name=reader, exact=True).get_attribute("aria-pressed")
+            == "true"
+        )
         check(model)
     press(model, readers[0])
     model.get_by_role("checkbox", name="what you rated").uncheck()
@@ -238,7 +275,10 @@ def test_a_reader_of_ones_own(model):
     model.get_by_role("combobox", name="Add a film").select_option("Fargo")
     model.get_by_role("combobox", name="Its stars").select_option("3")
     press(model, "Add")
-    assert model.evaluate("model.cost()[0].bytes") - before == model.evaluate("model.data.shape.m_spa") * 4 + 8
+    assert (
+        model.evaluate("model.cost()[0].bytes") - before
+        == model.evaluate("model.data.shape.m_spa") * 4 + 8
+    )
     assert model.get_by_role("button", name="nobody yet").get_attribute("aria-pressed") == "false"
     check(model)
     model.get_by_role("combobox", name="Stars for Fargo").select_option("5")
@@ -292,11 +332,15 @@ def test_what_a_pair_matters_is_the_top_mlp_without_it(model):
     pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
     for at in (0, 6, 14):
         i, j = pairs[at]
-        cut = torch.tensor(now["vectors"][0] + [now["dots"][a][b] for a, b in pairs], dtype=torch.float32)
+        cut = torch.tensor(
+            now["vectors"][0] + [now["dots"][a][b] for a, b in pairs], dtype=torch.float32
+        )
         cut[d + at] = 0
         with torch.no_grad():
             p = net.top_l(cut).item()
-        assert model.evaluate("h => model.answer(model.state.film, h).p", [i, j]) == pytest.approx(p, abs=1e-5)
+        assert model.evaluate("h => model.answer(model.state.film, h).p", [i, j]) == pytest.approx(
+            p, abs=1e-5
+        )
         model.locator("#model-grid tbody tr").nth(i).locator("td").nth(j - 1).click()
         said = f"would be {100 * p:.1f}% instead of {100 * now['p']:.1f}%"
         assert said in model.locator("#model-detail").inner_text()
@@ -308,7 +352,15 @@ def test_the_grid_answers_to_the_keyboard(model):
     model.locator("#model-grid [tabindex='0']").focus()
     model.keyboard.press("Home")
     said = []
-    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowDown", "End"):
+    for key in (
+        "ArrowRight",
+        "ArrowRight",
+        "ArrowUp",
+        "ArrowDown",
+        "ArrowLeft",
+        "ArrowDown",
+        "End",
+    ):
         model.keyboard.press(key)
         said.append(model.evaluate("[...model.state.chosen]"))
         selected = model.locator("#model-grid [aria-selected=true]")
@@ -319,12 +371,19 @@ def test_the_grid_answers_to_the_keyboard(model):
     model.get_by_role("radio", name="concat").check()
     model.locator("#model-grid [tabindex='0']").focus()
     model.keyboard.press("ArrowDown")
-    assert model.locator("#model-grid [aria-selected=true]").evaluate("node => node === document.activeElement")
+    assert model.locator("#model-grid [aria-selected=true]").evaluate(
+        "node => node === document.activeElement"
+    )
 
 
 def test_nothing_is_cut_off_and_axe_finds_nothing(model):
     assert model.locator("#model-sentence").get_attribute("aria-live") == "polite"
-    looks = ((1280, "light", "dot"), (400, "light", "concat"), (1280, "dark", "dot"), (400, "dark", "concat"))
+    looks = (
+        (1280, "light", "dot"),
+        (400, "light", "concat"),
+        (1280, "dark", "dot"),
+        (400, "dark", "concat"),
+    )
     for width, scheme, kind in looks:
         model.emulate_media(color_scheme=scheme)
         model.set_viewport_size({"width": width, "height": 844})
@@ -335,11 +394,16 @@ def test_nothing_is_cut_off_and_axe_finds_nothing(model):
             assert model.evaluate("document.documentElement.scrollWidth") <= width
             assert model.evaluate(CUT_OFF) == []
         if (width, scheme) in ((400, "light"), (1280, "dark")):
-            found = Axe().run(model, context="#model", options={"preload": False}).response["violations"]
+            found = (
+                Axe()
+                .run(model, context="#model", options={"preload": False})
+                .response["violations"]
+            )
             assert [f"{v['id']}: {node['html'][:120]}" for v in found for node in v["nodes"]] == []
 
 
-CUT_OFF = """() => [...document.querySelectorAll("#model td, #model th, #model label, #model li, #model p")]
+CUT_OFF = """() => [...document.querySelectorAll("#model td, #model th, #model label, #model li,
+#model p")]
     .filter((node) => node.scrollWidth > node.clientWidth + 1).map((node) => node.textContent)"""
 
 

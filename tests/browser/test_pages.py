@@ -1,5 +1,5 @@
-"""Every page of the book, in three widths, light and dark: silent, self-contained, its formulas set, no wider than the
-screen, no code cut off, and nothing that axe calls serious or critical.
+"""Every page of the book, in three widths, light and dark: silent, self-contained, its formulas
+set, no wider than the screen, no code cut off, and nothing that axe calls serious or critical.
 
 A page is loaded once, then resized and switched: loading it is what takes the time.
 """
@@ -13,10 +13,15 @@ from axe_playwright_python.sync_playwright import Axe
 
 BOOK = Path(__file__).resolve().parents[2] / "_build/html"
 PAGES = sorted(
-    path.relative_to(BOOK).as_posix() for path in BOOK.rglob("*.html") if "_static" not in path.relative_to(BOOK).parts
+    path.relative_to(BOOK).as_posix()
+    for path in BOOK.rglob("*.html")
+    if "_static" not in path.relative_to(BOOK).parts
 )
 WIDTHS = (1280, 768, 400)  # a laptop, a tablet, a phone
-GROUND = {"light": range(600, 766), "dark": range(150)}  # red, green and blue of the page's ground, added up
+GROUND = {
+    "light": range(600, 766),
+    "dark": range(150),
+}  # red, green and blue of the page's ground, added up
 
 FORMULAS = """() => [...document.querySelectorAll("article math")].filter((formula) => {
     const { width, height } = formula.getBoundingClientRect();
@@ -35,28 +40,34 @@ CUT_OFF = """(reachable) => [...document.querySelectorAll("article pre")].filter
 }).map((code) => code.textContent.trim().split("\\n").sort((a, b) => b.length - a.length)[0])"""
 
 
-# The theme's signs come from a font that the book does without: what it doesn't draw itself would be an empty box.
+# The theme's signs come from a font that the book does without: what it doesn't draw itself would
+# be an empty box.
 SIGNS_WITHOUT_A_FONT = """() => [...document.querySelectorAll("body *")].flatMap((each) =>
     ["::before", "::after"].filter((part) => {
         const { content, display } = getComputedStyle(each, part);
         return each.offsetParent && display !== "none" && /[\\uE000-\\uF8FF]/.test(content);
     }).map((part) => `${each.className}${part}`))"""
 
-# Words of one kind in code of one kind have one colour on one ground, so of each kind one is looked at: of thousands.
+# Words of one kind in code of one kind have one colour on one ground, so of each kind one is looked
+# at: of thousands.
 ONE_OF_A_KIND = """() => {
     const seen = new Set();
     for (const word of document.querySelectorAll("article pre span")) {
         const around = word.closest("details, .admonition, .cell_input, .cell_output, .highlight");
-        const kind = `${word.className} in ${around && around.className} ${word.closest("details") ? "folded" : ""}`;
-        if (seen.has(kind)) word.style.visibility = "hidden";
+        const kind = `${word.className} in ${around && around.className} ${word.closest("details") ?
+        "folded" : ""}`; if (seen.has(kind)) word.style.visibility = "hidden";
         seen.add(kind);
     }
 }"""
 EVERYTHING_BUT_COLOURS = {"rules": {"color-contrast": {"enabled": False}}}
 COLOURS = {"runOnly": ["color-contrast"]}
-WIDTH = {"runOnly": ["scrollable-region-focusable", "target-size"]}  # what else could a narrow screen change?
-AXE = """([options]) => axe.run({ exclude: ["figure.microdlrm svg", "math"] }, options).then((found) =>
-    found.violations.filter((rule) => ["serious", "critical"].includes(rule.impact)).flatMap((rule) =>
+WIDTH = {
+    "runOnly": ["scrollable-region-focusable", "target-size"]
+}  # what else could a narrow screen change?
+AXE = """([options]) => axe.run({ exclude: ["figure.microdlrm svg", "math"] }, options).then((found)
+=>
+    found.violations.filter((rule) => ["serious", "critical"].includes(rule.impact)).flatMap((rule)
+    =>
         rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 120)}`)))"""
 
 
@@ -68,15 +79,21 @@ def objections(page, rules):
 def switch_to(page, scheme):
     """The page follows the system."""
     page.emulate_media(color_scheme=scheme)
-    page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+    page.wait_for_function(
+        "scheme => document.documentElement.dataset.theme === scheme", arg=scheme
+    )
 
 
 def flaws(page, width, scheme):
     """One line for each thing wrong with the page as it now stands."""
-    sums = "getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).slice(0, 3).map(Number)"
+    sums = (
+        "getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).slice(0, 3).map(Number)"
+    )
     if (ground := sum(page.evaluate(sums))) not in GROUND[scheme]:
         yield f"its ground is no {scheme} one: {ground} of 765"
-    wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wider = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     if wider > 0:
         yield f"{wider} px wider than the screen"
     for line in page.evaluate(CUT_OFF, width < max(WIDTHS)):
@@ -93,15 +110,22 @@ def test_a_page_works_in_the_browser(page, address, name):
     page.wait_for_load_state("networkidle")
     wrong = [f"not set: {formula}" for formula in page.evaluate(FORMULAS)]
     wrong += [f"a sign without its font: {sign}" for sign in page.evaluate(SIGNS_WITHOUT_A_FONT)]
-    page.evaluate("document.documentElement.classList.remove('asks')")  # nothing waits for a prediction
-    page.evaluate("document.querySelectorAll('article details').forEach((each) => { each.open = true; })")
-    page.add_style_tag(content="*, ::before, ::after { transition: none !important; }")  # no colour half-way
+    page.evaluate(
+        "document.documentElement.classList.remove('asks')"
+    )  # nothing waits for a prediction
+    page.evaluate(
+        "document.querySelectorAll('article details').forEach((each) => { each.open = true; })"
+    )
+    page.add_style_tag(
+        content="*, ::before, ::after { transition: none !important; }"
+    )  # no colour half-way
     page.evaluate(Axe().axe_script)
     wrong += objections(page, EVERYTHING_BUT_COLOURS)
     for width, scheme in itertools.product(reversed(WIDTHS), GROUND):
         switch_to(page, scheme)
         page.set_viewport_size({"width": width, "height": 900})
-        # The theme's script makes code that scrolls reachable by Tab, a while after the width has changed.
+        # The theme's script makes code that scrolls reachable by Tab, a while after the width has
+        # changed.
         page.wait_for_timeout(500 if scheme == "light" else 100)
         wrong += [f"{width} px, {scheme}: {flaw}" for flaw in flaws(page, width, scheme)]
         if scheme == "dark" and width == min(WIDTHS):
@@ -121,7 +145,9 @@ LIKE_THE_PAGE = """icons => icons.filter((icon) => {
 
 
 def test_icons_show_under_forced_colours(browser, address):
-    with conftest.visit(browser, address, forced_colors="active", viewport={"width": 400, "height": 844}) as page:
+    with conftest.visit(
+        browser, address, forced_colors="active", viewport={"width": 400, "height": 844}
+    ) as page:
         page.goto(f"{address}/notebooks/03_mlps.html")
         icons = page.locator(":is(.fa-solid, .fas):visible")
         assert icons.count()
@@ -131,7 +157,9 @@ def test_icons_show_under_forced_colours(browser, address):
 def test_on_paper_a_page_is_light_and_holds_no_buttons(browser, address):
     with conftest.visit(browser, address, color_scheme="dark") as page:
         page.goto(f"{address}/notebooks/02_embeddings.html")
-        page.evaluate("addEventListener('beforeprint', () => { window.printed = root.dataset.theme; })")
+        page.evaluate(
+            "addEventListener('beforeprint', () => { window.printed = root.dataset.theme; })"
+        )
         page.pdf()
         assert page.evaluate("[printed, root.dataset.theme]") == ["light", "dark"]
         page.emulate_media(media="print")

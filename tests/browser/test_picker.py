@@ -1,4 +1,6 @@
-"""Chapter 5 without Python: what one picks from the matrix, by mouse or keys, is told what is off."""
+"""Chapter 5 without Python: what one picks from the matrix, by mouse or keys, is told what is
+off.
+"""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe

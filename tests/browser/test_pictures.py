@@ -1,4 +1,6 @@
-"""Pictures that answer: by pointer, by touch, by keyboard; and as plain tooltips where no script runs."""
+"""Pictures that answer: by pointer, by touch, by keyboard; and as plain tooltips where no script
+runs.
+"""
 
 import re
 
@@ -48,7 +50,9 @@ def test_stepping_goes_through_the_bags_in_order(chapter):
         start = int(re.search(r": starts at (\d+)", says)[1])
         end = int(re.search(r"(?:next starts|ids end) at (\d+)", says)[1])
         seen.append(says.split(":")[0])
-        assert sorted(belonging(figure), key=lambda part: int(part[5:])) == [f"part-{p}" for p in range(start, end)]
+        assert sorted(belonging(figure), key=lambda part: int(part[5:])) == [
+            f"part-{p}" for p in range(start, end)
+        ]
     assert seen == ["Toy Story", "unknown film", "Casablanca", "Alien", "Toy Story"]
     figure.get_by_role("button", name="Previous").press("Enter")
     assert figure.locator("output").inner_text().startswith("Alien")
@@ -77,7 +81,9 @@ def test_a_film_answers_with_its_neighbours_and_their_counts(chapter):
     assert all(titles[part] in says for part in belonging(figure))
     for _ in range(10):
         figure.get_by_role("button", name="Next").click()
-    assert chosen(figure) == ["film-10"]  # the tenth after the first, not what sorts behind "film-1"
+    assert chosen(figure) == [
+        "film-10"
+    ]  # the tenth after the first, not what sorts behind "film-1"
 
 
 def test_an_interval_answers_with_its_split_in_both_plots(training):
@@ -100,8 +106,13 @@ def test_stepping_through_chapter_6_moves_nothing(training):
     assert figures
     for figure in figures:
         before = figure.bounding_box()["height"]
-        longest = max(figure.locator("[data-says]").evaluate_all("all => all.map((p) => p.dataset.says)"), key=len)
-        figure.locator("output").evaluate("(output, text) => { output.textContent = text; }", longest)
+        longest = max(
+            figure.locator("[data-says]").evaluate_all("all => all.map((p) => p.dataset.says)"),
+            key=len,
+        )
+        figure.locator("output").evaluate(
+            "(output, text) => { output.textContent = text; }", longest
+        )
         assert figure.bounding_box()["height"] == before
 
 
@@ -126,6 +137,8 @@ def test_the_step_moves_nothing_and_axe_finds_nothing(chapter):
                 figure.get_by_role("button", name="Next").click()
                 assert figure.bounding_box()["height"] == before
             assert chapter.evaluate("document.documentElement.scrollWidth") <= width
-        found = Axe().run(chapter, context="figure.microdlrm:has(.stepper)", options={"preload": False})
+        found = Axe().run(
+            chapter, context="figure.microdlrm:has(.stepper)", options={"preload": False}
+        )
         bad = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
         assert [f"{v['id']}: {node['html'][:120]}" for v in bad for node in v["nodes"]] == []

@@ -1,5 +1,6 @@
-"""Predictions on the page: choices, covers, the answer kept on the reader's device. That each question has its card,
-tests/test_quiz.py holds, and that each is asked, the build; what the script does to all is tried on two chapters."""
+"""Predictions on the page: choices, covers, the answer kept on the reader's device. That each
+question has its card, tests/test_quiz.py holds, and that each is asked, the build; what the script
+does to all is tried on two chapters."""
 
 import re
 import tomllib
@@ -92,7 +93,9 @@ def test_by_keyboard_alone(chapter):
     radios, place, card = prediction(page)
     place.get_by_role("button", name="my guess").press("Enter")
     assert not card.is_visible()  # nothing is chosen
-    assert place.locator(".hint").inner_text() == page.get_by_role("status").last.text_content() != ""
+    assert (
+        place.locator(".hint").inner_text() == page.get_by_role("status").last.text_content() != ""
+    )
     page.keyboard.press("Space")  # the first option, where that has put the focus
     page.keyboard.press("ArrowDown")
     assert radios.nth(1).is_checked()
@@ -102,7 +105,9 @@ def test_by_keyboard_alone(chapter):
     assert card.is_visible()
     assert "(b)" in card.inner_text()
     assert page.evaluate("document.activeElement.id") == card.get_attribute("id")
-    assert card.inner_text() in page.get_by_role("status").last.text_content(), "a screen reader hears nothing"
+    assert card.inner_text() in page.get_by_role("status").last.text_content(), (
+        "a screen reader hears nothing"
+    )
     prediction(page, 1)[0].first.check()
     page.keyboard.press("Enter")  # on an option commits
     assert prediction(page, 1)[2].is_visible()
@@ -114,13 +119,18 @@ def test_just_show_me_opens_one_and_no_other(chapter):
     assert opened(page)[:2] == [True, False]
     radios, _, card = prediction(page)
     assert "You said" not in card.inner_text()
-    assert radios.evaluate_all("radios => radios.every((radio) => radio.disabled && !radio.checked)")
+    assert radios.evaluate_all(
+        "radios => radios.every((radio) => radio.disabled && !radio.checked)"
+    )
 
 
 def tallied(page, address):
     """What the first page says of each chapter, in numbers."""
     page.goto(f"{address}/book/intro.html")
-    return [[int(number) for number in re.findall(r"\d+", line)] for line in page.locator(".tally").all_inner_texts()]
+    return [
+        [int(number) for number in re.findall(r"\d+", line)]
+        for line in page.locator(".tally").all_inner_texts()
+    ]
 
 
 def test_kept_told_on_the_first_page_and_forgotten(chapter, address):
@@ -183,7 +193,10 @@ def test_in_print_the_page_is_whole(chapter):
     page.emulate_media(media="print")
     for seen in page.evaluate(SEEN):
         assert all(seen["open"])
-    assert page.locator(".commit button:visible, .choices input:visible, .beneath:visible").count() == 0
+    assert (
+        page.locator(".commit button:visible, .choices input:visible, .beneath:visible").count()
+        == 0
+    )
     assert page.locator(".verdict:visible").count() == len(letters_of("03_mlps"))
 
 
@@ -191,9 +204,17 @@ def test_axe_finds_nothing_before_and_after(chapter):
     page = chapter("03_mlps")
     for letter, scheme in (("a", "dark"), (None, "light")):
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
-        found = Axe().run(page, context="article", options={"runOnly": ["wcag2a", "wcag2aa"], "preload": False})
-        assert [f"{v['id']}: {n['html'][:120]}" for v in found.response["violations"] for n in v["nodes"]] == []
+        page.wait_for_function(
+            "scheme => document.documentElement.dataset.theme === scheme", arg=scheme
+        )
+        found = Axe().run(
+            page, context="article", options={"runOnly": ["wcag2a", "wcag2aa"], "preload": False}
+        )
+        assert [
+            f"{v['id']}: {n['html'][:120]}"
+            for v in found.response["violations"]
+            for n in v["nodes"]
+        ] == []
         if letter:
             predict(page, 0, letter)
 

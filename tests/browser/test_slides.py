@@ -1,4 +1,6 @@
-"""The slide deck in a real browser: every picture shows, the keys go through it, and it prints one figure a page."""
+"""The slide deck in a real browser: every picture shows, the keys go through it, and it prints one
+figure a page.
+"""
 
 import functools
 import http.server
@@ -36,9 +38,9 @@ def test_every_picture_is_there_and_fits_its_slide(show):
     pictures = show.locator("section img")
     assert pictures.count() == show.locator("section").count() >= 3 * len(NOTEBOOKS)
     flawed = """pictures => pictures.filter((picture) => {
-        const [own, slide] = [picture, picture.closest("section")].map((each) => each.getBoundingClientRect());
-        const fits = own.height >= 200 && own.bottom <= slide.bottom + 1 && own.right <= slide.right + 1;
-        return !picture.naturalWidth || !fits;
+        const [own, slide] = [picture, picture.closest("section")].map((each) =>
+        each.getBoundingClientRect()); const fits = own.height >= 200 && own.bottom <= slide.bottom
+        + 1 && own.right <= slide.right + 1; return !picture.naturalWidth || !fits;
     }).map((picture) => picture.src)"""
     assert pictures.evaluate_all(flawed) == []
     assert show.evaluate("document.documentElement.scrollWidth") <= 1280

@@ -1,4 +1,6 @@
-"""The allocator's state is set before anything is measured, and page faults tell the states apart."""
+"""The allocator's state is set before anything is measured, and page faults tell the states
+apart.
+"""
 
 import json
 import subprocess
@@ -11,17 +13,18 @@ from microdlrm.machine import allocator
 needs_glibc = pytest.mark.skipif(allocator._libc() is None, reason="no glibc here")
 
 
-# In a process of its own: threads of other tests may have led this one to another of glibc's arenas, whose end isn't
-# given back.
+# In a process of its own: threads of other tests may have led this one to another of glibc's
+# arenas, whose end isn't given back.
 CHILD = """
 import json, torch
 from microdlrm.machine import allocator, timing
 
 def faults(n_bytes, state):
-    return timing.compare({"": lambda: torch.zeros(n_bytes // 4)}, rounds=3, patience=0, pages=state).faults[""]
+    return timing.compare({"": lambda: torch.zeros(n_bytes // 4)}, rounds=3, patience=0,
+    pages=state).faults[""]
 
-found = [(n_bytes, state, faults(n_bytes, state)) for n_bytes in (2**23, 2**26) for state in allocator.STATES]
-for _ in range(2):
+found = [(n_bytes, state, faults(n_bytes, state)) for n_bytes in (2**23, 2**26) for state in
+allocator.STATES] for _ in range(2):
     for state in ("kept", "fresh", "settled"):
         found.append((2**23, state, faults(2**23, state)))
         torch.zeros(7 * 2**20)  # one such block, freed, raises a threshold that nobody has set

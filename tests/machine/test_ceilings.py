@@ -63,7 +63,9 @@ def test_nearer_rows_come_sooner_and_a_bag_costs_more_than_another_operator(ceil
 
 @pytest.mark.timing
 def test_many_lines_are_on_their_way_at_once(ceilings):
-    """Little's law: a lone line takes its latency; rows at random take far less each, for they don't wait in turn."""
+    """Little's law: a lone line takes its latency; rows at random take far less each, for they
+    don't wait in turn.
+    """
     assert ceilings.latency.median > 20e-9
     assert ceilings.in_flight(64) > 2
     assert ceilings.in_flight(64) == ceilings.gather[64].median * 1e9 * ceilings.latency.median / 64

@@ -56,7 +56,9 @@ def test_flops_are_what_torch_counts(shape):
 
 
 def test_bytes_of_an_mlp_are_its_tensors(shape):
-    """Forward: each linear layer's input, weights, bias and output. Backward: theirs and their gradients."""
+    """Forward: each linear layer's input, weights, bias and output. Backward: theirs and their
+    gradients.
+    """
     model = MicroDLRM(**shape)
     read, written, back_read, back_written = [], [], [], []
 
@@ -249,7 +251,8 @@ def test_a_history_adds_its_lookups_to_the_table_it_shares():
         for bags, reads in (((1, 1, 1), None), ((1, 1, 1, 50), (0, 1, 2, 1)))
     )
     more = (shared - alone).loc["forward"]
-    # 3 bags of 50 rows of 4 floats with 8-byte ids, 3 offsets; 3 sums of 4 floats written; 49 additions of 4 each
+    # 3 bags of 50 rows of 4 floats with 8-byte ids, 3 offsets; 3 sums of 4 floats written; 49
+    # additions of 4 each
     assert more.loc["table 1", ["flops", "read", "written"]].tolist() == [
         3 * 49 * 4,
         150 * (16 + 8) + 3 * 8,

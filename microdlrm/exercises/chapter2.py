@@ -101,9 +101,7 @@ def _bag_facts(weight, indices, offsets):
         "ids in the bag": lengths,
         "it is the last bag": place == len(spans) - 1,
         "it is the first bag": place == 0,
-        "an id comes twice in the bag": [
-            len(set(indices[a:b].tolist())) < b - a for a, b in spans
-        ],
+        "an id comes twice in the bag": [len(set(indices[a:b].tolist())) < b - a for a, b in spans],
         "bags": len(spans),
         "numbers in a row": weight.shape[1],
         "the bags are equally long": len(set(lengths.tolist())) == 1,

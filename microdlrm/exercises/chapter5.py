@@ -151,12 +151,17 @@ def _choices(first):
     square = lambda n: product(range(n), repeat=2)
     due = partial(_pairs, first=first)
     own = (
-        Mistake("diagonal kept",
-                "Each vector's product with itself is in it. A pair has two different vectors.",
-                _chosen(lambda n: _pairs(n, 0)))
+        Mistake(
+            "diagonal kept",
+            "Each vector's product with itself is in it. A pair has two different vectors.",
+            _chosen(lambda n: _pairs(n, 0)),
+        )
         if first
-        else Mistake("diagonal missing", "Each vector's product with itself is due as well.",
-                     _chosen(lambda n: _pairs(n, 1)))
+        else Mistake(
+            "diagonal missing",
+            "Each vector's product with itself is due as well.",
+            _chosen(lambda n: _pairs(n, 1)),
+        )
     )
     return [
         own,
@@ -287,36 +292,58 @@ def _inner(x, U, V):
 _LAST = "x comes back in at the end: x0 * (…) + x."
 
 _CROSS_MISTAKES = [
-    Mistake("U twice", "You used U twice. V takes x down, U brings it back up.",
-            lambda x0, x, U, V, b: x0 * (_inner(x, U, U) + b) + x),
-    Mistake("averaged over the rank",
-            "You divide by r, or by its root. The product is due as it is.",
-            lambda x0, x, U, V, b: x0 * (_inner(x, U, V) / U.shape[1] + b) + x),
-    Mistake("x not added",
-            f"The last term is missing. {_LAST}",
-            lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b)),
-    Mistake("x subtracted",
-            f"You take x off. {_LAST}",
-            lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) - x),
-    Mistake("x0 added instead of x",
-            f"You added x0. {_LAST}",
-            lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) + x0),
-    Mistake("x instead of x0 in front",
-            "You multiplied by x. Each layer multiplies by x0, the layer-0 input: that is the "
-            "crossing.",
-            lambda x0, x, U, V, b: x * (_inner(x, U, V) + b) + x),
-    Mistake("x0 instead of x inside",
-            "You put x0 through the two matrices. The layer's own input, x, goes there.",
-            lambda x0, x, U, V, b: x0 * (_inner(x0, U, V) + b) + x),
-    Mistake("x and x0 exchanged", "x and x0 have changed places throughout.",
-            lambda x0, x, U, V, b: x * (_inner(x0, U, V) + b) + x0),
-    Mistake("U and V exchanged",
-            "U and V have changed places: V takes x down to r numbers, U brings them back up to w. "
-            "(Or a transpose is missing: for rows it is x times (U Vᵀ)ᵀ.)",
-            lambda x0, x, U, V, b: x0 * (_inner(x, V, U) + b) + x),
-    Mistake("bias outside",
-            "You added b behind the product with x0. It belongs inside, before that product.",
-            lambda x0, x, U, V, b: x0 * _inner(x, U, V) + b + x),
+    Mistake(
+        "U twice",
+        "You used U twice. V takes x down, U brings it back up.",
+        lambda x0, x, U, V, b: x0 * (_inner(x, U, U) + b) + x,
+    ),
+    Mistake(
+        "averaged over the rank",
+        "You divide by r, or by its root. The product is due as it is.",
+        lambda x0, x, U, V, b: x0 * (_inner(x, U, V) / U.shape[1] + b) + x,
+    ),
+    Mistake(
+        "x not added",
+        f"The last term is missing. {_LAST}",
+        lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b),
+    ),
+    Mistake(
+        "x subtracted",
+        f"You take x off. {_LAST}",
+        lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) - x,
+    ),
+    Mistake(
+        "x0 added instead of x",
+        f"You added x0. {_LAST}",
+        lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) + x0,
+    ),
+    Mistake(
+        "x instead of x0 in front",
+        "You multiplied by x. Each layer multiplies by x0, the layer-0 input: that is the "
+        "crossing.",
+        lambda x0, x, U, V, b: x * (_inner(x, U, V) + b) + x,
+    ),
+    Mistake(
+        "x0 instead of x inside",
+        "You put x0 through the two matrices. The layer's own input, x, goes there.",
+        lambda x0, x, U, V, b: x0 * (_inner(x0, U, V) + b) + x,
+    ),
+    Mistake(
+        "x and x0 exchanged",
+        "x and x0 have changed places throughout.",
+        lambda x0, x, U, V, b: x * (_inner(x0, U, V) + b) + x0,
+    ),
+    Mistake(
+        "U and V exchanged",
+        "U and V have changed places: V takes x down to r numbers, U brings them back up to w. "
+        "(Or a transpose is missing: for rows it is x times (U Vᵀ)ᵀ.)",
+        lambda x0, x, U, V, b: x0 * (_inner(x, V, U) + b) + x,
+    ),
+    Mistake(
+        "bias outside",
+        "You added b behind the product with x0. It belongs inside, before that product.",
+        lambda x0, x, U, V, b: x0 * _inner(x, U, V) + b + x,
+    ),
 ]
 
 

@@ -70,7 +70,8 @@ def long_tail(ratings):
             textcoords="offset points",
         )
         said.append(
-            f"{len(counts):,} {name}: {counts[0]} ratings, {middle} in the middle, {counts[-1]} at last"
+            f"{len(counts):,} {name}: {counts[0]} ratings, {middle} in the middle, {counts[-1]} "
+            "at last"
         )
     axes[0].set_ylabel("ratings")
     return show(
@@ -124,9 +125,11 @@ def splits(ratings, by_name, users=50, seed=0):
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return show(
         fig,
-        "Who rated when: one line a user, one square a week with ratings. A dot's area is the share "
+        "Who rated when: one line a user, one square a week with ratings. A dot's area is the "
+        "share "
         "of them that is tested on.",
-        f"{len(by_name)} panels with the same marks, users over weeks, along a rising diagonal: most "
+        f"{len(by_name)} panels with the same marks, users over weeks, along a rising diagonal: "
+        "most "
         f"users rate in one week only. {'; '.join(said)}.",
     )
 

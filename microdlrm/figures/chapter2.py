@@ -55,9 +55,11 @@ def bags(values, offsets, names):
         )
     return show(
         fig,
-        "All ids in one row. An offset is the position at which a bag starts. It ends where the next "
+        "All ids in one row. An offset is the position at which a bag starts. It ends where the "
+        "next "
         "one starts.",
-        f"A row of {len(values)} boxes, one an id; an arrow where each bag starts. {'; '.join(said)}.",
+        f"A row of {len(values)} boxes, one an id; an arrow where each bag starts. "
+        f"{'; '.join(said)}.",
         points,
     )
 
@@ -157,7 +159,8 @@ def film_map(movies, counts, shown=100, neighbours=5):
     fig.legend(loc="outside upper center", ncols=len(ERAS))
     return show(
         fig,
-        f"The {shown} most clicked films, near where the same people clicked both (t-SNE). Point at "
+        f"The {shown} most clicked films, near where the same people clicked both (t-SNE). Point "
+        "at "
         "one: its nearest, and how many people clicked both. Only what lies close means anything; "
         "distances between groups say nothing.",
         f"{shown} dots on a plane, one a film. "

@@ -57,7 +57,8 @@ def leads(splits, pairs, metrics=("logloss", "auc within users")):
     axes[0].invert_yaxis()
     return show(
         fig,
-        f"Who leads whom on {len(seeds)} splits, a line a split, with 95% intervals that draw users. "
+        f"Who leads whom on {len(seeds)} splits, a line a split, with 95% intervals that draw "
+        "users. "
         "Right of the dotted line the first-named is better.",
         f"{len(metrics)} plots of intervals. {'; '.join(said)}.",
         points,

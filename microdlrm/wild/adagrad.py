@@ -1,4 +1,6 @@
-"""Adagrad by rows: the optimiser that production trains its embedding tables with, in a few lines."""
+"""Adagrad by rows: the optimiser that production trains its embedding tables with, in a few
+lines.
+"""
 
 import torch
 from torch import Tensor

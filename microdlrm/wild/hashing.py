@@ -25,7 +25,8 @@ def hash_ids(ids: Tensor, rows: int, seed: int = 0) -> Tensor:
         raise ValueError(f"rows must be at least 1, got {rows}")
     if ids.is_floating_point() or (len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < 2**31):
         raise ValueError(
-            f"ids must be whole numbers from 0 to 2**31 - 1, got {ids.dtype}, {ids.min()} to {ids.max()}"
+            f"ids must be whole numbers from 0 to 2**31 - 1, got {ids.dtype}, {ids.min()} to "
+            f"{ids.max()}"
         )
     hashes = murmurhash3_32(ids.numpy().astype(np.int32), seed=seed, positive=True)  # (N,) uint32
     return torch.from_numpy(hashes.astype(np.int64) % rows)  # (N,)

@@ -38,7 +38,9 @@ def at_k(
 
 
 def sampled(relevant: np.ndarray, candidates: np.ndarray, n: int, seed: int = 0) -> np.ndarray:
-    """Candidates cut down to the relevant ones and, for each user, n others at random: (U, I) bool."""
+    """Candidates cut down to the relevant ones and, for each user, n others at random: (U, I)
+    bool.
+    """
     draw = np.random.default_rng(seed).random(relevant.shape)
     draw[~candidates | relevant] = np.inf
     cut = np.sort(draw, axis=1)[

@@ -170,7 +170,9 @@ def right_on(task, fn, args):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_what_fails_on_a_random_input_fails_on_one_of_the_list(name):
-    """Answers that the list lets through, the right ones among them, are right on others as well."""
+    """Answers that the list lets through, the right ones among them, are right on others as
+    well.
+    """
     task = TASKS[name]
     wrong = [fn for t, fn in WRONG if t == name and fn.__name__ not in ("exits", "endless", "huge")]
     wrong += [row.formula for row in task.mistakes]

@@ -29,7 +29,9 @@ def test_stubs_follow_their_solutions():
 
 
 def test_the_handout_for_nbgrader(tmp_path):
-    """It holds the solutions, a graded test behind each check, and releases to just the exercise's stubs."""
+    """It holds the solutions, a graded test behind each check, and releases to just the exercise's
+    stubs.
+    """
     main(["handout", str(tmp_path / "source/dot"), "--points", "3"])
     cells = json.loads((tmp_path / "source/dot" / EXERCISE.name).read_text(encoding="utf-8"))[
         "cells"

@@ -96,7 +96,8 @@ RUNS = {
     "a lambda": [HEAD + MINE, "dot_interaction = lambda x, xs: mine(x, xs)"],
     "under another name first": [HEAD + MINE, "dot_interaction = mine"],
     "a decorator": [
-        "import functools\ndef d(f):\n    @functools.wraps(f)\n    def g(*a): return f(*a)\n    return g",
+        "import functools\ndef d(f):\n    @functools.wraps(f)\n    def g(*a): return f(*a)\n    "
+        "return g",
         HEAD + "@d\n" + DEF,
     ],
     "a dataclass": [
@@ -175,7 +176,9 @@ def test_of_a_name_that_is_missing_it_says_what_was_not_run(notebook, left):
     ],
 )
 def test_what_this_python_cannot_parse_is_said_as_such(notebook, cells, said):
-    """Code of a newer Python than the grader's: which Python judged, and the line that it stopped at."""
+    """Code of a newer Python than the grader's: which Python judged, and the line that it stopped
+    at.
+    """
     passed, mistake = judged(notebook(*cells))
     assert not passed
     assert "not valid Python {}.{}: ".format(*__import__("sys").version_info) in mistake
@@ -239,19 +242,22 @@ OF_THEIR_OWN = None  # whatever it is
         (["from microdlrm import model\ndot_interaction = model.dot_interaction"], BORROWED),
         (
             [
-                "import microdlrm.model as m\ndef dot_interaction(x, xs): return m.dot_interaction(x, xs)"
+                "import microdlrm.model as m\ndef dot_interaction(x, xs): return "
+                "m.dot_interaction(x, xs)"
             ],
             BORROWED,
         ),
         (
             [
-                "from microdlrm import dot_interaction as d\ndef dot_interaction(x, xs): return d(x, xs)"
+                "from microdlrm import dot_interaction as d\ndef dot_interaction(x, xs): return "
+                "d(x, xs)"
             ],
             BORROWED,
         ),
         (
             [
-                "from microdlrm.exercises import check\ndot_interaction = lambda x, xs: check.plain_loop(x, xs)"
+                "from microdlrm.exercises import check\ndot_interaction = lambda x, xs: "
+                "check.plain_loop(x, xs)"
             ],
             BORROWED,
         ),

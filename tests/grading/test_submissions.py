@@ -47,7 +47,8 @@ SUBMISSIONS = {
         [("dot_interaction", False, None)],
     ),
     "crash.py": (
-        "import ctypes\ndef dot_interaction(x, xs): ctypes.string_at(0)\ndef low_rank_cross(*_): ...\n",
+        "import ctypes\ndef dot_interaction(x, xs): ctypes.string_at(0)\ndef low_rank_cross(*_): "
+        "...\n",
         [("dot_interaction", False, "crashed (SIGSEGV)"), ("low_rank_cross", False, "not started")],
     ),
     "empty.py": ("print(1)\n", [("", False, "no exercise in it")]),
@@ -116,7 +117,8 @@ def test_one_process_loads_torch_and_forks_for_each_file(tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.py").write_text(
             "import os\ndef mlp_cost(widths):\n    parent = os.getppid()\n"
-            f"    open('{name}', 'w').write(f'{{parent}}\\n' + open(f'/proc/{{parent}}/maps').read())\n"
+            f"    open('{name}', 'w').write(f'{{parent}}\\n' + "
+            f"open(f'/proc/{{parent}}/maps').read())\n"
         )
     assert not any(row.passed for row in grade(sorted(tmp_path.iterdir()), Limits()))
     (parent, mapped), (again, _) = ((tmp_path / name).read_text().split("\n", 1) for name in "ab")
@@ -128,7 +130,8 @@ def test_one_process_loads_torch_and_forks_for_each_file(tmp_path):
 def test_what_a_submission_started_ends_with_it(tmp_path):
     (tmp_path / "a.py").write_text(
         "import subprocess, time\ndef mlp_cost(widths):\n"
-        "    open('pid', 'w').write(str(subprocess.Popen(['sleep', '99']).pid))\n    time.sleep(99)\n"
+        "    open('pid', 'w').write(str(subprocess.Popen(['sleep', '99']).pid))\n    "
+        "time.sleep(99)\n"
     )
     (row,) = grade([tmp_path / "a.py"], Limits(timeout=2))
     assert row.mistake == "stopped after 2 s"

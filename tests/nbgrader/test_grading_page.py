@@ -1,6 +1,8 @@
-"""book/grading.md as written: nbgrader makes the release, grades four learners, and no import earns a point.
+"""book/grading.md as written: nbgrader makes the release, grades four learners, and no import earns
+a point.
 
-`make test-nbgrader` installs nbgrader and runs this. NBGRADER names the folder of another environment that has it.
+`make test-nbgrader` installs nbgrader and runs this. NBGRADER names the folder of another
+environment that has it.
 """
 
 import csv
@@ -23,7 +25,9 @@ SLOW = "from microdlrm.exercises.check import plain_loop as dot_interaction_slow
 
 
 def learners(release: dict, source: dict) -> dict[str, dict]:
-    """What four learners hand in: the solutions, nothing, imports, and imports behind an answer that is wrong."""
+    """What four learners hand in: the solutions, nothing, imports, and imports behind an answer
+    that is wrong.
+    """
 
     def filled(fill):
         notebook = json.loads(json.dumps(release))
@@ -31,9 +35,14 @@ def learners(release: dict, source: dict) -> dict[str, dict]:
             mark = cell["metadata"].get("nbgrader", {})
             if mark.get("solution"):
                 cell["source"] = fill(mark["grade_id"], "".join(cell["source"]))
-        # Only what is graded, so that a class is graded in a minute; nbgrader runs whatever a notebook holds.
+        # Only what is graded, so that a class is graded in a minute; nbgrader runs whatever a
+        # notebook holds.
         keep = [c for c in notebook["cells"] if c["cell_type"] == "code"]
-        notebook["cells"] = [c for c in keep if c["metadata"].get("nbgrader") or "import check" in "".join(c["source"])]
+        notebook["cells"] = [
+            c
+            for c in keep
+            if c["metadata"].get("nbgrader") or "import check" in "".join(c["source"])
+        ]
         return notebook
 
     marked = [c for c in source["cells"] if "nbgrader" in c["metadata"]]
@@ -43,7 +52,11 @@ def learners(release: dict, source: dict) -> dict[str, dict]:
         "ann": filled(lambda name, stub: marks[name]),
         "bob": filled(lambda name, stub: stub),
         "carol": filled(lambda name, stub: imports.get(name, stub)),
-        "dave": filled(lambda name, stub: stub.replace("    ...", "    return x_dense") + "\n" + imports.get(name, "")),
+        "dave": filled(
+            lambda name, stub: (
+                stub.replace("    ...", "    return x_dense") + "\n" + imports.get(name, "")
+            )
+        ),
     }
 
 
@@ -60,12 +73,16 @@ def marks(tmp_path_factory):
     }
 
     def run(*command):
-        done = subprocess.run(command, cwd=course, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=course, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
     run(sys.executable, "-m", "microdlrm", "handout", "source/dot", "--points", "2")
     run("nbgrader", "generate_assignment", "dot")
-    release, source = (json.loads((course / kind / "dot" / NOTEBOOK).read_text()) for kind in ("release", "source"))
+    release, source = (
+        json.loads((course / kind / "dot" / NOTEBOOK).read_text()) for kind in ("release", "source")
+    )
     assert "### BEGIN SOLUTION" not in json.dumps(release)
     for name, notebook in learners(release, source).items():
         folder = course / "submitted" / name / "dot"
@@ -86,4 +103,6 @@ def test_the_page_sets_the_path_and_uses_commands_that_are_there():
     fenced = "\n".join(re.findall(r"^```bash\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
     for command in re.findall(r"^nbgrader .*$", fenced, re.MULTILINE):
         assert command.split()[1] in ("generate_assignment", "autograde", "export")
-    assert shutil.which("make") is None or "test-nbgrader" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert shutil.which("make") is None or "test-nbgrader" in (ROOT / "Makefile").read_text(
+        encoding="utf-8"
+    )

@@ -139,8 +139,8 @@ def contents(
         occupations=sorted(data.users["occupation"].unique()),
         genres=GENRES,
         films=[
-            dict(id=int(i), title=title, year=int(year), genres=[GENRES.index(g) for g in own], raters=int(n),
-                 stars=int(s), clicks=int(c))
+            dict(id=int(i), title=title, year=int(year), raters=int(n),
+                 genres=[GENRES.index(g) for g in own], stars=int(s), clicks=int(c))
             for i, title, year, own, n, s, c in zip(
                 films, movies["title"], years, movies["genres"], count, stars, clicked, strict=True
             )

@@ -18,7 +18,8 @@ from nbformat import NotebookNode
 
 FIGURE = re.compile(r'<figure class="microdlrm.*?</figure>', re.DOTALL)
 PARTS = re.compile(
-    r'<div role="img" aria-label="([^"]*)">\s*(<svg.*?</svg>)\s*</div>\s*<figcaption>(.*?)</figcaption>',
+    r'<div role="img" aria-label="([^"]*)">\s*(<svg.*?</svg>)\s*</div>'
+    r"\s*<figcaption>(.*?)</figcaption>",
     re.DOTALL,
 )
 DECK = """<!doctype html>

@@ -56,8 +56,8 @@ def check_inputs(
     _check_tensor("dense_x", dense_x, first.weight.dtype, expected)
     if dense_x.dim() != 2 or dense_x.shape[1] != first.in_features:
         raise ValueError(
-            f"dense_x must be {expected}, got shape {tuple(dense_x.shape)}: its width is ln_bot[0]; "
-            f"a single row needs a batch dimension, dense_x[None]"
+            f"dense_x must be {expected}, got shape {tuple(dense_x.shape)}: its width is "
+            f"ln_bot[0]; a single row needs a batch dimension, dense_x[None]"
         )
     _check_finite("dense_x", dense_x)
     if sparse_weights is None:

@@ -90,7 +90,8 @@ class MicroDLRM(nn.Module):
         self.reads = tuple(range(len(num_embeddings)) if reads is None else reads)
         self.shape = dict(
             m_spa=m_spa, num_embeddings=tuple(num_embeddings), ln_bot=tuple(ln_bot),
-            ln_top=tuple(ln_top), interaction=interaction, reads=self.reads, init=init, sparse=sparse,
+            ln_top=tuple(ln_top), interaction=interaction, reads=self.reads, init=init,
+            sparse=sparse,
         )  # fmt: skip
         if not callable(interaction) and interaction not in INTERACTIONS:
             raise ValueError(

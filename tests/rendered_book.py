@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 LOADING = {  # what a browser fetches without being asked
-    ("script", "src"), ("link", "href"), ("img", "src"), ("source", "src"), ("iframe", "src"), ("embed", "src"),
+    ("script", "src"), ("link", "href"), ("img", "src"), ("source", "src"), ("iframe", "src"),
+    ("embed", "src"),
     ("video", "src"), ("audio", "src"), ("object", "data"), ("image", "href"), ("use", "href"),
     ("use", "xlink:href"), ("image", "xlink:href"),
 }  # fmt: skip

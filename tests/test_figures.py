@@ -1,4 +1,4 @@
-"""What the figures' points say is what was measured, and what belongs to a point is in the picture."""
+"""What the figures' points say is what was measured; what belongs to a point is in the picture."""
 
 import os
 import re

@@ -14,8 +14,8 @@ MODULES = {
 }
 # In the order in which data flows: a module imports only from those before it.
 CORE = (
-    "movielens", "clicks", "histories", "inputs", "bags", "model", "metrics", "training", "baselines",
-    "original", "quiz",
+    "movielens", "clicks", "histories", "inputs", "bags", "model", "metrics", "training",
+    "baselines", "original", "quiz",
 )  # fmt: skip
 # Which other annexes each may look into. None may be looked into by the core, nor by another annex
 # than these.

@@ -41,8 +41,8 @@ def logits_by_hand(model, dense_x, indices, offsets):
     """
 
     def linear(layer, x):
-        return [math.fsum(w * v for w, v in zip(row, x, strict=True)) + b
-                for row, b in zip(layer.weight.tolist(), layer.bias.tolist(), strict=True)]  # fmt: skip
+        rows = zip(layer.weight.tolist(), layer.bias.tolist(), strict=True)
+        return [math.fsum(w * v for w, v in zip(row, x, strict=True)) + b for row, b in rows]
 
     logits = []
     for b, x in enumerate(dense_x.tolist()):

@@ -80,7 +80,8 @@ def test_every_question_has_an_answer_in_the_course():
 def figure(
     alt="Two bars", caption="Bars &amp; more", size='width="100%" style="max-width: 46rem" '
 ):
-    svg = f'<svg {size}viewBox="0 0 9 4" xmlns="http://www.w3.org/2000/svg"><path fill="currentColor" d="M 0 0"/></svg>'
+    path = '<path fill="currentColor" d="M 0 0"/>'
+    svg = f'<svg {size}viewBox="0 0 9 4" xmlns="http://www.w3.org/2000/svg">{path}</svg>'
     return (
         f'<figure class="microdlrm"><div role="img" aria-label="{alt}">{svg}</div>'
         f"<figcaption>{caption}</figcaption></figure>"

@@ -139,7 +139,8 @@ def tally(app, body):
 
     def of_page(place):
         questions = asked(app.env, place[1])
-        return f'<span class="tally" data-questions="{" ".join(questions)}">{len(questions)} questions</span>'
+        all_of_them, number = " ".join(questions), len(questions)
+        return f'<span class="tally" data-questions="{all_of_them}">{number} questions</span>'
 
     return re.sub(r'<span class="tally" data-page="([^"]+)"></span>', of_page, body)
 

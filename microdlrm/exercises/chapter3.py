@@ -162,7 +162,7 @@ STABLE_LOGLOSS = Task(
         "a logit has the wrong sign": bool(((2 * y - 1) * z < 0).any()),
         "a wrong logit is beyond 40": bool(((2 * y - 1) * z < -40).any()),
         "a right logit is beyond 40": bool(((2 * y - 1) * z > 40).any()),
-        "large and small logits stand together": bool((z.abs() > 40).any() and (z.abs() < 40).any()),
+        "large and small logits stand together": len(set((z.abs() > 40).flatten().tolist())) == 2,
     },
     mistakes=[
         Mistake("sum instead of mean", "You added the samples up. Their mean is due.",

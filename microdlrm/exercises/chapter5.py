@@ -148,7 +148,10 @@ def _chosen(pairs, dense="x", order=None):
 
 def _choices(first):
     """Other pairs, or in another order."""
-    square = lambda n: product(range(n), repeat=2)
+
+    def square(n):
+        return product(range(n), repeat=2)
+
     due = partial(_pairs, first=first)
     own = (
         Mistake(

@@ -46,8 +46,8 @@ def check_prediction(fn: Callable) -> Verdict:
 
     forward  a frame: a line for each part of a model, with the columns flops, bytes and operators
     rates    this machine's, a `cost.Rates`
-    regime   "dispatch", "memory" or "compute": what the model waits for most. Right is what moves the
-             time when its knob is turned: the ids in a bag, the MLPs' widths, or neither
+    regime   "dispatch", "memory" or "compute": what the model waits for most. Right is what moves
+             the time when its knob is turned: the ids in a bag, the MLPs' widths, or neither
     seconds  of a forward pass, right if it lies within a factor of two of what is measured
 
     What can't be right on any machine is refused before anything is measured. The rest takes

@@ -169,8 +169,8 @@ def _fast_enough(
 ) -> str:
     """Time all three in turn; return what to say of a `predict` that is fast enough.
 
-    Each call finds dense features that were never there before. What writing them takes is measured,
-    and taken off.
+    Each call finds dense features that were never there before. What writing them takes is
+    measured, and taken off.
     """
     draw = torch.Generator().manual_seed(3)
     pool = torch.randn(64 * BATCH, batches[0][0].shape[1], generator=draw)

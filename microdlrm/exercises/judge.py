@@ -14,7 +14,14 @@ from torch import Tensor
 
 from microdlrm.exercises import guard
 from microdlrm.exercises.compare import (
-    Try, alike, all_alike, as_tensor, equal, in_sum, places, same,
+    Try,
+    alike,
+    all_alike,
+    as_tensor,
+    equal,
+    in_sum,
+    places,
+    same,
 )  # fmt: skip
 from microdlrm.exercises.errors import Failure, explain, where_it_was
 from microdlrm.exercises.gradients import gradients_of, is_float, tracked

@@ -67,9 +67,10 @@ def batch_sizes(times):
     ax.set_xticks(sizes, [f"{b:,}" for b in sizes], rotation=45)
     ax.minorticks_off()
     ax.legend(loc="upper right")
+    some = sizes[:: max(len(sizes) // 6, 1)]
     return show(
         fig,
         "Time per sample of the forward pass against the batch size, on this machine.",
-        f"A line chart on logarithmic axes, and the line 1 / batch size beside it. Measured: "
-        f"{', '.join(f'{per[b].median:.3g} µs at {b:,}' for b in sizes[:: max(len(sizes) // 6, 1)])}.",
+        "A line chart on logarithmic axes, and the line 1 / batch size beside it. Measured: "
+        f"{', '.join(f'{per[b].median:.3g} µs at {b:,}' for b in some)}.",
     )

@@ -51,7 +51,8 @@ def on_paper(frame, batch):
         fig,
         "On paper: shares of the model's parameters, and of the FLOPs and bytes of a forward "
         f"pass of {batch} rows.",
-        f"Three stacked bars. {'; '.join(f'{rows[row]}: ' + ', '.join(said[row]) for row in rows)}.",
+        "Three stacked bars. "
+        f"{'; '.join(f'{rows[row]}: ' + ', '.join(said[row]) for row in rows)}.",
     )
 
 

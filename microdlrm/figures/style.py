@@ -85,7 +85,8 @@ def show(
     svg = _lighter(svg)
     for gid, (said, others) in (points or {}).items():
         said = html.escape(said, quote=True)
-        mark = f'<g data-point="{gid}" data-says="{said}" data-with="{" ".join(others)}"><title>{said}</title>'
+        mark = f'<g data-point="{gid}" data-says="{said}" data-with="{" ".join(others)}">'
+        mark += f"<title>{said}</title>"
         svg = svg.replace(f'<g id="{gid}">', mark)
     svg = re.sub(
         r'<g id="(part-[^"]+)">', r'<g data-point="\1">', svg

@@ -82,8 +82,7 @@ def add_options(command: ArgumentParser) -> None:
 def _command(options) -> None:
     if options.name is None:
         for name, (says, _) in STUDIES.items():
-            print(
-                f"{name:<10}{says}{'' if (FOLDER / f'{name}.json').exists() else ' (not measured yet)'}"
-            )
+            there = (FOLDER / f"{name}.json").exists()
+            print(f"{name:<10}{says}{'' if there else ' (not measured yet)'}")
         return
     print(f"wrote {run(options.name)}")

@@ -29,8 +29,9 @@ LONGEST = 600  # seconds that a notebook may take, as in _config.yml
 def make_lab(root, port):
     """The command of `make lab`, for another folder, another port, and no browser of its own."""
     lines = subprocess.run(
-        ["make", "-n", "lab", "-o", ".venv/ready", "-o", "data"], cwd=ROOT, capture_output=True, text=True, check=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))},
+        ["make", "-n", "lab", "-o", ".venv/ready", "-o", "data"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))},
     ).stdout  # fmt: skip
     lines = lines.replace("\\\n", " ").splitlines()
     command = shlex.split(next(line for line in lines if "jupyterlab" in line))

@@ -1,4 +1,4 @@
-"""Answers as learners write them, plain functions: the wrong ones are to be refused, the right ones accepted."""
+"""Answers as learners write them: the wrong ones are to be refused, the right ones accepted."""
 
 from collections.abc import Callable
 from importlib import import_module

@@ -192,8 +192,7 @@ STABLE_LOGLOSS = Task(
         Mistake("labels used as signs", "You used the labels 0 and 1 as signs. A sign is −1 or 1.",
                 lambda z, y: F.softplus(-z * y).mean()),
         Mistake("hinge",
-                "This is a hinge, max(0, −z): the term log(1 + exp(−|z|)), which rounds its corner "
-                "off, is missing.",
+                "This is a hinge. The term that rounds its corner off is missing.",
                 lambda z, y: ((1 - 2 * y) * z).clamp(min=0).mean()),
         Mistake("clicks and others equally",
                 "You averaged clicks and non-clicks apart. One mean is due over all rows.",

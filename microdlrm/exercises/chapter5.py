@@ -296,16 +296,6 @@ _LAST = "x comes back in at the end: x0 * (…) + x."
 
 _CROSS_MISTAKES = [
     Mistake(
-        "U twice",
-        "You used U twice. V takes x down, U brings it back up.",
-        lambda x0, x, U, V, b: x0 * (_inner(x, U, U) + b) + x,
-    ),
-    Mistake(
-        "averaged over the rank",
-        "You divide by r, or by its root. The product is due as it is.",
-        lambda x0, x, U, V, b: x0 * (_inner(x, U, V) / U.shape[1] + b) + x,
-    ),
-    Mistake(
         "x not added",
         f"The last term is missing. {_LAST}",
         lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b),

@@ -122,8 +122,8 @@ NDCG_AT_K = Task(
         Mistake("films taken for places", "Sorting positions gives the film at each place. You "
                 "read it as the place of each film.",
                 _films_for_places),
-        Mistake("first two places alike", "Your first two places count alike. Place 2 is worth 1 / "
-                "log2(3).", _by(lambda place: 1 / math.log2(max(2, place)))),
+        Mistake("first two places alike", "Your first two places count alike. Place 2 is worth "
+                "less than place 1.", _by(lambda place: 1 / math.log2(max(2, place)))),
     ],
     because=_because,
     typical=15,

@@ -59,8 +59,8 @@ def _place(scores, relevant):
 
 def _because(scores, relevant, k):
     order = scores.argsort(descending=True).tolist()
-    hits = [f"1/log2({1 + place})" for place, i in enumerate(order[:k], 1) if relevant[i]]
-    best = [f"1/log2({1 + place})" for place in range(1, int(min(k, relevant.sum())) + 1)]
+    hits = [f"{_worth(place):.4g}" for place, i in enumerate(order[:k], 1) if relevant[i]]
+    best = [f"{_worth(place):.4g}" for place in range(1, int(min(k, relevant.sum())) + 1)]
     films = ", ".join(f"film {i}" + "*" * bool(relevant[i]) for i in order)
     yield f"in order: {films} (* relevant); ({' + '.join(hits) or '0'}) / ({' + '.join(best)})"
 

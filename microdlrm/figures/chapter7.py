@@ -106,15 +106,8 @@ def roofline(ceilings, points, title="The roofline of this machine"):
     xs = [lowest, ceilings.ridge, highest]
     ax.loglog(xs, [min(peak, stream * x) for x in xs], color=INK, lw=2)
     ax.loglog([lowest, peak / gather], [gather * lowest, peak], "--", color=INK, lw=1)
-    ax.text(
-        ceilings.ridge * 3,
-        peak * 1.15,
-        f"matrix product: {peak:.0f} GFLOP/s",
-        ha="left",
-        va="bottom",
-    )
-    # Text along the slanted roofs would need the figure's final angle: it stands beside their feet
-    # instead.
+    ax.text(ceilings.ridge * 3, peak * 1.15, f"matrix product: {peak:.0f} GFLOP/s", va="bottom")
+    # Text along the slanted roofs would need the figure's final angle: it stands beside their feet.
     ax.annotate(
         f"stream: {stream:.0f} GB/s",
         (lowest * 3, stream * lowest * 3),

@@ -90,8 +90,7 @@ define BESIDE
 rm -rf $(@D)
 $(RUN) -m venv $(@D)
 $(RUN) -c '$(SITE)' > "`$(@D)/bin/python -c '$(SITE)'`/course.pth"
-$(@D)/bin/python -m pip install $(1)
-touch $@
+$(@D)/bin/python -m pip install $(1) && touch $@
 endef
 scale: _build/scale/ready | data ## chapter 10's model on TorchRec, divided over 2 and 4 processes (Linux)
 	$(<D)/bin/python -W ignore -m microdlrm scale

@@ -108,17 +108,14 @@ def test_there_is_a_book():
 def test_a_page_works_in_the_browser(page, address, name):
     page.goto(f"{address}/{name}", wait_until="load")
     page.wait_for_load_state("networkidle")
+    page.evaluate("document.documentElement.classList.remove('asks')")  # nothing is covered
     wrong = [f"not set: {formula}" for formula in page.evaluate(FORMULAS)]
     wrong += [f"a sign without its font: {sign}" for sign in page.evaluate(SIGNS_WITHOUT_A_FONT)]
     page.evaluate(
-        "document.documentElement.classList.remove('asks')"
-    )  # nothing waits for a prediction
-    page.evaluate(
         "document.querySelectorAll('article details').forEach((each) => { each.open = true; })"
     )
-    page.add_style_tag(
-        content="*, ::before, ::after { transition: none !important; }"
-    )  # no colour half-way
+    no_colour_half_way = "*, ::before, ::after { transition: none !important; }"
+    page.add_style_tag(content=no_colour_half_way)
     page.evaluate(Axe().axe_script)
     wrong += objections(page, EVERYTHING_BUT_COLOURS)
     for width, scheme in itertools.product(reversed(WIDTHS), GROUND):

@@ -27,6 +27,9 @@ _SHAPE = dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 1), init=0.05)
 RECIPES = {"concat": (_SHAPE, 6.0), "dot": (_SHAPE, 12.0)}
 
 
+EPOCH = ["epoch", "training_logloss", *Metrics._fields, "cpu_seconds", "seconds"]  # fit's columns
+
+
 @torch.no_grad()
 def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> np.ndarray:
     """Click probabilities of `rows`: (len(rows),) float64, as the metrics take them.
@@ -108,9 +111,7 @@ def fit(
         print(f"interrupted in epoch {done + 1}; the best of the {done} finished epochs is kept")
     if best_state is not None:
         model.load_state_dict(best_state)
-    return pd.DataFrame(
-        history, columns=["epoch", "training_logloss", *Metrics._fields, "cpu_seconds", "seconds"]
-    )
+    return pd.DataFrame(history, columns=EPOCH)
 
 
 def _epoch(model, parts, optimiser, schedule) -> float:

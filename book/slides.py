@@ -29,8 +29,8 @@ DECK = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>microDLRM: the figures</title>
 <style>
-  html {{ scroll-snap-type: y mandatory; font: 1.3rem/1.4 system-ui, sans-serif; color: #111;
-  background: #fff; }} body {{ margin: 0; }}
+  html {{ scroll-snap-type: y mandatory; font: 1.3rem/1.4 system-ui, sans-serif; }}
+  body {{ margin: 0; color: #111; background: #fff; }}
   section {{ box-sizing: border-box; height: 100vh; padding: 3vh 5vw; scroll-snap-align: start;
     display: flex; flex-direction: column; gap: 2vh; break-after: page; }}
   section p {{ margin: 0; color: #555; font-size: .7em; }}
@@ -43,8 +43,9 @@ DECK = """<!doctype html>
 {slides}
 <script>
   const slides = [...document.querySelectorAll("section")];
-  const step = {{ ArrowRight: 1, ArrowDown: 1, PageDown: 1, " ": 1, ArrowLeft: -1, ArrowUp: -1,
-  PageUp: -1 }}; addEventListener("keydown", (event) => {{
+  const step = {{ ArrowRight: 1, ArrowDown: 1, PageDown: 1, " ": 1 }};
+  Object.assign(step, {{ ArrowLeft: -1, ArrowUp: -1, PageUp: -1 }});
+  addEventListener("keydown", (event) => {{
     if (!step[event.key]) return;
     event.preventDefault();
     const now = slides.findIndex((slide) => slide.getBoundingClientRect().bottom > 1);

@@ -8,9 +8,10 @@ import subprocess
 import sys
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = f"""No Chromium here: none of {", ".join(NAMES)} is on the PATH, and CHROMIUM doesn't name
-one. Install it (Debian, Ubuntu: apt-get install chromium; Fedora: dnf install chromium; macOS: brew
-install chromium), or name the browser that you have: make test-browser CHROMIUM=/path/to/chrome"""
+MISSING = f"""No Chromium: none of {", ".join(NAMES)} is on the PATH, and CHROMIUM names none.
+Install it (Debian, Ubuntu: apt-get install chromium; Fedora: dnf install chromium;
+macOS: brew install chromium), or name the browser that you have:
+make test-browser CHROMIUM=/path/to/chrome"""
 
 
 def find():

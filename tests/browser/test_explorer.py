@@ -173,13 +173,13 @@ MARKS = """() => {
     const decade = (text) => text.startsWith("10") && /[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]/.test(text)
         ? Number([...text.slice(2)].map((c) => (c === "⁻" ? "-" : digits.indexOf(c))).join(""))
         : Math.log10(Number(text.replaceAll(",", "")));
-    const ticks = (anchor, axis) => [...document.querySelectorAll(`#explorer .axes
-    text[text-anchor=${anchor}]`)]
+    const all = (which) => [...document.querySelectorAll(`#explorer ${which}`)];
+    const ticks = (anchor, axis) => all(`.axes text[text-anchor=${anchor}]`)
         .map((t) => [decade(t.textContent), Number(t.getAttribute(axis))]);
-    const scale = ([[d0, p0], [d1, p1]], shift) => (p) => d0 + ((p + shift - p0) / (p1 - p0)) * (d1
-    - d0); const x = scale(ticks("middle", "x"), 0), y = scale(ticks("end", "y"), 4);
-    return Object.fromEntries([...document.querySelectorAll("#explorer .marks
-    path:not(.idle)")].map((path) => {
+    const scale = ([[d0, p0], [d1, p1]], shift) =>
+        (p) => d0 + ((p + shift - p0) / (p1 - p0)) * (d1 - d0);
+    const x = scale(ticks("middle", "x"), 0), y = scale(ticks("end", "y"), 4);
+    return Object.fromEntries(all(".marks path:not(.idle)").map((path) => {
         const [px, py] = path.getAttribute("transform").match(/[-\\d.]+/g).map(Number);
         return [path.getAttribute("class"), [x(px), y(py)]];
     }));

@@ -163,9 +163,10 @@ def test_features_and_bags_are_those_of_the_package(model, of_films):
         """([data, cases, kinds]) => {
             const nets = kinds.map((kind) => dlrm.unpack(data, kind));
             return cases.map(([user, film]) => {
-                const dense = dlrm.denseFeatures(data, user, film), bags = dlrm.bagsOf(data, user,
-                film); return { dense, lengths: dlrm.lengths(data, film, bags),
-                         p: nets.map((net) => dlrm.forward(net, dense, bags).p) };
+                const dense = dlrm.denseFeatures(data, user, film);
+                const bags = dlrm.bagsOf(data, user, film);
+                const p = nets.map((net) => dlrm.forward(net, dense, bags).p);
+                return { dense, lengths: dlrm.lengths(data, film, bags), p };
             });
         }""",
         [page, cases, KINDS],
@@ -188,8 +189,8 @@ def test_a_rating_of_the_film_itself_is_left_out(model):
         const { data } = model, film = 5, ratings = [[3, 4], [9, 1]];
         const user = { age: 30, male: true, occupation: "artist", ratings };
         const knows = { ...user, ratings: [...user.ratings, [film, 5]] };
-        return [user, knows].map((u) => [dlrm.denseFeatures(data, u, film), dlrm.bagsOf(data, u,
-        film)]);
+        const read = (u) => [dlrm.denseFeatures(data, u, film), dlrm.bagsOf(data, u, film)];
+        return [user, knows].map(read);
     }""")
     assert said[0] == said[1]
 
@@ -402,8 +403,7 @@ def test_nothing_is_cut_off_and_axe_finds_nothing(model):
             assert [f"{v['id']}: {node['html'][:120]}" for v in found for node in v["nodes"]] == []
 
 
-CUT_OFF = """() => [...document.querySelectorAll("#model td, #model th, #model label, #model li,
-#model p")]
+CUT_OFF = """() => [...document.querySelectorAll("#model :is(td, th, label, li, p)")]
     .filter((node) => node.scrollWidth > node.clientWidth + 1).map((node) => node.textContent)"""
 
 

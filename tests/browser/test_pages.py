@@ -54,8 +54,9 @@ ONE_OF_A_KIND = """() => {
     const seen = new Set();
     for (const word of document.querySelectorAll("article pre span")) {
         const around = word.closest("details, .admonition, .cell_input, .cell_output, .highlight");
-        const kind = `${word.className} in ${around && around.className} ${word.closest("details") ?
-        "folded" : ""}`; if (seen.has(kind)) word.style.visibility = "hidden";
+        const folded = word.closest("details") ? "folded" : "";
+        const kind = `${word.className} in ${around && around.className} ${folded}`;
+        if (seen.has(kind)) word.style.visibility = "hidden";
         seen.add(kind);
     }
 }"""
@@ -64,11 +65,12 @@ COLOURS = {"runOnly": ["color-contrast"]}
 WIDTH = {
     "runOnly": ["scrollable-region-focusable", "target-size"]
 }  # what else could a narrow screen change?
-AXE = """([options]) => axe.run({ exclude: ["figure.microdlrm svg", "math"] }, options).then((found)
-=>
-    found.violations.filter((rule) => ["serious", "critical"].includes(rule.impact)).flatMap((rule)
-    =>
-        rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 120)}`)))"""
+AXE = """async ([options]) => {
+    const found = await axe.run({ exclude: ["figure.microdlrm svg", "math"] }, options);
+    return found.violations
+        .filter((rule) => ["serious", "critical"].includes(rule.impact))
+        .flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 120)}`));
+}"""
 
 
 def objections(page, rules):

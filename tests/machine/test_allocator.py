@@ -20,11 +20,12 @@ import json, torch
 from microdlrm.machine import allocator, timing
 
 def faults(n_bytes, state):
-    return timing.compare({"": lambda: torch.zeros(n_bytes // 4)}, rounds=3, patience=0,
-    pages=state).faults[""]
+    zeros = {"": lambda: torch.zeros(n_bytes // 4)}
+    return timing.compare(zeros, rounds=3, patience=0, pages=state).faults[""]
 
-found = [(n_bytes, state, faults(n_bytes, state)) for n_bytes in (2**23, 2**26) for state in
-allocator.STATES] for _ in range(2):
+sizes, states = (2**23, 2**26), allocator.STATES
+found = [(n_bytes, state, faults(n_bytes, state)) for n_bytes in sizes for state in states]
+for _ in range(2):
     for state in ("kept", "fresh", "settled"):
         found.append((2**23, state, faults(2**23, state)))
         torch.zeros(7 * 2**20)  # one such block, freed, raises a threshold that nobody has set

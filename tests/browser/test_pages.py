@@ -118,6 +118,8 @@ def test_a_page_works_in_the_browser(page, address, name):
     )
     no_colour_half_way = "*, ::before, ::after { transition: none !important; }"
     page.add_style_tag(content=no_colour_half_way)
+    page.evaluate("dispatchEvent(new Event('resize'))")  # the theme looks again at what scrolls
+    page.wait_for_timeout(500)
     page.evaluate(Axe().axe_script)
     wrong += objections(page, EVERYTHING_BUT_COLOURS)
     for width, scheme in itertools.product(reversed(WIDTHS), GROUND):

@@ -5,6 +5,7 @@ does to all is tried on two chapters."""
 import re
 import tomllib
 
+import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import BOOK
@@ -32,10 +33,12 @@ BLOCKED = """Object.defineProperty(window, "localStorage", {
 
 
 def letters_of(name):
-    """The options that the chapter's cards explain, question by question."""
-    path = BOOK.parents[1] / "notebooks/predictions" / f"{name}.toml"
-    cards = tomllib.loads(path.read_text(encoding="utf-8"))
-    return [sorted(set(card) - {"usual"}) for card in cards.values()]
+    """The options of each question that the notebook asks, as its cards explain them."""
+    folder = BOOK.parents[1] / "notebooks"
+    cards = tomllib.loads((folder / f"predictions/{name}.toml").read_text(encoding="utf-8"))
+    code = "\n".join(cell.source for cell in nbformat.read(folder / f"{name}.ipynb", 4).cells)
+    asked = re.findall(r'quiz\.verdict\(\s*"([^"]+)",\s*guess,', code)
+    return [sorted(set(cards[question]) - {"usual"}) for question in asked]
 
 
 @pytest.fixture

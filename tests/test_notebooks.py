@@ -84,6 +84,8 @@ def test_keeps_the_chapters_contract(path):
     assert all(places), f"{parts}: {places}"
     assert [place.start() for place in places] == sorted(place.start() for place in places)
     assert any(map(is_checked, read(path).cells))
+    headings = re.findall(r"^##+ .+", text, re.MULTILINE)
+    assert sorted(headings) == sorted(set(headings)), "a heading comes twice"
 
 
 # --- the tools ------------------------------------------------------------------------------------

@@ -71,6 +71,8 @@ def to_torchrec(model: MicroDLRM) -> DLRM:
             "TorchRec's DLRM knows the dot interaction, and a top MLP of two layers or more: "
             f"got {shape['interaction']!r} and ln_top = {shape['ln_top']}"
         )
+    if unread := set(range(len(shape["num_embeddings"]))) - set(model.reads):
+        raise ValueError(f"TorchRec has no table without a bag: none reads {sorted(unread)}")
     tables = [
         EmbeddingBagConfig(
             name=f"table {t}",
@@ -85,6 +87,10 @@ def to_torchrec(model: MicroDLRM) -> DLRM:
     weights, (names, first, columns) = model.state_dict(), _names(model, made)
     weights[first] = weights[first][:, columns]
     made.load_state_dict({theirs: weights[own] for own, theirs in names.items()})
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    theirs = dict(made.named_parameters())
+    for own in frozen & set(names):
+        theirs[names[own]].requires_grad_(False)
     return made
 
 

@@ -46,7 +46,9 @@ def run(module: str, world: int, *arguments: str, seconds: float = 120.0):
     """
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--max-restarts=0"]
     command += ["--nproc-per-node", str(world), "-m", module, *arguments]
-    environment = os.environ | {_PARENT: str(os.getpid()), "OMP_NUM_THREADS": "1"}
+    # torchrun takes PET_… for its own defaults, and a cluster's pods set them.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PET_")}
+    environment |= {_PARENT: str(os.getpid()), "OMP_NUM_THREADS": "1"}
     if interface := {"linux": "lo", "darwin": "lo0"}.get(sys.platform):
         environment["GLOO_SOCKET_IFNAME"] = interface
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE)

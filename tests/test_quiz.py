@@ -181,3 +181,16 @@ def test_each_guess_meets_its_verdict(path):
     assert guesses == len(
         [call for call, _ in calls_in(path, "verdict") if ast.unparse(call.args[1]) == "guess"]
     )
+
+
+def test_the_answers_stand_in_no_pattern():
+    """The letters that most machines measure (`usual`), chapter by chapter, and in the whole."""
+    course = []
+    for path in NOTEBOOKS:
+        usual = [
+            card["usual"] for card in cards_of(path).values() if set(card) <= {*"abcdef", "usual"}
+        ]
+        assert all(usual.count(letter) <= max(1, len(usual) / 2) for letter in usual), path.stem
+        assert not any(len({*usual[k : k + 3]}) == 1 for k in range(len(usual) - 2)), path.stem
+        course += usual
+    assert min(course.count(letter) for letter in "abc") >= len(course) / 4

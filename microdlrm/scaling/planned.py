@@ -24,7 +24,12 @@ NARROWEST = 32
 def _asked(devices: int) -> tuple[EmbeddingShardingPlanner, EmbeddingBagCollection, list]:
     logging.getLogger().setLevel(logging.ERROR)
     tables = [
-        EmbeddingBagConfig(MLPERF_DCN.m_spa, rows, name=str(k), feature_names=[f"bag {k}"])
+        EmbeddingBagConfig(
+            num_embeddings=rows,
+            embedding_dim=MLPERF_DCN.m_spa,
+            name=str(k),
+            feature_names=[f"bag {k}"],
+        )
         for k, rows in enumerate(MLPERF_DCN.rows)
     ]
     collection = EmbeddingBagCollection(device=torch.device("meta"), tables=tables)

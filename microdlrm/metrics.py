@@ -93,9 +93,8 @@ def by_row(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:
 
 def _share_below(values: np.ndarray, p: np.ndarray) -> np.ndarray:
     """The share of the sorted `values` that lies below each p, ties counted half: (len(p),)."""
-    return (np.searchsorted(values, p, "left") + np.searchsorted(values, p, "right")) / (
-        2 * len(values)
-    )
+    twice = np.searchsorted(values, p, "left") + np.searchsorted(values, p, "right")
+    return twice / (2 * len(values))
 
 
 def within_users(p: np.ndarray, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
@@ -106,9 +105,8 @@ def within_users(p: np.ndarray, y: np.ndarray, user: np.ndarray) -> pd.DataFrame
     What is constant within a user, their mean rating for one, raises the pooled AUC and not this
     one.
     """
-    p, y, user = map(
-        np.asarray, (p, y, user)
-    )  # a Series would be matched by its labels, not by position
+    # A Series would be matched by its labels, not by position.
+    p, y, user = map(np.asarray, (p, y, user))
     frame = pd.DataFrame(dict(user=user, y=y, rank=pd.Series(p).groupby(user).rank().to_numpy()))
     of_user = frame.groupby("user").agg(rows=("y", "size"), clicks=("y", "sum"))
     ranks = frame[frame["y"] == 1].groupby("user")["rank"].sum()

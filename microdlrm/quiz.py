@@ -77,11 +77,8 @@ def cards() -> dict[str, dict[str, str]]:
                 raise ValueError(
                     f"{path.name} names a question {name!r}, and so does another file: rename one"
                 )
-            read[name] = {
-                letter: " ".join(text.split())
-                for letter, text in options.items()
-                if letter != "usual"
-            }
+            options.pop("usual", None)
+            read[name] = {letter: " ".join(text.split()) for letter, text in options.items()}
     return read
 
 

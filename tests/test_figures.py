@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from microdlrm.figures import chapter2, chapter6, chapter7, studies
+from microdlrm.figures import chapter2, chapter3, chapter6, studies
 from microdlrm.machine import cost, regimes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,7 +98,7 @@ def test_an_interval_says_its_split_its_sign_and_its_ends():
 
 
 def test_the_readmes_picture_says_what_paper_says():
-    drawn = chapter7.on_paper(cost.parts(batch=256, **regimes.ORIGINAL), batch=256).data
+    drawn = chapter3.shares(cost.parts(batch=256, **regimes.ORIGINAL), "").data
     stored = (ROOT / "book/figures/held-and-moved.svg").read_text(encoding="utf-8")
     assert (
         re.search('aria-label="([^"]+)"', drawn)[1]

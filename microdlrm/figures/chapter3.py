@@ -1,45 +1,38 @@
 """Figures of chapter 3."""
 
-from microdlrm.figures.style import DENSE, NEUTRAL, SPARSE, TOP, canvas, show
+from microdlrm.figures.style import NEUTRAL, PARTS, TOP, canvas, measured_line, show
+
+ROWS = {"parameters": "parameters held", "flops": "FLOPs done", "bytes": "bytes moved"}
 
 
-def shares(parts):
-    """Who holds the parameters and who does the FLOPs: shares of a forward pass, from a frame of
+def shares(parts, caption, columns=tuple(ROWS)):
+    """What each kind of part holds, does and moves in a forward pass, as shares; `parts` from
     `cost.parts`.
     """
-    forward = parts.loc["forward"]
-    groups = {
-        "tables": (SPARSE, forward[forward.index.str.startswith("table")]),
-        "bottom MLP": (DENSE, forward.loc[["bottom MLP"]]),
-        "top MLP": (TOP, forward.loc[["top MLP"]]),
-    }
-    rows = {"parameters": "parameters held", "flops": "FLOPs done"}
-    fig, ax = canvas(height=1.9)
-    left, said = dict.fromkeys(rows, 0.0), {row: [] for row in rows}
-    for name, (colour, own) in groups.items():
-        for y, row in enumerate(rows):
-            share = own[row].sum() / forward[row].sum()
-            ax.barh(y, share, left=left[row], color=colour, height=0.6, label=None if y else name)
+    forward = parts.loc["forward", list(columns)].drop(index="loss")
+    kinds = [next(name for name in PARTS if part.startswith(name)) for part in forward.index]
+    groups = forward.groupby(kinds, sort=False).sum()
+    groups = groups[groups.any(axis=1)]
+    names = {"table": "tables", "bottom": "bottom MLP", "top": "top MLP"}
+    left, said = dict.fromkeys(columns, 0.0), {column: [] for column in columns}
+    fig, ax = canvas(height=1.3 + 0.3 * len(columns))
+    for kind, own in (groups / groups.sum()).iterrows():
+        name = names.get(kind, kind)
+        for y, (column, share) in enumerate(own.items()):
+            at, label = left[column], None if y else name
+            ax.barh(y, share, left=at, color=PARTS[kind], height=0.6, label=label)
             if share > 0.06:
-                ax.text(
-                    left[row] + share / 2,
-                    y,
-                    f"{share:.0%}",
-                    ha="center",
-                    va="center",
-                    color="#111111",
-                )
-            left[row] += share
-            said[row].append(f"{name} {share:.0%}")
-    ax.set(yticks=range(len(rows)), yticklabels=rows.values(), xlim=(0, 1), xticks=[])
+                style = dict(ha="center", va="center", color="#111111")
+                ax.text(at + share / 2, y, f"{share:.0%}", **style)
+            left[column] += share
+            said[column].append(f"{name} {share:.0%}")
+    ax.set(yticks=range(len(columns)), yticklabels=[ROWS[c] for c in columns])
+    ax.set(xlim=(0, 1), xticks=[])
     ax.invert_yaxis()
     ax.grid(False)
-    fig.legend(loc="outside upper center", ncols=3)
-    return show(
-        fig,
-        "Who holds the parameters and who does the FLOPs of a forward pass.",
-        f"Two stacked bars. {'; '.join(f'{rows[row]}: ' + ', '.join(said[row]) for row in rows)}.",
-    )
+    fig.legend(loc="outside upper center", ncols=4)
+    bars = "; ".join(f"{ROWS[column]}: {', '.join(said[column])}" for column in columns)
+    return show(fig, caption, f"Stacked bars. {bars}.")
 
 
 def batch_sizes(times):
@@ -49,17 +42,7 @@ def batch_sizes(times):
     sizes = list(times)
     per = {b: times[b].into(lambda s, b=b: s / b * 1e6) for b in sizes}
     fig, ax = canvas()
-    ax.fill_between(
-        sizes, [per[b].low for b in sizes], [per[b].high for b in sizes], color=TOP, alpha=0.3, lw=0
-    )
-    ax.loglog(
-        sizes,
-        [per[b].median for b in sizes],
-        "o-",
-        color=TOP,
-        ms=4,
-        label="measured: median, quartiles",
-    )
+    measured_line(ax, sizes, per.values(), color=TOP, ms=4, label="measured: median, quartiles")
     shared = [per[sizes[0]].median * sizes[0] / b for b in sizes]
     ax.loglog(sizes, shared, "--", color=NEUTRAL, label="if a batch took as long as one sample")
     ax.set(xlabel="batch size", ylabel="µs per sample")

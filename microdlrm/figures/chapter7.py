@@ -7,53 +7,16 @@ from matplotlib.lines import Line2D
 from microdlrm.figures.style import (
     INK,
     NEUTRAL,
-    PARTS,
     SPARSE,
     TOP,
     canvas,
+    measured_line,
     measured_on,
     part_colour,
     show,
 )
 from microdlrm.machine import hardware
 from microdlrm.machine.timing import duration
-
-
-def on_paper(frame, batch):
-    """Parameters, FLOPs and bytes of a forward pass as stacked shares; `frame` from
-    `cost.parts`.
-    """
-    forward = frame.loc["forward"].drop(index="loss")
-    rows = {"parameters": "parameters held", "flops": "FLOPs done", "bytes": "bytes moved"}
-    groups = forward.groupby(
-        [next((name for name in PARTS if part.startswith(name)), part) for part in forward.index],
-        sort=False,
-    )[list(rows)].sum()
-    shares_of = groups / groups.sum()
-    fig, ax = canvas(height=2.2)
-    left, said = dict.fromkeys(rows, 0.0), {row: [] for row in rows}
-    for part, share_by_row in shares_of.iterrows():
-        label = {"table": "tables", "bottom": "bottom MLP", "top": "top MLP"}.get(part, part)
-        for y, row in enumerate(rows):
-            share = share_by_row[row]
-            ax.barh(
-                y, share, left=left[row], color=PARTS[part], height=0.6, label=None if y else label
-            )
-            if share > 0.06:
-                ax.text(left[row] + share / 2, y, f"{share:.0%}", ha="center", va="center")
-            left[row] += share
-            said[row].append(f"{label} {share:.0%}")
-    ax.set(yticks=range(len(rows)), yticklabels=rows.values(), xlim=(0, 1), xticks=[])
-    ax.invert_yaxis()
-    ax.grid(False)
-    fig.legend(loc="outside upper center", ncols=4)
-    return show(
-        fig,
-        "On paper: shares of the model's parameters, and of the FLOPs and bytes of a forward "
-        f"pass of {batch} rows.",
-        "Three stacked bars. "
-        f"{'; '.join(f'{rows[row]}: ' + ', '.join(said[row]) for row in rows)}.",
-    )
 
 
 def time_against_batch(times, predicted):
@@ -69,15 +32,7 @@ def time_against_batch(times, predicted):
     ax.loglog(sizes, roof, "--", color=NEUTRAL, label="roofline: compute or memory")
     total = [predicted[b]["seconds"].sum() for b in sizes]
     ax.loglog(sizes, total, "-", color=NEUTRAL, lw=2, label="predicted: their sum")
-    ax.fill_between(
-        sizes,
-        [times[b].low for b in sizes],
-        [times[b].high for b in sizes],
-        color=TOP,
-        alpha=0.3,
-        lw=0,
-    )
-    ax.loglog(sizes, [times[b].median for b in sizes], "o-", color=TOP, label="measured")
+    measured_line(ax, sizes, times.values(), color=TOP, label="measured")
     ax.set_xticks(sizes, [f"{b:,}" for b in sizes], rotation=45)
     ax.set_yticks(
         [t for t in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1) if min(total) / 9 < t < 9 * max(total)]
@@ -164,16 +119,8 @@ def climb(sizes, uniform, hot):
         (hot, "o--", "the same 1,024 rows again and again"),
     ):
         own = [b for b in sizes if b in values]
-        ax.fill_between(
-            own,
-            [values[b].low for b in own],
-            [values[b].high for b in own],
-            color=SPARSE,
-            alpha=0.3,
-            lw=0,
-        )
         fill = None if look == "o-" else "none"
-        ax.loglog(own, [values[b].median for b in own], look, color=SPARSE, mfc=fill, label=label)
+        measured_line(ax, own, [values[b] for b in own], look, color=SPARSE, mfc=fill, label=label)
     marked = [
         (name, n_bytes)
         for name, n_bytes in (("L1", here.l1), ("L2", here.l2), ("L3", here.l3))
@@ -258,10 +205,7 @@ def training_steps(rows, dense, sparse, paper_dense, paper_sparse):
         (sparse, paper_sparse, "s-", "sparse gradient"),
     ):
         fill = None if look == "o-" else "none"
-        ax.fill_between(
-            rows, [s.low for s in values], [s.high for s in values], color=SPARSE, alpha=0.3, lw=0
-        )
-        ax.loglog(rows, [s.median for s in values], look, color=SPARSE, mfc=fill, label=label)
+        measured_line(ax, rows, values, look, color=SPARSE, mfc=fill, label=label)
         ax.loglog(
             rows,
             paper,

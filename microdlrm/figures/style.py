@@ -117,6 +117,13 @@ def part_colour(part):
     return next((colour for name, colour in PARTS.items() if part.startswith(name)), NEUTRAL)
 
 
+def measured_line(ax, x, spreads, look="o-", *, color, **kwargs):
+    """A line of medians, the quartiles shaded around it; `spreads`: a Spread for each x."""
+    low, high = [s.low for s in spreads], [s.high for s in spreads]
+    ax.fill_between(x, low, high, color=color, alpha=0.3, lw=0)
+    ax.loglog(x, [s.median for s in spreads], look, color=color, **kwargs)
+
+
 def measured_on():
     """What a caption of a measurement says of the machine."""
     return f"Measured on {machine()}."

@@ -98,7 +98,7 @@ def test_an_interval_says_its_split_its_sign_and_its_ends():
 
 
 def test_the_readmes_picture_says_what_paper_says():
-    drawn = chapter3.shares(cost.parts(batch=256, **regimes.ORIGINAL), "").data
+    drawn = chapter3.shares(cost.parts(batch=256, **regimes.ORIGINAL), batch=256).data
     stored = (ROOT / "book/figures/held-and-moved.svg").read_text(encoding="utf-8")
     assert (
         re.search('aria-label="([^"]+)"', drawn)[1]

@@ -5,9 +5,9 @@ from microdlrm.figures.style import NEUTRAL, PARTS, TOP, canvas, measured_line, 
 ROWS = {"parameters": "parameters held", "flops": "FLOPs done", "bytes": "bytes moved"}
 
 
-def shares(parts, caption, columns=tuple(ROWS)):
-    """What each kind of part holds, does and moves in a forward pass, as shares; `parts` from
-    `cost.parts`.
+def shares(parts, batch, columns=tuple(ROWS)):
+    """What each kind of part holds, does and moves in a forward pass of `batch` rows, as shares;
+    `parts` from `cost.parts`.
     """
     forward = parts.loc["forward", list(columns)].drop(index="loss")
     kinds = [next(name for name in PARTS if part.startswith(name)) for part in forward.index]
@@ -32,7 +32,12 @@ def shares(parts, caption, columns=tuple(ROWS)):
     ax.grid(False)
     fig.legend(loc="outside upper center", ncols=4)
     bars = "; ".join(f"{ROWS[column]}: {', '.join(said[column])}" for column in columns)
-    return show(fig, caption, f"Stacked bars. {bars}.")
+    return show(
+        fig,
+        f"On paper: each part's share of the {', '.join(ROWS[column] for column in columns)} in a "
+        f"forward pass of {batch} rows.",
+        f"Stacked bars. {bars}.",
+    )
 
 
 def batch_sizes(times):

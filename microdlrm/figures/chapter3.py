@@ -34,8 +34,7 @@ def shares(parts, batch, columns=tuple(ROWS)):
     bars = "; ".join(f"{ROWS[column]}: {', '.join(said[column])}" for column in columns)
     return show(
         fig,
-        f"On paper: each part's share of the {', '.join(ROWS[column] for column in columns)} in a "
-        f"forward pass of {batch} rows.",
+        f"On paper: each part's share, in a forward pass of {batch} rows.",
         f"Stacked bars. {bars}.",
     )
 

@@ -114,7 +114,7 @@ def without_a_say(task: Task, tries: list[Try], call: Callable[[tuple], Tensor |
         if len(moves) > 2 and not any(moves):
             names.append(name)
     return (
-        f"Change {' or '.join(names)}, and the answer changes. Yours stays as it is."
+        f"In our tries {' or '.join(names)} changed, and the answer. Yours stayed as it was."
         if names
         else ""
     )

@@ -2,7 +2,7 @@
 rivals grey.
 """
 
-from microdlrm.figures.style import INK, NEUTRAL, SPARSE, TOP, canvas, measured_on, show
+from microdlrm.figures.style import INK, NEUTRAL, TOP, canvas, show
 
 
 def calibrations(tables):
@@ -68,51 +68,4 @@ def learning_curves(runs):
         "the epoch's end.",
         f"{len(runs)} line charts. {'; '.join(said)}.",
         points,
-    )
-
-
-def time_to_quality(runs, targets):
-    """Validation accuracy against CPU-seconds of training; `runs` maps a name to what `fit`
-    returned.
-    """
-    looks = (
-        ("s--", NEUTRAL),
-        ("s-", NEUTRAL),
-        ("^:", NEUTRAL),
-        ("o--", TOP),
-        ("o-", TOP),
-        ("D-", SPARSE),
-    )
-    fig, ax = canvas(height=3.6)
-    said = []
-    for (name, epochs), (line, colour) in zip(runs.items(), looks, strict=False):
-        fill = None if line.endswith("-") and not line.endswith("--") else "none"
-        ax.semilogx(
-            epochs["cpu_seconds"],
-            epochs["accuracy"],
-            line,
-            color=colour,
-            mfc=fill,
-            ms=4,
-            label=name,
-        )
-        first, last = epochs.iloc[0], epochs.iloc[-1]
-        said.append(
-            f"{name}: {first['accuracy']:.3f} after {first['cpu_seconds']:.1f} CPU-seconds, "
-            f"{last['accuracy']:.3f} after {last['cpu_seconds']:.1f}"
-        )
-    for target in targets:
-        ax.axhline(target, color=INK, lw=0.8, ls=":")
-    ticks = [
-        t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if ax.get_xlim()[0] <= t <= ax.get_xlim()[1]
-    ]
-    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
-    ax.minorticks_off()
-    ax.set(xlabel="CPU-seconds of training", ylabel="validation accuracy")
-    fig.legend(loc="outside upper center", ncols=2)
-    return show(
-        fig,
-        "Accuracy on the validation rows against the time spent, a mark an epoch; targets dotted. "
-        f"{measured_on()}",
-        f"A line chart, time on a logarithmic axis. {'; '.join(said)}.",
     )

@@ -1,6 +1,4 @@
-"""Chapter 6's studies: what each MLP is worth, whether a bag gives a label away, three kinds of
-split.
-"""
+"""Chapter 6's studies: what each MLP is worth, three kinds of split."""
 
 from functools import partial
 
@@ -68,65 +66,6 @@ def one_ablation(split_seed: int, seeds=(0, 1), parts=tuple(ABLATIONS)) -> list[
         lead = metrics.lead(answers(*ABLATIONS[part]), whole, y, user).loc[list(OF_A_LEAD)]
         records += start.lines(lead, split=split_seed, part=part)
     return records
-
-
-# --- dent: does leaving a row out of its own bag give its label away? ---
-
-
-def dent() -> start.Cells:
-    return {
-        f"{bags}, seed {seed}": partial(one_dent, bags, seed) for bags in DENTS for seed in (0, 1)
-    }
-
-
-def leave_one_out(data, train) -> list[clicks.SparseFeature]:
-    return histories(data, train)
-
-
-def out_of_fold(data, train, folds: int = 10) -> list[clicks.SparseFeature]:
-    """A training row sees no rating of its own fold; the other rows see all training ratings."""
-    fold = np.full(len(data.ratings), folds)
-    fold[train] = np.random.default_rng(0).permutation(len(train)) % folds
-    rows = np.concatenate([np.flatnonzero(fold == f) for f in range(folds + 1)])
-    place = torch.tensor(np.argsort(rows))
-    parts = [histories(data, train[fold[train] != f]) for f in range(folds + 1)]
-    made = []
-    for side, whole in enumerate(histories(data, train)):
-        cut = [
-            part[side].take(torch.tensor(np.flatnonzero(fold == f))) for f, part in enumerate(parts)
-        ]
-        lengths = torch.cat([torch.diff(o, append=torch.tensor([len(i)])) for i, o, _ in cut])
-        bags = clicks.Bags.of(torch.arange(int(lengths.sum())), lengths)
-        ids, weights = torch.cat([i for i, _, _ in cut]), torch.cat([w for _, _, w in cut])
-
-        def take(which, bags=bags, ids=ids, weights=weights):
-            entries, offsets = bags.take(place[which])
-            return ids[entries], offsets, weights[entries]
-
-        made.append(whole._replace(take=take))
-    return made
-
-
-DENTS = {
-    "leave-one-out": leave_one_out,
-    "out of fold": out_of_fold,
-    "itself left in": lambda data, train: histories(data, train, itself=True),
-    "none": lambda data, train: [],
-}
-
-
-def one_dent(bags: str, seed: int) -> list[dict]:
-    split, prepared = start.prepared()
-    prepared = prepared.add(*DENTS[bags](start.data(), split.train))
-    model, epochs = training.train(prepared, split, seed=seed)
-    some = np.random.default_rng(0).choice(split.train, 20_000, replace=False)
-    training_rows, test = (training.evaluate(model, prepared, rows) for rows in (some, split.test))
-    return [
-        dict(
-            bags=bags, seed=seed, validation=epochs["logloss"].min(), test=test.logloss,
-            test_auc=test.auc, training_rows=training_rows.logloss,
-        )
-    ]  # fmt: skip
 
 
 # --- kinds: everything on three kinds of split ---
@@ -217,7 +156,6 @@ def platt(p: np.ndarray, y: np.ndarray, of: np.ndarray) -> np.ndarray:
 
 STUDIES = {
     "mlps": ("The model without an MLP, without a product; concat with products; six splits", mlps),
-    "dent": ("Histories without the row itself, without its fold, and with the row itself", dent),
     "kinds": ("All baselines and the model with histories on three kinds of split", kinds),
     "tomorrow": ("Decay and epochs on the split by time; the best with Platt's step", tomorrow),
 }

@@ -105,7 +105,7 @@ def check_prediction(fn: Callable) -> Verdict:
 
 def parts(shape: dict, batch: int, bag: int):
     """What `predict` is given of a model: its forward pass on paper."""
-    return cost.parts(batch, bag, **shape).loc["forward"].drop(index="loss")
+    return cost.parts(batch, bag, **shape)
 
 
 def answer(fn: Callable, frame, rates: Rates) -> tuple[str, float]:

@@ -9,7 +9,7 @@ def shares(parts, batch, columns=tuple(ROWS)):
     """What each kind of part holds, does and moves in a forward pass of `batch` rows, as shares;
     `parts` from `cost.parts`.
     """
-    forward = parts.loc["forward", list(columns)].drop(index="loss")
+    forward = parts[list(columns)]
     kinds = [next(name for name in PARTS if part.startswith(name)) for part in forward.index]
     groups = forward.groupby(kinds, sort=False).sum()
     groups = groups[groups.any(axis=1)]

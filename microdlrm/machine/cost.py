@@ -1,10 +1,10 @@
-"""What a DLRM costs on paper: parameters, FLOPs and bytes of each part, from shapes alone.
+"""What a DLRM costs on paper, from shapes alone: each part of its forward pass, and a table's
+training step.
 
-FLOPs     A multiply-add is two. Matrix products and the sums of bags count. Biases, activations,
-          the loss and the sigmoid don't, and neither do they in torch.utils.flop_counter.
+FLOPs     A multiply-add is two. Matrix products and the sums of bags count. Biases, activations
+          and the sigmoid don't, and neither do they in torch.utils.flop_counter.
 bytes     Compulsory traffic (Williams et al. 2009): each part reads its operands once and writes
           its results once. A row looked up twice counts twice, but for the optimiser.
-training  The gradient of the batch's dense features isn't computed: nobody asks for it.
 not here  Page faults; the line that a processor fetches before it writes to a part of it (Drepper
           2007, section 6.1); that ReLU reads and writes its layer's output again.
 
@@ -19,11 +19,7 @@ from typing import NamedTuple
 import pandas as pd
 
 FLOAT, INT = 4, 8  # bytes
-PHASES = ("forward", "backward", "step")
-
-# FLOPs for each parameter that the optimiser visits, and the numbers it keeps for it beside the
-# gradient.
-OPTIMISERS = {"sgd": (2, 0), "adam": (12, 2)}
+MOMENTS = {"sgd": 0, "adam": 2}  # numbers that the optimiser keeps for each parameter
 
 
 class Cost(NamedTuple):
@@ -32,6 +28,13 @@ class Cost(NamedTuple):
     flops: float
     read: float
     written: float
+
+    @property
+    def bytes(self) -> float:
+        return self.read + self.written
+
+
+# --- a forward pass ---
 
 
 def table_forward(lookups: float, bags: int, m: int) -> Cost:
@@ -47,20 +50,6 @@ def table_forward(lookups: float, bags: int, m: int) -> Cost:
     )
 
 
-def table_backward(lookups: float, bags: int, m: int, rows: int, sparse: bool) -> Cost:
-    """The gradient of a table: a dense one writes all R rows, most of them zeros; a sparse one K
-    rows.
-
-    Dense: the table's gradient starts as zeros, and each lookup adds its bag's gradient to a row: K
-    m FLOPs. Sparse: one row a lookup, beside the forward's own ids; rows that come up twice are
-    added up later, by the optimiser.
-    """
-    read = bags * m * FLOAT + lookups * INT + bags * INT
-    if sparse:
-        return Cost(flops=0, read=read, written=lookups * m * FLOAT)
-    return Cost(flops=lookups * m, read=read, written=rows * m * FLOAT)
-
-
 def mlp_forward(batch: int, widths: Sequence[int]) -> Cost:
     """Layers a -> b: 2 B a b FLOPs each; (B, a), weights and bias read, (B, b) written."""
     return Cost(
@@ -70,34 +59,10 @@ def mlp_forward(batch: int, widths: Sequence[int]) -> Cost:
     )
 
 
-def mlp_backward(batch: int, widths: Sequence[int], input_needs_gradient: bool) -> Cost:
-    """Two products a layer, each as large as the forward's: twice its FLOPs.
-
-    Weights' gradient: (b, B) times (B, a), so both are read and (b, a) and the bias's (b,) written.
-    Input's gradient: (B, b) times (b, a), so the weights are read and (B, a) written; the first
-    layer can do without where its input needs no gradient (Goodfellow et al. 2016, 6.5).
-    """
-    flops = read = written = 0
-    for layer, (a, b) in enumerate(pairwise(widths)):
-        flops += 2 * batch * a * b
-        read += (batch * b + batch * a) * FLOAT
-        written += (a * b + b) * FLOAT
-        if layer or input_needs_gradient:
-            flops += 2 * batch * a * b
-            read += a * b * FLOAT
-            written += batch * a * FLOAT
-    return Cost(flops, read, written)
-
-
 def concat_forward(batch: int, d: int, n: int, m: int) -> Cost:
     """Nothing computed; (B, d + (n-1) m) read and written."""
     n_bytes = batch * (d + (n - 1) * m) * FLOAT
     return Cost(0, n_bytes, n_bytes)
-
-
-def concat_backward(batch: int, d: int, n: int, m: int) -> Cost:
-    """Each input's gradient is a slice of the output's, a view: nothing moves."""
-    return Cost(0, 0, 0)
 
 
 def dot_forward(batch: int, d: int, n: int, m: int) -> Cost:
@@ -110,75 +75,6 @@ def dot_forward(batch: int, d: int, n: int, m: int) -> Cost:
         read=batch * n * d * FLOAT,
         written=batch * dot_width(d, n) * FLOAT,
     )
-
-
-def dot_backward(batch: int, d: int, n: int, m: int) -> Cost:
-    """G V + Gᵀ V, G (n, n) the gradient of V Vᵀ: two products like the forward's, 4 B n² d FLOPs.
-
-    (One is enough: `dot.half_backward_dot`, which chapter 8 measures.)
-    """
-    return Cost(
-        flops=4 * batch * n * n * d,
-        read=batch * (dot_width(d, n) + n * d) * FLOAT,
-        written=batch * n * d * FLOAT,
-    )
-
-
-# How many kernels PyTorch starts for an interaction, and what its two ways cost.
-INTERACTIONS = {
-    "concat": (1, concat_forward, concat_backward),
-    "dot": (4, dot_forward, dot_backward),
-}
-
-
-def loss_forward(batch: int) -> Cost:
-    """Binary cross-entropy from logits: (B, 1) logits and labels read, one number written."""
-    return Cost(0, 2 * batch * FLOAT, FLOAT)
-
-
-def loss_backward(batch: int) -> Cost:
-    """p - y: (B, 1) logits and labels read, (B, 1) written."""
-    return Cost(0, 2 * batch * FLOAT, batch * FLOAT)
-
-
-def step_dense(parameters: int, optimiser: str) -> Cost:
-    """The optimiser visits every parameter: SGD reads it and its gradient and writes it back.
-
-    Adam (Kingma and Ba 2015) reads and writes two moments as well, and takes about 12 FLOPs where
-    SGD takes 2.
-    """
-    flops, moments = OPTIMISERS[optimiser]
-    return Cost(
-        flops * parameters, (2 + moments) * parameters * FLOAT, (1 + moments) * parameters * FLOAT
-    )
-
-
-def step_sparse(lookups: float, rows: int, m: int, optimiser: str) -> Cost:
-    """The optimiser visits each row looked up once: `distinct` rows, K rows of gradient."""
-    flops, moments = OPTIMISERS[optimiser]
-    visited = distinct(rows, lookups) * m
-    return Cost(
-        flops=flops * visited,
-        read=(1 + moments) * visited * FLOAT + lookups * (m * FLOAT + INT),
-        written=(1 + moments) * visited * FLOAT,
-    )
-
-
-def table_training(
-    lookups: int, rows: int, m: int, optimiser: str = "sgd", sparse: bool = False
-) -> float:
-    """Bytes of a table's whole training step: there, back, the optimiser; bags of one id."""
-    costs = (
-        table_forward(lookups, lookups, m),
-        table_backward(lookups, lookups, m, rows, sparse),
-        step_sparse(lookups, rows, m, optimiser) if sparse else step_dense(rows * m, optimiser),
-    )
-    return sum(c.read + c.written for c in costs)
-
-
-def distinct(rows: int, lookups: float) -> float:
-    """Different rows that K uniform draws from R rows are to touch: R (1 - (1 - 1/R)^K)."""
-    return rows * (1 - (1 - 1 / rows) ** lookups)
 
 
 def dot_width(d: int, n: int) -> int:
@@ -196,83 +92,92 @@ def parts(
     ln_top: Sequence[int] = (32, 16, 1),
     interaction: str = "concat",
     reads: Sequence[int] | None = None,
-    optimiser: str = "sgd",
-    sparse: bool = False,
 ) -> pd.DataFrame:
-    """The cost of one batch, part by part: what `MicroDLRM` with the same shape does with it.
+    """The cost of one batch's forward pass, part by part, in a `MicroDLRM` of this shape.
 
-    batch       rows in the batch
-    bags        ids in a bag on average: one number for all, or one for each of `reads`
-    reads       which table each bag reads, as in `MicroDLRM`: one bag a table if not given
-    optimiser   "sgd" or "adam"
-    sparse      whether the tables' gradients are sparse
+    batch  rows in the batch
+    bags   ids in a bag on average: one number for all, or one for each of `reads`
+    reads  which table each bag reads, as in `MicroDLRM`: one bag a table if not given
 
-    Rows: (phase, part), with phase forward, backward or step, and part table 0, table 1, ...,
-    bottom MLP, interaction, top MLP, loss. Columns: parameters; flops; read and written, in bytes;
-    bytes, their sum; intensity, in FLOP per byte; operators, how many kernels PyTorch starts for it
-    (forward only). Raises ValueError for an interaction or optimiser it has no formula for, or bags
-    that don't match the tables.
+    Rows: table 0, table 1, ..., bottom MLP, interaction, top MLP. Columns: parameters; flops; read
+    and written, in bytes; bytes, their sum; intensity, in FLOP per byte; operators, how many
+    kernels PyTorch starts for it. Raises ValueError for an interaction it has no formula for, or
+    bags that don't match the tables.
     """
-    if interaction not in INTERACTIONS:
+    if interaction not in ("concat", "dot"):
         raise ValueError(f"interaction must be 'concat' or 'dot', got {interaction!r}")
-    if optimiser not in OPTIMISERS:
-        raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, got {optimiser!r}")
     reads = range(len(num_embeddings)) if reads is None else reads
-    bags = [bags] * len(reads) if isinstance(bags, int | float) else list(bags)
-    if len(bags) != len(reads):
-        raise ValueError(f"bags must be one number, or {len(reads)}, one a table read: {bags}")
-    if interaction == "dot" and ln_bot[-1] != m_spa:
-        raise ValueError(f"dot needs ln_bot to end in m_spa = {m_spa}, it ends in {ln_bot[-1]}")
-    lines = []
+    bags = [bags] * len(reads) if isinstance(bags, int | float) else bags
+    lines = {}
     for t, rows in enumerate(num_embeddings):
         own = [bag for read, bag in zip(reads, bags, strict=True) if read == t]
-        lines += _table_lines(f"table {t}", rows, m_spa, batch, own, optimiser, sparse)
-    n = 1 + len(reads)
-    width = ln_bot[-1] + (n - 1) * m_spa if interaction == "concat" else dot_width(ln_bot[-1], n)
-    lines += _mlp_lines("bottom MLP", batch, ln_bot, optimiser, input_needs_gradient=False)
-    operators, forward, backward = INTERACTIONS[interaction]
-    lines += [
-        ("forward", "interaction", 0, *forward(batch, ln_bot[-1], n, m_spa), operators),
-        ("backward", "interaction", 0, *backward(batch, ln_bot[-1], n, m_spa), None),
-    ]
-    lines += _mlp_lines("top MLP", batch, (width, *ln_top), optimiser, input_needs_gradient=True)
-    lines += [
-        ("forward", "loss", 0, *loss_forward(batch), 1),
-        ("backward", "loss", 0, *loss_backward(batch), None),
-    ]
-    return _frame(lines)
+        cost = table_forward(batch * sum(own), batch * len(own), m_spa)
+        lines[f"table {t}"] = (rows * m_spa, *cost, len(own))
+    d, n = ln_bot[-1], 1 + len(reads)
+    lines["bottom MLP"] = _mlp_line(batch, ln_bot)
+    if interaction == "concat":
+        width, operators, forward = d + (n - 1) * m_spa, 1, concat_forward
+    else:
+        width, operators, forward = dot_width(d, n), 4, dot_forward
+    lines["interaction"] = (0, *forward(batch, d, n, m_spa), operators)
+    lines["top MLP"] = _mlp_line(batch, (width, *ln_top))
+    columns = ["parameters", "flops", "read", "written", "operators"]
+    frame = pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("part")
+    frame.insert(4, "bytes", frame["read"] + frame["written"])
+    frame.insert(5, "intensity", frame["flops"] / frame["bytes"].clip(lower=1))
+    return frame
 
 
-def _table_lines(name, rows, m, batch, bags, optimiser, sparse) -> list[tuple]:
-    """A table's lines of `parts`; `bags` are the mean lengths of the bags that read it."""
-    lookups, count = batch * sum(bags), batch * len(bags)
-    step = step_sparse(lookups, rows, m, optimiser) if sparse else step_dense(rows * m, optimiser)
-    return [
-        ("forward", name, rows * m, *table_forward(lookups, count, m), len(bags)),
-        ("backward", name, rows * m, *table_backward(lookups, count, m, rows, sparse), None),
-        ("step", name, rows * m, *step, None),
-    ]
-
-
-def _mlp_lines(name, batch, widths, optimiser, input_needs_gradient) -> list[tuple]:
+def _mlp_line(batch: int, widths: Sequence[int]) -> tuple:
+    """A ReLU follows each layer, but for the very last, which a sigmoid follows."""
     weights = sum(a * b + b for a, b in pairwise(widths))
-    # A ReLU follows each layer, but for the very last, which a sigmoid or the loss follows.
-    operators = 2 * (len(widths) - 1)
-    return [
-        ("forward", name, weights, *mlp_forward(batch, widths), operators),
-        ("backward", name, weights, *mlp_backward(batch, widths, input_needs_gradient), None),
-        ("step", name, weights, *step_dense(weights, optimiser), None),
-    ]
+    return weights, *mlp_forward(batch, widths), 2 * (len(widths) - 1)
 
 
-def _frame(lines: list[tuple]) -> pd.DataFrame:
-    columns = ["phase", "part", "parameters", "flops", "read", "written", "operators"]
-    frame = pd.DataFrame(sorted(lines, key=lambda line: PHASES.index(line[0])), columns=columns)
-    frame.insert(6, "bytes", frame["read"] + frame["written"])
-    # A part that moves nothing computes nothing either: its intensity is 0 by decree.
-    frame.insert(7, "intensity", frame["flops"] / frame["bytes"].where(frame["bytes"] > 0, 1))
-    frame["operators"] = frame["operators"].astype("Int64")
-    return frame.set_index(["phase", "part"])
+# --- a table's training step ---
+
+
+def table_backward(lookups: float, bags: int, m: int, rows: int, sparse: bool) -> Cost:
+    """The gradient of a table: a dense one writes all R rows, most of them zeros; a sparse one K
+    rows.
+
+    Dense: the table's gradient starts as zeros, and each lookup adds its bag's gradient to a row: K
+    m FLOPs. Sparse: one row a lookup, beside the forward's own ids; rows that come up twice are
+    added up later, by the optimiser.
+    """
+    read = bags * m * FLOAT + lookups * INT + bags * INT
+    if sparse:
+        return Cost(flops=0, read=read, written=lookups * m * FLOAT)
+    return Cost(flops=lookups * m, read=read, written=rows * m * FLOAT)
+
+
+def step_bytes(lookups: float, rows: int, m: int, optimiser: str, sparse: bool) -> float:
+    """The optimiser visits every parameter: SGD reads it and its gradient and writes it back; Adam
+    (Kingma and Ba 2015) reads and writes two moments as well.
+
+    With a sparse gradient it visits each row looked up once: `distinct` rows, K rows of gradient
+    and their ids.
+    """
+    visited = m * (distinct(rows, lookups) if sparse else rows)
+    gradient = lookups * (m * FLOAT + INT) if sparse else visited * FLOAT
+    return gradient + 2 * (1 + MOMENTS[optimiser]) * visited * FLOAT
+
+
+def table_training(
+    lookups: int, rows: int, m: int, optimiser: str = "sgd", sparse: bool = False
+) -> float:
+    """Bytes of a table's whole training step: there, back, the optimiser; bags of one id."""
+    there = table_forward(lookups, lookups, m).bytes
+    back = table_backward(lookups, lookups, m, rows, sparse).bytes
+    return there + back + step_bytes(lookups, rows, m, optimiser, sparse)
+
+
+def distinct(rows: int, lookups: float) -> float:
+    """Different rows that K uniform draws from R rows are to touch: R (1 - (1 - 1/R)^K)."""
+    return rows * (1 - (1 - 1 / rows) ** lookups)
+
+
+# --- how long it takes ---
 
 
 class Rates(NamedTuple):
@@ -303,26 +208,25 @@ def row_gbs(table_bytes: float, all_bytes: float, rates: Rates) -> float:
     return rates.cache_gbs if all_bytes <= rates.cache_bytes else rates.gather_gbs
 
 
-def predict(forward: pd.DataFrame, rates: Rates) -> pd.DataFrame:
-    """How long each part of `parts(...).loc["forward"]` takes: the roofline and dispatch.
+def predict(parts: pd.DataFrame, rates: Rates) -> pd.DataFrame:
+    """How long each part of `parts` takes: the roofline and dispatch.
 
     seconds = operators * dispatch + max(flops / GEMM rate, bytes / bandwidth). A table's operators
     are EmbeddingBags, which have a price of their own, and its bandwidth is that of `row_gbs`; all
     else streams. Columns: dispatch, compute, memory and their outcome, seconds; regime: which of
-    the three is the longest. The loss belongs to training and is left out.
+    the three is the longest.
     """
-    forward = forward.drop(index="loss", errors="ignore")
-    is_table = forward.index.str.startswith("table")
-    held = forward["parameters"] * FLOAT
+    is_table = parts.index.str.startswith("table")
+    held = parts["parameters"] * FLOAT
     together = held[is_table].sum()
     near_or_far = held.map(lambda n_bytes: row_gbs(n_bytes, together, rates))
-    bandwidth = near_or_far.where(is_table, rates.stream_gbs)
-    price = pd.Series(rates.dispatch_us, forward.index, dtype=float).mask(is_table, rates.bag_us)
+    bandwidth = near_or_far.where(is_table, rates.stream_gbs).astype(float)
+    price = pd.Series(rates.dispatch_us, parts.index, dtype=float).mask(is_table, rates.bag_us)
     frame = pd.DataFrame(
         {
-            "dispatch": forward["operators"].astype(float) * price * 1e-6,
-            "compute": forward["flops"] / (rates.gemm_gflops * 1e9),
-            "memory": forward["bytes"] / (bandwidth.astype(float) * 1e9),
+            "dispatch": parts["operators"] * price * 1e-6,
+            "compute": parts["flops"] / (rates.gemm_gflops * 1e9),
+            "memory": parts["bytes"] / (bandwidth * 1e9),
         }
     )
     frame["seconds"] = frame["dispatch"] + frame[["compute", "memory"]].max(axis=1)
@@ -332,17 +236,7 @@ def predict(forward: pd.DataFrame, rates: Rates) -> pd.DataFrame:
 
 def regime(predicted: pd.DataFrame) -> str:
     """What a forward pass waits for most, by `predict`: "dispatch", "memory" or "compute"."""
-    roof = predicted[["compute", "memory"]].max(axis=1)
-    waits = {
-        "dispatch": predicted["dispatch"].sum(),
-        "compute": roof[predicted["compute"] >= predicted["memory"]].sum(),
-        "memory": roof[predicted["compute"] < predicted["memory"]].sum(),
-    }
-    return max(waits, key=waits.get)
-
-
-def total(frame: pd.DataFrame) -> pd.Series:
-    """The sum over the rows of `parts`, or of some of them; the intensity is of the sums."""
-    sums = frame[["flops", "read", "written", "bytes"]].sum().astype(float)
-    sums["intensity"] = sums["flops"] / sums["bytes"]
-    return sums
+    roof = predicted[["compute", "memory"]]
+    waits = roof.max(axis=1).groupby(roof.idxmax(axis=1)).sum()
+    waits["dispatch"] = predicted["dispatch"].sum()
+    return waits.idxmax()

@@ -145,7 +145,7 @@ def zipf_vs_uniform() -> Spread:
 def compute_model_of_gemm() -> Spread:
     """FLOP/s of the frozen compute model's forward ÷ that of the best square matrix product."""
     predict, batches = freeze(MicroDLRM(**COMPUTE)), random_batches(COMPUTE, BATCH)
-    flops = cost.parts(BATCH, **COMPUTE).loc["forward", "flops"].sum()
+    flops = cost.parts(BATCH, **COMPUTE)["flops"].sum()
     square = {str(n): torch.randn(n, n) for n in GEMM_SIZES}
     products = {n: lambda a=a: a @ a for n, a in square.items()}
     times = compare({"model": lambda i: predict(*batches[i % 16]), **products}, sample=0.03)

@@ -150,7 +150,7 @@ def turned(
 def more_flops(shape: dict) -> float:
     """How many times the FLOPs of its MLPs a model has once they are `wider`."""
     before, after = (
-        cost.parts(1, **each).loc["forward"].filter(like="MLP", axis=0)["flops"].sum()
+        cost.parts(1, **each).filter(like="MLP", axis=0)["flops"].sum()
         for each in (shape, wider(shape))
     )
     return after / before
@@ -231,7 +231,7 @@ def on_roofline(shape: dict, batch: int, bag: int = 1) -> dict[str, tuple[float,
     A lookup computes nothing. But an EmbeddingBag adds each row to a zero, so that it is granted an
     addition for each number.
     """
-    on_paper = cost.parts(batch, bag, **shape).loc["forward"]
+    on_paper = cost.parts(batch, bag, **shape)
     tables = on_paper[on_paper.index.str.startswith("table")].sum()
     tables["flops"] = batch * bag * shape["m_spa"] * len(shape["num_embeddings"])
     times = compare(part_calls(shape, batch, bag), rounds=5)

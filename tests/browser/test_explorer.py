@@ -76,7 +76,7 @@ def test_the_numbers_are_those_of_the_package(explorer):
     )
     regimes_seen = set()
     for (shape, batch, bag, rates), answer in zip(cases, answers, strict=True):
-        forward = cost.parts(batch, bag, **shape).loc["forward"].drop(index="loss")
+        forward = cost.parts(batch, bag, **shape)
         predicted = cost.predict(forward, rates)
         assert [part["name"] for part in answer["parts"]] == list(forward.index)
         for part in answer["parts"]:
@@ -122,7 +122,7 @@ def expected(page):
     """
     shape = page.evaluate("explorer.shape()")
     batch, bag = page.evaluate("[explorer.state.batch, explorer.state.bag]")
-    forward = cost.parts(batch, bag, **shape).loc["forward"].drop(index="loss")
+    forward = cost.parts(batch, bag, **shape)
     predicted = cost.predict(forward, cost.Rates(**page.evaluate("explorer.rates()")))
     is_table = forward.index.str.startswith("table")
     rows = {}

@@ -235,11 +235,7 @@ def check(page):
         place = sum(value > p[state["film"]] for value in p.values()) + 1
         assert f"Number {place} of {len(p)}" in sentence
     shape = {k: data["shape"][k] for k in ("m_spa", "num_embeddings", "ln_bot", "ln_top", "reads")}
-    forward = (
-        cost.parts(1, bags_now(page), interaction=state["interaction"], **shape)
-        .loc["forward"]
-        .drop("loss")
-    )
+    forward = cost.parts(1, bags_now(page), interaction=state["interaction"], **shape)
     costs = page.locator("#model-cost tbody td").all_inner_texts()
     costs = np.array([int(text.replace(",", "")) for text in costs]).reshape(-1, 2).tolist()
     expected = forward[["flops", "bytes"]].astype(int)

@@ -2,7 +2,7 @@
 
 from matplotlib.patches import Rectangle
 
-from microdlrm.figures.style import DENSE, INK, NEUTRAL, SPARSE, canvas, show
+from microdlrm.figures.style import DENSE, INK, NEUTRAL, SPARSE, canvas, legend_above, rows, show
 
 
 def corner(data, users=6, films=8, seed=3):
@@ -11,10 +11,8 @@ def corner(data, users=6, films=8, seed=3):
     stars = data.ratings.pivot(index="user_id", columns="item_id", values="rating")[busiest]
     stars = stars[stars.notna().sum(axis="columns").between(3, 6)].sample(users, random_state=seed)
     titles = data.movies.set_index("item_id").loc[busiest, "title"].tolist()
-    people = [
-        f"{one.occupation}, {one.age}"
-        for one in data.users.set_index("user_id").loc[stars.index].itertuples()
-    ]
+    people = data.users.set_index("user_id").loc[stars.index]
+    people = [f"{one.occupation}, {one.age}" for one in people.itertuples()]
     fig, ax = canvas(height=3.4)
     said = []
     for y, (person, row) in enumerate(zip(people, stars.to_numpy(), strict=True)):
@@ -22,11 +20,8 @@ def corner(data, users=6, films=8, seed=3):
         if y == users - 1:
             shown[max(shown)] = "?"
         for x, text in shown.items():
-            look = (
-                dict(fc="none", ec=INK, lw=1.5)
-                if text == "?"
-                else dict(fc=NEUTRAL, alpha=0.25, lw=0)
-            )
+            look = dict(fc=NEUTRAL, alpha=0.25, lw=0)
+            look = dict(fc="none", ec=INK, lw=1.5) if text == "?" else look
             ax.add_patch(Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, **look))
             ax.text(x, y, text, ha="center", va="center")
         said.append(f"{person}: {', '.join(f'{titles[x]} {text}' for x, text in shown.items())}")
@@ -54,25 +49,13 @@ def long_tail(ratings):
         edges = [0, *steps, len(counts) - 1]
         ax.fill_between(edges, counts[edges], 0.7, step="post", color=SPARSE, alpha=0.3, lw=0)
         ax.step(edges, counts[edges], where="post", color=SPARSE)
-        ax.set(
-            yscale="log",
-            ylim=(0.7, 1000),
-            xlim=(1, len(counts)),
-            xlabel=f"{name}, the busiest first",
-        )
+        n, middle = len(counts), int(counts[len(counts) // 2])
+        ax.set(yscale="log", ylim=(0.7, 1000), xlim=(1, n), xlabel=f"{name}, the busiest first")
         ax.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
-        middle = int(counts[len(counts) // 2])
-        ax.axvline(len(counts) / 2, color=NEUTRAL, ls=":")
-        ax.annotate(
-            f"the middle one: {middle}",
-            (len(counts) / 2, middle),
-            (8, 10),
-            textcoords="offset points",
-        )
-        said.append(
-            f"{len(counts):,} {name}: {counts[0]} ratings, {middle} in the middle, {counts[-1]} "
-            "at last"
-        )
+        ax.axvline(n / 2, color=NEUTRAL, ls=":")
+        ax.text(n * 0.53, middle * 1.3, f"the middle one: {middle}")
+        ends = f"{counts[0]} ratings, {middle} in the middle, {counts[-1]} at last"
+        said.append(f"{n:,} {name}: {ends}")
     axes[0].set_ylabel("ratings")
     return show(
         fig,
@@ -92,81 +75,47 @@ def splits(ratings, by_name, users=50, seed=0):
     fig, axes = canvas(columns=len(by_name), height=3.6, sharey=True)
     said = []
     for ax, (name, split) in zip(axes, by_name.items(), strict=True):
-        marks = (
-            place.assign(tested=place.index.isin(split.test))
-            .groupby(["y", "week"])["tested"]
-            .mean()
-            .reset_index()
-        )
-        ax.scatter(
-            marks["week"],
-            marks["y"],
-            s=30,
-            c=NEUTRAL,
-            marker="s",
-            lw=0,
-            label="training or validation",
-        )
-        held_out = marks[marks["tested"] > 0]
-        ax.scatter(
-            held_out["week"], held_out["y"], s=24 * held_out["tested"], c=INK, lw=0, label="test"
-        )
+        tested = place.assign(tested=place.index.isin(split.test))
+        marks = tested.groupby(["y", "week"])["tested"].mean().reset_index()
+        look = dict(c=NEUTRAL, marker="s", lw=0, label="training or validation")
+        ax.scatter(marks["week"], marks["y"], s=30, **look)
+        marks = marks[marks["tested"] > 0]
+        look = dict(c=INK, lw=0, label="test")
+        ax.scatter(marks["week"], marks["y"], s=24 * marks["tested"], **look)
         ax.set(title=name, xlabel="week", yticks=[])
         ax.grid(False)
-        mixed = (
-            place.assign(tested=place.index.isin(split.test))
-            .groupby("user_id")["tested"]
-            .nunique()
-            .eq(2)
-            .sum()
-        )
+        mixed = (tested.groupby("user_id")["tested"].nunique() == 2).sum()
         said.append(f"{name}: {mixed} of these users have ratings on both sides")
     axes[0].set_ylabel(f"{users} users, the newest on top")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    legend_above(fig)
     return show(
         fig,
         "Who rated when: one line a user, one square a week with ratings. A dot's area is the "
-        "share "
-        "of them that is tested on.",
+        "share of them that is tested on.",
         f"{len(by_name)} panels with the same marks, users over weeks, along a rising diagonal: "
-        "most "
-        f"users rate in one week only. {'; '.join(said)}.",
+        f"most users rate in one week only. {'; '.join(said)}.",
     )
 
 
 def leaks(results):
     """Accuracy with the leak and without; `results` has the columns split, features, accuracy."""
-    order = list(dict.fromkeys(results["split"]))
-    looks = {
-        "leaky": ("none", "statistics of all ratings"),
-        "honest": (DENSE, "of the training rows only"),
-    }
+    order = results["split"].unique()
+    looks = (
+        ("leaky", -0.13, "none", "statistics of all ratings"),
+        ("honest", 0.13, DENSE, "of the training rows only"),
+    )
     fig, ax = canvas(height=0.55 * len(order) + 1.2)
     said = []
-    for y, split in enumerate(order):
-        for (features, (fill, label)), shift in zip(looks.items(), (-0.13, 0.13), strict=True):
-            chosen = (results["split"] == split) & (results["features"] == features)
-            values = results.loc[chosen, "accuracy"]
-            where = [y + shift] * len(values)
-            ax.plot(
-                values,
-                where,
-                "o",
-                color=DENSE,
-                mfc=fill,
-                ms=7,
-                alpha=0.8,
-                label=None if y else label,
-            )
+    for features, shift, fill, label in looks:
+        chosen = results[results["features"] == features]
+        y = [list(order).index(split) + shift for split in chosen["split"]]
+        look = dict(color=DENSE, mfc=fill, ms=7, alpha=0.8, label=label)
+        ax.plot(chosen["accuracy"], y, "o", **look)
+        for split, values in chosen.groupby("split", sort=False)["accuracy"]:
             said.append(f"{split}, {label}: {values.min():.3f} to {values.max():.3f}")
-    ax.set(
-        yticks=range(len(order)),
-        yticklabels=order,
-        xlabel="accuracy on the test rows",
-        ylim=(-0.5, len(order) - 0.5),
-    )
-    ax.invert_yaxis()
-    fig.legend(loc="outside upper center", ncols=2)
+    ax.set(xlabel="accuracy on the test rows", ylim=(-0.5, len(order) - 0.5))
+    rows(ax, order)
+    legend_above(fig)
     return show(
         fig,
         "The same model with two versions of its features, on three splits; one point a seed.",

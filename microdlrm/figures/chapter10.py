@@ -2,16 +2,8 @@
 
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from microdlrm.figures.style import (
-    INK,
-    INTERACTION,
-    NEUTRAL,
-    SPARSE,
-    TOP,
-    canvas,
-    measured_on,
-    show,
-)
+from microdlrm.figures import style
+from microdlrm.figures.style import INK, INTERACTION, NEUTRAL, SPARSE, TOP, canvas, show
 
 SAYS = dict(table="table-wise", column="column-wise", row="row-wise", data="data-parallel")
 TORCHREC = dict(
@@ -35,30 +27,17 @@ def sizes(held, rooms):
     """Bytes of models, {name: (weights, optimiser state)}, against what machines hold."""
     fig, ax = canvas(height=0.42 * len(held) + 2.0)
     for y, (weights, state) in enumerate(held.values()):
-        ax.barh(y, weights, color=SPARSE, height=0.6, label=None if y else "weights")
-        ax.barh(
-            y,
-            state,
-            left=weights,
-            color=SPARSE,
-            alpha=0.45,
-            height=0.6,
-            label=None if y else "optimiser's state",
-        )
+        pale = dict(color=SPARSE, alpha=0.45)
+        bars = [(weights, "weights", dict(color=SPARSE)), (state, "optimiser's state", pale)]
+        style.stacked(ax, y, bars)
         ax.text((weights + state) * 1.15, y, _bytes(weights + state), va="center")
     for k, (name, room) in enumerate(rooms.items()):
         ax.axvline(room, color=INK, ls=":", lw=1)
         ax.text(room, -0.7 - 0.55 * k, f"{name} ", ha="right", va="bottom", fontsize=9)
-    ax.set_xscale("log")
-    ax.set(
-        yticks=range(len(held)),
-        yticklabels=held,
-        xlabel="bytes",
-        ylim=(len(held) - 0.5, -0.8 - 0.55 * len(rooms)),
-    )
+    style.rows(ax, held)
+    ax.set(xlabel="bytes", xscale="log", ylim=(len(held) - 0.5, -0.8 - 0.55 * len(rooms)))
     ax.set_xlim(right=max(sum(pair) for pair in held.values()) * 40)
-    ax.grid(axis="y", visible=False)
-    fig.legend(loc="outside upper center", ncols=2)
+    style.legend_above(fig)
     said = "; ".join(f"{name} {_bytes(sum(pair))}" for name, pair in held.items())
     return show(
         fig,
@@ -72,6 +51,7 @@ def hybrid(devices=4):
     fig, ax = canvas(height=4.4)
     for d in range(devices):
         x = 1.6 * d
+        middle = dict(ha="center", fontsize=9)
         for y, text, colour in (
             (0, f"table {d}", SPARSE),
             (2.0, "interaction", INTERACTION),
@@ -79,23 +59,12 @@ def hybrid(devices=4):
         ):
             ax.add_patch(Rectangle((x, y), 1.25, 0.5, facecolor=colour, alpha=0.35, edgecolor=INK))
             ax.text(x + 0.62, y + 0.25, text, ha="center", va="center")
-        ax.text(x + 0.62, -0.35, f"all ids of\nfeature {d}", ha="center", va="top", fontsize=9)
-        ax.text(
-            x + 0.62,
-            3.3,
-            f"device {d}:\nits part of the rows",
-            ha="center",
-            va="bottom",
-            fontsize=9,
-        )
+        ax.text(x + 0.62, -0.35, f"all ids of\nfeature {d}", va="top", **middle)
+        ax.text(x + 0.62, 3.3, f"device {d}:\nits part of the rows", va="bottom", **middle)
         for to in range(devices):
-            own = to == d
-            ax.add_patch(
-                FancyArrowPatch(
-                    (x + 0.62, 0.5), (1.6 * to + 0.62, 2.0), arrowstyle="-|>", mutation_scale=9,
-                    color=NEUTRAL if own else SPARSE, lw=1, ls=":" if own else "-",
-                )
-            )  # fmt: skip
+            look = dict(color=NEUTRAL, ls=":") if to == d else dict(color=SPARSE)
+            look |= dict(arrowstyle="-|>", mutation_scale=9, lw=1)
+            ax.add_patch(FancyArrowPatch((x + 0.62, 0.5), (1.6 * to + 0.62, 2.0), **look))
     ax.text(1.6 * devices - 0.2, 1.25, "all-to-all\nof sums", va="center", fontsize=9)
     ax.set(xlim=(-0.1, 1.6 * devices + 0.9), ylim=(-1.0, 4.1))
     ax.axis("off")
@@ -114,67 +83,44 @@ def traffic(counted, on_paper):
     """Bytes of a step by kind of sharding, counted between processes, and the formula's."""
     fig, ax = canvas(height=3.0)
     colours = dict(ids=NEUTRAL, forward=SPARSE, backward=TOP)
-    for x, kind in enumerate(counted):
-        left = 0.0
-        for part, colour in colours.items():
-            ax.barh(
-                x,
-                counted[kind][part] / 1e3,
-                left=left,
-                color=colour,
-                height=0.5,
-                label=None if x else part,
-            )
-            left += counted[kind][part] / 1e3
-        ax.plot(
-            [sum(on_paper[kind]) / 1e3] * 2,
-            [x - 0.38, x + 0.38],
-            color=INK,
-            lw=2,
-            label=None if x else "formula",
-        )
-    ax.set(
-        yticks=range(len(counted)),
-        yticklabels=[SAYS[kind] for kind in counted],
-        xlabel="kB a step, all together",
-    )
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    fig.legend(loc="outside upper center", ncols=4)
-    said = "; ".join(
-        f"{SAYS[k]} {sum(c[p] for p in colours) / 1e3:.1f} kB" for k, c in counted.items()
-    )
+    said = []
+    for y, (kind, by_part) in enumerate(counted.items()):
+        bars = [(by_part[part] / 1e3, part, dict(color=c)) for part, c in colours.items()]
+        style.stacked(ax, y, bars)
+        formula = sum(on_paper[kind]) / 1e3
+        ax.plot([formula] * 2, [y - 0.38, y + 0.38], color=INK, lw=2, label="formula")
+        said.append(f"{SAYS[kind]} {sum(width for width, _, _ in bars):.1f} kB")
+    style.rows(ax, [SAYS[kind] for kind in counted])
+    ax.set(xlabel="kB a step, all together")
+    style.legend_above(fig, 4)
     return show(
         fig,
-        f"What crossed between processes in a step, counted, and the formula. {measured_on()}",
-        f"Stacked bars of ids, forward and backward: {said}. Marks of the formula at their ends.",
+        "What crossed between processes in a step, counted, and the formula. "
+        f"{style.measured_on()}",
+        f"Stacked bars of ids, forward and backward: {'; '.join(said)}. Marks of the formula at "
+        "their ends.",
     )
+
+
+PARTS = dict(
+    lookups_ms=("rows read and written", dict(color=SPARSE)),
+    network_ms=("sums and gradients sent", dict(color=TOP)),
+    ids_ms=("ids sent", dict(color=NEUTRAL)),
+)
 
 
 def estimates(lines, table, devices):
-    """What a step takes the busiest part of one table, on paper, by kind of sharding: `lines` with
-    kind, parts, lookups_ms, network_ms and ids_ms, as the study "scale" has them."""
-    fig, ax = canvas(height=0.4 * len(lines) + 1.3)
-    parts = dict(
-        lookups_ms=("rows read and written", SPARSE),
-        network_ms=("sums and gradients sent", TOP),
-        ids_ms=("ids sent", NEUTRAL),
-    )
+    """What a step takes a table's busiest part, by kind of sharding: lines of study "scale"."""
     lines = lines.sort_values("lookups_ms", ascending=False)
-    names = [
-        f"{TORCHREC[kind]} ({n:.0f})" for kind, n in zip(lines["kind"], lines["parts"], strict=True)
-    ]
-    total = lines[list(parts)].sum(axis=1)
-    left = 0 * total
-    for part, (words, colour) in parts.items():
-        ax.barh(names, lines[part], left=left, color=colour, height=0.6, label=words)
-        left = left + lines[part]
-    for y, ms in enumerate(total):
-        ax.text(ms, y, f"  {ms:.2f} ms", va="center")
-    ax.set(xlabel="ms a step, as the planner estimates", xlim=(0, 1.2 * total.max()))
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    fig.legend(loc="outside upper center", ncols=3)
+    names = [f"{TORCHREC[line.kind]} ({line.parts:.0f})" for line in lines.itertuples()]
+    total = lines[list(PARTS)].sum(axis=1).tolist()
+    fig, ax = canvas(height=0.4 * len(lines) + 1.3)
+    for y, line in enumerate(lines.itertuples()):
+        style.stacked(ax, y, [(getattr(line, part), *look) for part, look in PARTS.items()])
+        ax.text(total[y], y, f"  {total[y]:.2f} ms", va="center")
+    style.rows(ax, names)
+    ax.set(xlabel="ms a step, as the planner estimates", xlim=(0, 1.2 * max(total)))
+    style.legend_above(fig)
     said = "; ".join(f"{name} {ms:.2f} ms" for name, ms in zip(names, total, strict=True))
     return show(
         fig,

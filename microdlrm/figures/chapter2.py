@@ -5,59 +5,51 @@ from matplotlib.patches import Rectangle
 from sklearn.manifold import TSNE
 
 from microdlrm.clicks import labels, positions
-from microdlrm.figures.style import DENSE, INK, SPARSE, TOP, canvas, show
+from microdlrm.figures.style import (
+    DENSE,
+    INK,
+    SPARSE,
+    TOP,
+    canvas,
+    legend_above,
+    rows,
+    show,
+    stacked,
+)
 
 
 def bags(values, offsets, names):
     """The ids of some bags in one row, and where each bag starts; `names` labels the bags."""
     ends = [*offsets[1:], len(values)]
-    points = {}
+    starts = sorted(set(offsets))
     fig, ax = canvas(height=1.7)
-    starts = {
-        start: [name for name, at in zip(names, offsets, strict=True) if at == start]
-        for start in offsets
-    }
-    shade = 0
     for position, value in enumerate(values):
-        shade += position in starts
-        box = Rectangle(
-            (position, 0),
-            0.94,
-            1,
-            fc=SPARSE,
-            alpha=(0.25, 0.5)[shade % 2],
-            lw=0,
-            gid=f"part-{position}",
-        )
-        ax.add_patch(box)
+        alpha = (0.5, 0.25)[sum(start <= position for start in starts) % 2]
+        look = dict(fc=SPARSE, alpha=alpha, lw=0, gid=f"part-{position}")
+        ax.add_patch(Rectangle((position, 0), 0.94, 1, **look))
         ax.text(position + 0.47, 0.5, value, ha="center", va="center")
         ax.text(position + 0.47, -0.3, position, ha="center", va="center", fontsize=9, alpha=0.7)
-    for start, here in starts.items():
-        ax.annotate(
-            "", (start + 0.06, 1), (start + 0.06, 1.5), arrowprops=dict(arrowstyle="->", color=INK)
-        )
-        for line, name in enumerate(reversed(here)):
-            label = ax.text(start, 1.6 + 0.5 * line, f"{start}: {name}", ha="left", va="bottom")
-            label.set_gid(f"bag-{names.index(name)}")
+    for start in starts:
+        arrow = dict(arrowstyle="->", color=INK)
+        ax.annotate("", (start + 0.06, 1), (start + 0.06, 1.5), arrowprops=arrow)
+    said, points = [], {}
+    for bag, (name, start, end) in enumerate(zip(names, offsets, ends, strict=True)):
+        line = offsets[bag + 1 :].count(start)  # of several that start here, the last stands lowest
+        ax.text(start, 1.6 + 0.5 * line, f"{start}: {name}", va="bottom", gid=f"bag-{bag}")
+        until = f"the next starts at {end}" if bag + 1 < len(names) else f"the ids end at {end}"
+        ids = ", ".join(map(str, values[start:end]))
+        holds = f"ids {ids}" if ids else "no ids: its sum is a vector of zeros"
+        parts = [f"part-{p}" for p in range(start, end)]
+        points[f"bag-{bag}"] = f"{name}: starts at {start}, {until}: {holds}.", parts
+        said.append(f"{name} starts at {start} and holds {end - start}")
     ax.text(-0.15, 0.5, "ids", ha="right", va="center")
     ax.text(-0.15, -0.3, "position", ha="right", va="center", fontsize=9, alpha=0.7)
     ax.set(xlim=(-1.2, len(values) + 0.6), ylim=(-0.5, 2.6))
     ax.axis("off")
-    triples = zip(names, offsets, ends, strict=True)
-    said = [f"{name} starts at {start} and holds {end - start}" for name, start, end in triples]
-    for bag, (name, start, end) in enumerate(zip(names, offsets, ends, strict=True)):
-        until = f"the next starts at {end}" if bag + 1 < len(names) else f"the ids end at {end}"
-        ids = ", ".join(map(str, values[start:end]))
-        holds = f"ids {ids}" if ids else "no ids: its sum is a vector of zeros"
-        points[f"bag-{bag}"] = (
-            f"{name}: starts at {start}, {until}: {holds}.",
-            [f"part-{p}" for p in range(start, end)],
-        )
     return show(
         fig,
         "All ids in one row. An offset is the position at which a bag starts. It ends where the "
-        "next "
-        "one starts.",
+        "next one starts.",
         f"A row of {len(values)} boxes, one an id; an arrow where each bag starts. "
         f"{'; '.join(said)}.",
         points,
@@ -67,41 +59,32 @@ def bags(values, offsets, names):
 def parameter_shares(models):
     """Where the parameters are; `models` maps a label to a MicroDLRM."""
     fig, ax = canvas(height=0.6 * len(models) + 1.2)
+    names = ("users", "movies", "occupations", "genres")
+    # Pale, so that labels are legible in light and dark.
+    looks = [dict(color=SPARSE, alpha=alpha) for alpha in (0.6, 0.45, 0.3, 0.2)]
     said = []
     for y, (label, model) in enumerate(models.items()):
-        total, left, words = sum(p.numel() for p in model.parameters()), 0.0, []
-        # Pale, so that labels are legible in light and dark.
-        names, shades = ("users", "movies", "occupations", "genres"), (0.6, 0.45, 0.3, 0.2)
-        parts = [
-            (name, SPARSE, shade, table)
-            for name, shade, table in zip(names, shades, model.emb_l, strict=False)
+        total = sum(p.numel() for p in model.parameters())
+        parts = [*zip(model.emb_l, names, looks, strict=False)]
+        parts += [(model.bot_l, "bottom MLP", dict(color=DENSE))]
+        parts += [(model.top_l, "top MLP", dict(color=TOP))]
+        shares = [
+            (sum(p.numel() for p in part.parameters()) / total, name, look)
+            for part, name, look in parts
         ]
-        parts += [("bottom MLP", DENSE, 0.9, model.bot_l), ("top MLP", TOP, 0.9, model.top_l)]
-        for name, colour, alpha, part in parts:
-            share = sum(p.numel() for p in part.parameters()) / total
-            ax.barh(y, share, left=left, color=colour, alpha=alpha, height=0.6)
-            if share > 0.08:
-                ax.text(
-                    left + share / 2,
-                    y,
-                    f"{name}\n{share:.0%}",
-                    ha="center",
-                    va="center",
-                    fontsize=10,
-                )
-            left += share
-            words.append(f"{name} {share:.1%}")
-        said.append(f"{label}, {total:,} parameters: {', '.join(words)}")
-    handles = [Rectangle((0, 0), 1, 1, color=colour) for colour in (SPARSE, DENSE, TOP)]
-    fig.legend(
-        handles, ["embedding tables", "bottom MLP", "top MLP"], loc="outside upper center", ncols=3
-    )
-    ax.set(yticks=range(len(models)), yticklabels=models, xlim=(0, 1), xticks=[])
-    ax.invert_yaxis()
-    ax.grid(False)
+        stacked(ax, y, shares, _name_and_share, fontsize=10)
+        words = ", ".join(f"{name} {share:.1%}" for share, name, _ in shares)
+        said.append(f"{label}, {total:,} parameters: {words}")
+    rows(ax, models)
+    legend_above(fig)
+    ax.set(xlim=(0, 1), xticks=[])
     return show(
         fig, "Each part's share of the model's parameters.", f"Stacked bars. {'; '.join(said)}."
     )
+
+
+def _name_and_share(share, name):
+    return f"{name}\n{share:.0%}" if share > 0.08 else ""
 
 
 def together(data, rows):
@@ -143,26 +126,22 @@ def film_map(movies, counts, shown=100, neighbours=5):
     for k, (x, y) in enumerate(xy):
         look = next(look for last, look in ERAS.values() if not years[k] > last)
         ax.plot(x, y, ms=7, mec=SPARSE, gid=f"film-{k}", **look)
-        name = ax.annotate(
-            titles[k], (x, y), (6, 0), textcoords="offset points", fontsize=9, va="center"
-        )
+        beside = dict(xytext=(6, 0), textcoords="offset points", fontsize=9, va="center")
+        name = ax.annotate(titles[k], (x, y), **beside)
         name.set_in_layout(False)  # or long names at the edge squeeze the plane
         near = [j for j in np.argsort(-cosine[k], kind="stable") if j != k][:neighbours]
         said = ", ".join(f"{titles[j]} ({counts[k, j]:.0f})" for j in near)
-        points[f"film-{k}"] = (
-            f"{titles[k]}, {clicks[k]:.0f} clicks; clicked with {said}.",
-            [f"film-{j}" for j in near],
-        )
+        says = f"{titles[k]}, {clicks[k]:.0f} clicks; clicked with {said}."
+        points[f"film-{k}"] = says, [f"film-{j}" for j in near]
     ax.margins(0.08, 0.04)
     ax.axis("off")
     _thin_out(fig, ax.texts)
-    fig.legend(loc="outside upper center", ncols=len(ERAS))
+    legend_above(fig)
     return show(
         fig,
         f"The {shown} most clicked films, near where the same people clicked both (t-SNE). Point "
-        "at "
-        "one: its nearest, and how many people clicked both. Only what lies close means anything; "
-        "distances between groups say nothing.",
+        "at one: its nearest, and how many people clicked both. Only what lies close means "
+        "anything; distances between groups say nothing.",
         f"{shown} dots on a plane, one a film. "
         + " ".join(said for said, _ in [*points.values()][:5]),
         points,

@@ -1,12 +1,10 @@
 """The figure of chapter 5."""
 
-from microdlrm.figures.style import INTERACTION, NEUTRAL, canvas, show
+from microdlrm.figures.style import INTERACTION, NEUTRAL, canvas, legend_above, plain_ticks, show
 
 
 def interaction_score(score):
-    """Bytes moved and time a call against the number of pairs, a line a function; `score` is the
-    chapter's table.
-    """
+    """Bytes moved and time a call by the number of pairs, from the chapter's table."""
     looks = ((NEUTRAL, "o:"), (INTERACTION, "o-"), (INTERACTION, "s--"))
     least = (score["MB moved"] / score["× compulsory"]).groupby(score["pairs"]).first()
     pairs = list(least.index)
@@ -20,9 +18,8 @@ def interaction_score(score):
             by_pairs = ", ".join(f"{v:.3g} at {p}" for p, v in zip(pairs, values, strict=True))
             said.append(f"{column}, {name}: {by_pairs}")
         ax.set(xlabel="pairs", title=column)
-        ax.set_xticks(pairs, [str(p) for p in pairs])
-        ax.minorticks_off()
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+        plain_ticks(ax.xaxis, pairs)
+    legend_above(fig, 2)
     return show(
         fig,
         "What the interaction moves, and how long it takes, as the vectors become 4, 8 and 27.",

@@ -1,14 +1,10 @@
-"""Figures of chapter 6. Training rows are grey, held-out rows in ink; our model is purple, its
-rivals grey.
-"""
+"""Figures of chapter 6: training rows grey, held-out rows ink; our model purple, rivals grey."""
 
-from microdlrm.figures.style import INK, NEUTRAL, TOP, canvas, show
+from microdlrm.figures.style import INK, NEUTRAL, TOP, canvas, legend_above, show
 
 
 def calibrations(tables):
-    """What came against what was promised; `tables` maps a model's name to its
-    `metrics.calibration`.
-    """
+    """What came against what was promised: a model's name -> its `metrics.calibration`."""
     looks = (("o-", TOP, TOP), ("s--", NEUTRAL, "none"))
     fig, ax = canvas(height=3.8)
     said = []
@@ -17,12 +13,8 @@ def calibrations(tables):
         pairs = zip(table["promised"], table["came"], strict=True)
         said.append(f"{name}: " + ", ".join(f"{p:.2f} promised, {c:.2f} came" for p, c in pairs))
     ax.plot([0, 1], [0, 1], ":", color=INK, lw=1, label="as promised")
-    ax.set(
-        xlabel="promised: mean probability",
-        ylabel="came: share of clicks",
-        xlim=(0, 1),
-        ylim=(0, 1),
-    )
+    ax.set(xlabel="promised: mean probability", ylabel="came: share of clicks")
+    ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.legend(loc="upper left")
     return show(
         fig,
@@ -32,9 +24,7 @@ def calibrations(tables):
 
 
 def learning_curves(runs):
-    """Logloss of training and of validation rows by epoch; `runs` maps a title to what
-    `training.fit` returned.
-    """
+    """Logloss of training and validation rows by epoch: a title -> what `training.fit` gave."""
     fig, axes = canvas(columns=len(runs), height=3.2, sharey=True)
     said, points = [], {}
     for panel, (ax, (title, epochs)) in enumerate(zip(axes, runs.items(), strict=True)):
@@ -61,7 +51,7 @@ def learning_curves(runs):
             f"{kept[1]:.2f} in epoch {kept[0]} to {last['logloss']:.2f}"
         )
     axes[0].set_ylabel("logloss, nats")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    legend_above(fig)
     return show(
         fig,
         "Logloss by epoch: of the training rows the mean met on the way, of the validation rows at "

@@ -1,20 +1,17 @@
-"""Figures of chapter 9. Ids and tables are vermillion, the model's answers purple, rivals and the
-past grey.
-"""
+"""Figures of chapter 9: ids and tables vermillion, the model's answers purple, rivals grey."""
 
+from microdlrm.figures import style
 from microdlrm.figures.style import NEUTRAL, SPARSE, TOP, canvas, show
 
 
 def collisions(expected, counted):
-    """The share of ids that share a row, by the rows of the table: `expected(rows)`, and what was
-    counted, by rows.
-    """
+    """The share of ids that share a row, by the table's rows: `expected(rows)`, and counted."""
     fig, ax = canvas(height=3.0)
     rows = [min(counted) * (max(counted) / min(counted)) ** (i / 40) for i in range(41)]
     ax.semilogx(rows, [expected(m) for m in rows], "-", color=NEUTRAL, label="on paper")
     ax.semilogx(list(counted), list(counted.values()), "o", color=SPARSE, label="counted")
     ax.set(xlabel="rows of the table", ylabel="ids that share a row", ylim=(-0.03, 1.03))
-    _plain_ticks(ax, counted)
+    style.plain_ticks(ax.xaxis, counted)
     ax.legend(loc="lower left")
     said = ", ".join(f"{share:.0%} with {rows:,} rows" for rows, share in counted.items())
     return show(
@@ -25,9 +22,7 @@ def collisions(expected, counted):
 
 
 def hashed_tables(logloss, own_rows):
-    """Logloss by rows; a Series with the index levels told, hashes, rows, and what a row for each
-    id gives.
-    """
+    """Logloss by (told, hashes, rows), and by what is told with a row for each id."""
     fig, axes = canvas(columns=2, height=3.2)
     said = []
     for ax, told in zip(axes, ("all features", "ids alone"), strict=True):
@@ -40,9 +35,9 @@ def hashed_tables(logloss, own_rows):
         ax.axhline(own_rows[told], color=NEUTRAL, ls=":", label="a row for each id")
         said.append(f"{told}, a row for each id: {own_rows[told]:.3f}")
         ax.set(title=told, xlabel="rows of each table")
-        _plain_ticks(ax, values.index)
+        style.plain_ticks(ax.xaxis, values.index)
     axes[0].set_ylabel("logloss, nats")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    style.legend_above(fig)
     return show(
         fig,
         "Logloss of the test rows, users and films hashed into so many rows each, mean of two "
@@ -60,19 +55,11 @@ def lists(table, metric="NDCG@10"):
         ax.plot([line["low"], line["high"]], [y, y], color=colour, lw=2)
         ax.plot(line["value"], y, "o", color=colour, ms=7)
         said.append(f"{name}: {line['value']:.3f}, from {line['low']:.3f} to {line['high']:.3f}")
-    ax.set(
-        yticks=range(len(table)),
-        yticklabels=table.index,
-        xlabel=f"{metric} among all films not yet rated",
-    )
-    ax.set(xlim=(0, None), ylim=(len(table) - 0.5, -0.5))
+    style.rows(ax, table.index)
+    ax.set(xlabel=f"{metric} among all films not yet rated", xlim=(0, None))
+    ax.set(ylim=(len(table) - 0.5, -0.5))
     return show(
         fig,
         "How good the lists of ten are, mean over users, with 95% intervals that draw users.",
         f"A dot plot with intervals. {'; '.join(said)}.",
     )
-
-
-def _plain_ticks(ax, values):
-    ax.set_xticks(list(values), [f"{value:,}" for value in values])
-    ax.minorticks_off()

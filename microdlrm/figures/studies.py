@@ -1,6 +1,6 @@
 """Figures of what the studies came to, for the chapters that share them."""
 
-from microdlrm.figures.style import NEUTRAL, TOP, canvas, show
+from microdlrm.figures.style import NEUTRAL, TOP, canvas, rows, show
 
 SHORT = {
     "logistic regression, 16 features and the neighbours": "the stack",
@@ -15,50 +15,38 @@ SAYS = {
 
 
 def leads(splits, pairs, metrics=("logloss", "auc within users")):
-    """Who leads whom, split by split, with 95% intervals over users; `splits` is
-    `studies.load("splits")`.
+    """Who leads whom, split by split, with 95% intervals over users.
 
-    pairs  (model, over) names
+    splits  `studies.load("splits")`
+    pairs   (model, over) names
     """
-    seeds = sorted(splits["split"].unique())
-    fig, axes = canvas(
-        columns=len(metrics), height=0.16 * len(seeds) * len(pairs) + 1.3, sharey=True
-    )
+    n = splits["split"].nunique()
+    fig, axes = canvas(columns=len(metrics), height=0.16 * n * len(pairs) + 1.3, sharey=True)
     said, points = [], {}
     for panel, (ax, metric) in enumerate(zip(axes, metrics, strict=True)):
+        gained = SAYS[metric]
         for k, (model, over) in enumerate(pairs):
-            lines = splits[
-                (splits["model"] == model) & (splits["over"] == over) & (splits["metric"] == metric)
-            ]
-            for j, (_, line) in enumerate(lines.sort_values("split").iterrows()):
-                y = k + (j - (len(seeds) - 1) / 2) * 0.7 / len(seeds)
-                low, high = line["low"], line["high"]
+            lines = splits.query("model == @model and over == @over and metric == @metric")
+            lines = lines.sort_values("split")
+            for j, line in enumerate(lines.itertuples()):
+                y = k + (j - (n - 1) / 2) * 0.7 / n
                 point, interval = f"lead-{panel}-{k}-{j}", f"part-{panel}-{k}-{j}"
-                elsewhere = [
-                    f"lead-{other}-{k}-{j}" for other in range(len(metrics)) if other != panel
-                ]
-                ax.plot([low, high], [y, y], color=TOP, lw=1.5, gid=interval)
-                ax.plot(line["gain"], y, "o", color=TOP, ms=4, gid=point)
-                says = f"Split {line['split']}, {model} over {over}, {SAYS[metric]}: "
-                says += f"{line['gain']:+.4f}, from {low:+.4f} to {high:+.4f}."
-                points[point] = says, [interval, *elsewhere]
-            values = lines["gain"]
-            said.append(
-                f"{model} over {over}, {SAYS[metric]}: {values.min():+.4f} to {values.max():+.4f}"
-            )
+                others = [f"lead-{m}-{k}-{j}" for m in range(len(metrics)) if m != panel]
+                ax.plot([line.low, line.high], [y, y], color=TOP, lw=1.5, gid=interval)
+                ax.plot(line.gain, y, "o", color=TOP, ms=4, gid=point)
+                says = f"Split {line.split}, {model} over {over}, {gained}: "
+                says += f"{line.gain:+.4f}, from {line.low:+.4f} to {line.high:+.4f}."
+                points[point] = says, [interval, *others]
+            ends = f"{lines['gain'].min():+.4f} to {lines['gain'].max():+.4f}"
+            said.append(f"{model} over {over}, {gained}: {ends}")
         ax.axvline(0, color=NEUTRAL, ls=":")
-        ax.set(xlabel=SAYS[metric].replace(" gained", "\ngained").replace(" saved", "\nsaved"))
+        ax.set(xlabel=gained.replace(" gained", "\ngained").replace(" saved", "\nsaved"))
         ax.locator_params(axis="x", nbins=4)
         ax.grid(axis="y", visible=False)
-    axes[0].set(
-        yticks=range(len(pairs)),
-        yticklabels=[f"{SHORT.get(a, a)}\nover {SHORT.get(b, b)}" for a, b in pairs],
-    )
-    axes[0].invert_yaxis()
+    rows(axes[0], [f"{SHORT.get(a, a)}\nover {SHORT.get(b, b)}" for a, b in pairs])
     return show(
         fig,
-        f"Who leads whom on {len(seeds)} splits, a line a split, with 95% intervals that draw "
-        "users. "
+        f"Who leads whom on {n} splits, a line a split, with 95% intervals that draw users. "
         "Right of the dotted line the first-named is better.",
         f"{len(metrics)} plots of intervals. {'; '.join(said)}.",
         points,

@@ -6,6 +6,7 @@ legible on white and on black: a colour means the same thing in every figure.
 
 import html
 import io
+import math
 import re
 
 import matplotlib as mpl
@@ -16,6 +17,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 from microdlrm.machine.hardware import machine
+from microdlrm.machine.timing import duration
 
 # A matplotlibrc of the reader's own (LaTeX for all text, another font) is for other figures than
 # the book's. Labels are made outside `canvas`, so its style alone would not keep it out.
@@ -31,9 +33,7 @@ INK = "#010203"  # stands for the page's text colour until the figure is shown
 _STYLE = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
-    "font.sans-serif": [
-        "DejaVu Sans"
-    ],  # what the layout is measured with; the page falls back on its own
+    "font.sans-serif": ["DejaVu Sans"],  # measures the layout; the page falls back on its own
     "font.size": 11,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
@@ -52,28 +52,22 @@ _STYLE = {
 def canvas(rows: int = 1, columns: int = 1, height: float = 3.2, width: float = 7.2, **kwargs):
     """A figure and its axes in the book's style; arguments as for matplotlib's `subplots`."""
     with plt.rc_context(_STYLE):
-        fig, axes = plt.subplots(
-            rows, columns, figsize=(width, height), layout="constrained", **kwargs
-        )
+        kwargs |= dict(figsize=(width, height), layout="constrained")
+        fig, axes = plt.subplots(rows, columns, **kwargs)
     plt.close(fig)  # or the notebook shows it a second time, as a bitmap
     return fig, axes
 
 
-def show(
-    fig: Figure, caption: str, alt: str, points: dict[str, tuple[str, list[str]]] | None = None
-) -> HTML:
-    """The figure as inline SVG in the page's own text colour, light or dark, with a caption and a
-    text alternative.
+def show(fig: Figure, caption: str, alt: str, points: dict | None = None) -> HTML:
+    """The figure as SVG in the page's own text colour, with a caption and a text alternative.
 
-    points  what can be pointed at: an artist's gid -> what it says, and the gids of what belongs to
-            it. Everywhere it is a tooltip; on a page of the book, pictures.js answers to keyboard
-            and touch as well.
+    points  what can be pointed at: an artist's gid -> (what it says, the gids of what belongs to
+            it). It is a tooltip; on a page of the book, pictures.js answers to keyboard and touch.
     """
     # Labels and legends are made outside the style: they get the page's ink here, and no white box.
-    for label in fig.findobj(
-        lambda artist: isinstance(artist, Text) and artist.get_color() == "black"
-    ):
-        label.set_color(INK)
+    for label in fig.findobj(Text):
+        if label.get_color() == "black":
+            label.set_color(INK)
     for legend in fig.findobj(Legend):
         legend.set_frame_on(False)
     file = io.StringIO()
@@ -88,12 +82,10 @@ def show(
         mark = f'<g data-point="{gid}" data-says="{said}" data-with="{" ".join(others)}">'
         mark += f"<title>{said}</title>"
         svg = svg.replace(f'<g id="{gid}">', mark)
-    svg = re.sub(
-        r'<g id="(part-[^"]+)">', r'<g data-point="\1">', svg
-    )  # what belongs to a point, and says nothing
-    svg = re.sub(
-        r'width="[\d.]+pt" height="[\d.]+pt"', 'width="100%" style="max-width: 46rem"', svg, count=1
-    )
+    # What belongs to a point, and says nothing.
+    svg = re.sub(r'<g id="(part-[^"]+)">', r'<g data-point="\1">', svg)
+    size = r'width="[\d.]+pt" height="[\d.]+pt"'
+    svg = re.sub(size, 'width="100%" style="max-width: 46rem"', svg, count=1)
     return HTML(
         f'<figure class="microdlrm" tabindex="0">'
         f'<div role="img" aria-label="{html.escape(alt, quote=True)}">{svg}</div>'
@@ -103,10 +95,11 @@ def show(
 
 def _lighter(svg):
     """The same picture in fewer bytes: hundredths of a point suffice, and line ends say nothing."""
-    svg = re.sub(
-        r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", " ".join(tag[0].split())), svg
-    )
-    return re.sub(r">\s+<", "><", svg)
+
+    def shorter(tag):
+        return re.sub(r"(\.\d\d)\d+", r"\1", " ".join(tag[0].split()))
+
+    return re.sub(r">\s+<", "><", re.sub(r"<[^>]+>", shorter, svg))
 
 
 PARTS = {"table": SPARSE, "bottom": DENSE, "interaction": INTERACTION, "top": TOP}
@@ -115,6 +108,51 @@ PARTS = {"table": SPARSE, "bottom": DENSE, "interaction": INTERACTION, "top": TO
 def part_colour(part):
     """The colour of a model's part, by its name in `cost.parts`."""
     return next((colour for name, colour in PARTS.items() if part.startswith(name)), NEUTRAL)
+
+
+def rows(ax, names, at=None):
+    """The rows of a chart of horizontal bars: a name each, the first on top."""
+    ax.set(yticks=list(at or range(len(names))), yticklabels=names)
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+
+
+def stacked(ax, y, parts, text=lambda width, label: "", **look):
+    """Bars end to end in row y; `parts`: (width, label, matplotlib's look of the bar) each.
+
+    text  what stands on a bar, of its width and label; `look` is its look
+    """
+    left = 0.0
+    for width, label, bar in parts:
+        ax.barh(y, width, left=left, height=0.6, label=label, **bar)
+        ax.text(left + width / 2, y, text(width, label), ha="center", va="center", **look)
+        left += width
+
+
+def legend_above(fig, columns=3):
+    """One legend for all panels; a label that comes more than once is in it once."""
+    found = [pair for ax in fig.axes for pair in zip(*ax.get_legend_handles_labels(), strict=True)]
+    handles = {label: handle for handle, label in reversed(found)}
+    labels = list(dict.fromkeys(label for _, label in found))
+    place = dict(loc="outside upper center", ncols=columns)
+    fig.legend([handles[label] for label in labels], labels, **place)
+
+
+def plain_ticks(axis, values, text="{:,}".format, **look):
+    """Ticks of a logarithmic axis at these values alone, written out."""
+    axis.set_ticks(list(values), [text(value) for value in values], **look)
+    axis.axes.minorticks_off()
+
+
+def seconds_ticks(axis, low, high):
+    """Ticks of a logarithmic axis of seconds, a power of ten each, with their units."""
+    plain_ticks(axis, round_numbers(low / 9, high * 9, (1,)), lambda s: duration(s * (1 + 1e-9)))
+
+
+def round_numbers(low, high, steps=(1, 2, 5)):
+    """The numbers 1, 2, 5, 10, 20, … between two others."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [t for e in powers for m in steps if low <= (t := m * 10.0**e) <= high]
 
 
 def measured_line(ax, x, spreads, look="o-", *, color, **kwargs):

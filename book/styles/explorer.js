@@ -392,6 +392,16 @@
   takeModel(Object.keys(data.models)[0]);
   takeMachine(Object.keys(data.machines)[0]);
   show();
+  // Where a task of the page begins: with its model, on the machine that built the page.
+  for (const button of document.querySelectorAll("button[data-model]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      takeModel(button.dataset.model);
+      takeMachine(Object.keys(data.machines)[0]);
+      show();
+      root.scrollIntoView();
+    });
+  }
   new ResizeObserver(() => plot(parts())).observe(root);
 
   window.explorer = { cost, predict, regime, state, shape, rates };

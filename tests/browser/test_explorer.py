@@ -202,6 +202,20 @@ def test_a_preset_is_the_model_of_the_package(explorer):
         check(explorer)
 
 
+def test_a_task_begins_where_its_button_sets_it(explorer):
+    buttons = explorer.locator("button[data-model]")
+    assert buttons.count() == 4
+    for button in buttons.all():
+        press(explorer, "Opteron X2")
+        key(explorer, "Batch, rows", "End")
+        button.click()
+        name = button.get_attribute("data-model")
+        pressed = explorer.locator("#explorer [aria-pressed=true]").all_inner_texts()
+        assert pressed == [name, "this build's machine"]
+        assert explorer.locator("#explorer svg").evaluate("e => e.getBoundingClientRect().top") >= 0
+        check(explorer)
+
+
 def test_the_machine_is_the_one_that_built_the_page(explorer):
     build = explorer.evaluate(
         "JSON.parse(document.getElementById('explorer-data').textContent).build"

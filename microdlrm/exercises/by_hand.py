@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from microdlrm.exercises import guard
 from microdlrm.exercises.errors import Failure, explain
-from microdlrm.exercises.verdict import Verdict
+from microdlrm.exercises.verdict import Verdict, literal
 
 SECONDS = 10.0  # that one call of a learner's function may take
 
@@ -43,7 +43,9 @@ def one_by_one(
         except Failure as f:
             if f.mistake == "not started":
                 return Verdict(False, f.mistake, f.hint, task)
-            given = tuple(f"{n} = {value!r}" for n, value in zip(names, inputs, strict=False))
+            given = tuple(
+                f"{n} = {literal(value)}" for n, value in zip(names, inputs, strict=False)
+            )
             hint, shown = f"On “{name}”: {f.hint}", getattr(f, "shown", ())
             return Verdict(False, f.mistake, hint, task, tried, f.where, inputs, given, shown)
         tried[name] = "passed"

@@ -213,7 +213,7 @@ def placed(plan: object, tables: Sequence) -> list[int]:
 def by_device(tables: Sequence, plan: list[int], room: float, goal: float) -> tuple:
     """A plan as a verdict shows it: the GB and ms of each device, and its tables."""
     held, work = cost(tables, plan, DEVICES)
-    lines = [("", f"GB of {room:g}", "tables", "ms", "")]
+    lines = [("device", f"GB of {room:g}", "tables", "ms", "right or wrong")]
     for device in range(DEVICES):
         own = ", ".join(str(k) for k, d in enumerate(plan) if d == device)
         full, late = held[device] > room, work[device] > GOOD * goal
@@ -298,7 +298,7 @@ def check_choice(fn: Callable) -> Verdict:
 def by_kind(kind: str, least: str, inputs: tuple) -> tuple:
     """The four kinds as a verdict shows them: what each sends, whether it fits, which is yours."""
     rows, m, _, _, devices, room = inputs
-    lines = [("", "MB sent", "", "", "")]
+    lines = [("sharding", "MB sent", "room", "", "choice")]
     for k in KINDS:
         fit = "fits" if fits(k, rows, m, devices, room) else "doesn't fit"
         mark = "✓ due" if k == least else "✗ yours" if k == kind else ""

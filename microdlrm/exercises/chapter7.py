@@ -140,7 +140,7 @@ def by_part(fn: Callable, frame) -> tuple:
         "moving, streamed": ("stream_gbs",),
         "moving, rows": ("gather_gbs", "cache_gbs", "near_gbs"),
     }
-    lines = [("on a machine made up", "on paper", "", "yours", "")]
+    lines = [("on a machine made up", "on paper", "how", "yours", "right or wrong")]
     for name, fields in kept.items():
         rates = free._replace(**{field: getattr(ON_PAPER, field) for field in fields})
         due = cost.predict(frame, rates)["seconds"].sum()

@@ -104,7 +104,7 @@ def _same_outputs(predict: Callable, reference: Callable, batches: list[tuple]) 
             f"On {where}, {int(wrong.sum())} of {BATCH} are off, by up to {off:.2g}: "
             f"{_likely(answer, due, off)}"
         )
-        lines = [("row: user, movie, occupation", "due", "", "yours", "")]
+        lines = [("row: user, movie, occupation", "due", "how", "yours", "right or wrong")]
         for row in wrong.nonzero().flatten().tolist()[:MOST]:
             ids = ", ".join(str(ids[row].item()) for ids in batch[1])
             numbers = (f"{t[row, 0].item():.6f}" for t in (due, answer))
@@ -141,7 +141,10 @@ def _memory_of_its_own(predict: Callable, batches: list[tuple]) -> None:
             "each answer memory of its own."
         )
         numbers = f"{was[0, 0].item():.6f}", "", f"{answer[0, 0].item():.6f}", "✗"
-        shown = (("", "when given", "", "later", ""), (f"answer {k}, row 0", *numbers))
+        shown = (
+            ("number", "when given", "how", "later", "right or wrong"),
+            (f"answer {k}, row 0", *numbers),
+        )
         raise Wrong("answers share their memory", hint, shown=shown)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from microdlrm.exercises.compare import Place
 
 MOST = 18  # numbers that are shown
+HEADS = ("number", "due", "how", "yours", "right or wrong")
 PLAIN = "color:inherit;background:transparent"  # the card takes the reader's colours, light or dark
 
 
@@ -28,7 +29,7 @@ class Verdict:
     where: str = ""  # the learner's line, what Python said about it, and what stood in it
     inputs: tuple | None = None
     given: tuple[str, ...] = ()  # the same in words, argument by argument
-    # A line for each number: where, what is due, how it comes about, what came, right or wrong.
+    # The heads, then a line for each number, as HEADS has them.
     shown: tuple[tuple[str, ...], ...] = ()
     check: str = ""
 
@@ -51,7 +52,8 @@ class Verdict:
         )
 
     def _caption(self) -> str:
-        return "The smallest input on which it is wrong:" if self.shown else "Called with"
+        smallest = self.shown and self.check
+        return "The smallest input on which it is wrong:" if smallest else "Called with"
 
     def _try_it(self) -> str:
         call = f"{self.task}(*verdict.inputs)"
@@ -92,34 +94,39 @@ def _paragraph(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    style = f"margin:0 0 0.4em;overflow-x:auto;{PLAIN}"
-    return f'<pre tabindex="0" style="{style}">{escape(text)}</pre>' if text else ""
+    style = f"margin:0 0 0.4em;white-space:pre-wrap;overflow-wrap:anywhere;{PLAIN}"
+    return f'<pre style="{style}">{escape(text)}</pre>' if text else ""
+
+
+def _columns(rows) -> list[tuple[str, tuple[str, ...]]]:
+    """The side that each column keeps to, and its texts; without those that are empty."""
+    sides = ("left", "right", "left", "right", "left")
+    columns = zip(sides, zip(*rows, strict=True), strict=True)
+    return [(side, texts) for side, texts in columns if any(texts[1:])]
 
 
 def _text_table(rows) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    pad = (str.ljust, str.rjust, str.ljust, str.rjust, str.ljust)
-    return [
-        "  ".join(p(c, w) for p, c, w in zip(pad, row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    columns = []
+    for side, texts in _columns(rows):
+        pad = str.rjust if side == "right" else str.ljust
+        columns.append([pad(text, max(map(len, texts))) for text in texts])
+    return ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
 
 
 def _html_table(rows) -> str:
     """A table with scopes; the keyboard scrolls one that is wider than the page."""
-    sides = ("left", "right", "left", "right", "left")
+    sides, columns = zip(*_columns(rows), strict=True)
+    (*heads,), *lines = zip(*columns, strict=True)
 
     def cell(tag, text, side, scope="", weight="normal"):
-        style = (
-            f"text-align:{side};padding:0.1em 0.6em;white-space:nowrap;font-weight:{weight};{PLAIN}"
-        )
-        return f'<{tag}{scope} style="{style}">{escape(text)}</{tag}>'
+        wrap = "nowrap" if side == "right" else "normal"  # narrow pages break words, not numbers
+        style = f"text-align:{side};padding:0.1em 0.4em;white-space:{wrap};font-weight:{weight}"
+        return f'<{tag}{scope} style="{style};{PLAIN}">{escape(text)}</{tag}>'
 
     plain = f'<tr style="{PLAIN}">'
-    heads = ("number", "due", "how", "yours", "right or wrong")
     head = "".join(cell("th", h, s, ' scope="col"') for h, s in zip(heads, sides, strict=True))
     body = []
-    for name, *cells in rows[1:]:
+    for name, *cells in lines:
         weight = "bold" if cells[-1].startswith("✗") else "normal"
         tds = [cell("td", c, s, weight=weight) for c, s in zip(cells, sides[1:], strict=True)]
         body.append("".join([plain, cell("th", name, "left", ' scope="row"'), *tds, "</tr>"]))
@@ -145,7 +152,7 @@ def show(found: list[list[Place]], each: str) -> tuple[tuple[str, ...], ...]:
             lines.append((name, _text(place.due, digits), how, _text(place.got, digits), mark))
     start = 0 if len(lines) <= MOST else max(0, min((first or 0) - 1, len(lines) - MOST))
     left_out = [(f"({MOST} of {len(lines)} shown)", "", "", "", "")] if len(lines) > MOST else []
-    return (("", "due", "", "yours", ""), *lines[start : start + MOST], *left_out)
+    return (HEADS, *lines[start : start + MOST], *left_out)
 
 
 def given(names: list[str], args: tuple) -> tuple[str, ...]:

@@ -9,12 +9,10 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 EXERCISE = NOTEBOOKS / "05_exercise_dot_interaction.ipynb"
 SOLUTIONS = NOTEBOOKS / "solutions" / "05_dot_interaction.ipynb"
 
-# An import in place of an answer would earn its points: the notebook has to define what is graded.
 TEST = """from microdlrm.grading import own
-assert own.is_own({name}), "define {name} in this notebook: an import is no answer"
-verdict = {call}
+verdict, borrowed = own.judged({name}, check.TASKS["{name}"])
 assert verdict.passed, verdict.hint
-assert not own.borrows({name}, {judge}), "{name} calls the course's own answer\""""
+assert not borrowed, "{name} calls the course's own answer\""""
 
 
 def stub(solution: str) -> str:
@@ -37,10 +35,10 @@ def assignment(exercise: dict, solutions: dict, points: int) -> dict:
             name = re.search(r"def (\w+)", source)[1]
             cell = cell | {"source": answers.pop(source), "metadata": _mark(name, solution=True)}
         cells.append(cell)
-        found = re.search(r"(check\.\w+)\((\w+)(, loop=False)?\)", source)
+        found = re.search(r"check\.\w+\((\w+)(, loop=False)?\)", source)
         if found and cell["cell_type"] == "code":
-            test = TEST.format(call=found[0], judge=found[1], name=found[2])
-            mark = _mark(f"test_{found[2]}", grade=True, locked=True, points=points)
+            test = TEST.format(name=found[1])
+            mark = _mark(f"test_{found[1]}", grade=True, locked=True, points=points)
             test = {"cell_type": "code", "source": test, "metadata": mark, "outputs": []}
             cells.append(test | {"id": f"test-{len(cells)}", "execution_count": None})
     if answers:

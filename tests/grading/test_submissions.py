@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -30,25 +29,22 @@ def mlp_cost(widths):
     return sum(a * b + b for a, b in pairs), 2 * sum(a * b for a, b in pairs)
 print(undefined)
 """
-NOTEBOOK = {
-    "cells": [
-        {"cell_type": "markdown", "source": ["def low_rank_cross"]},
-        {"cell_type": "code", "source": ["%matplotlib inline\n", "!ls\n", "import torch"]},
-        {"cell_type": "code", "source": "1/0"},
-        {"cell_type": "code", "source": ["%%time\n", "def mlp_cost(widths):\n", "    return 1, 2"]},
-        {"cell_type": "code", "source": "def dot_interaction_slow(a, b): ..."},
-        {"cell_type": "code", "source": "this is no Python"},
-    ]
-}
-# file -> (text, the rows due: task, passed, and the mistake or how it begins; None for any)
+CELLS = (
+    "%matplotlib inline\n!ls\nimport torch",
+    "1/0",
+    "%%time\ndef mlp_cost(widths):\n    return 1, 2",
+    "def dot_interaction_slow(a, b): ...",
+    "this is no Python",
+)
+# file -> (text, the rows due: task, passed, and the mistake or how it begins)
 SUBMISSIONS = {
     "breaks_torch.py": (
         "import torch\ntorch.stack = None\ndef dot_interaction(x, xs): return torch.stack(xs)\n",
-        [("dot_interaction", False, None)],
+        [("dot_interaction", False, "ended the process")],
     ),
     "crash.py": (
-        "import ctypes\ndef dot_interaction(x, xs): ctypes.string_at(0)\ndef low_rank_cross(*_): "
-        "...\n",
+        "import ctypes\ndef dot_interaction(x, xs): ctypes.string_at(0)\n"
+        "def low_rank_cross(*_): ...\n",
         [("dot_interaction", False, "crashed (SIGSEGV)"), ("low_rank_cross", False, "not started")],
     ),
     "empty.py": ("print(1)\n", [("", False, "no exercise in it")]),
@@ -61,14 +57,10 @@ SUBMISSIONS = {
         "import torch\ndef dot_interaction(x, xs): return torch.zeros(10**10)\n",
         [("dot_interaction", False, "too much memory")],
     ),
-    "no_notebook.ipynb": ("{}", [("", False, "can't be read: this is not a notebook")]),
+    "no_notebook.ipynb": ("{}", [("", False, "can't be read: ")]),
     "syntax.py": (
         "def mlp_cost(widths:\n    return\n",
         [("mlp_cost", False, "not valid Python {}.{}: ".format(*sys.version_info))],
-    ),
-    "wrong.ipynb": (
-        json.dumps(NOTEBOOK),
-        [("dot_interaction_slow", False, "not started"), ("mlp_cost", False, None)],
     ),
 }
 
@@ -85,22 +77,23 @@ def command(capsys):
 
 
 @linux
-def test_one_submission_stops_no_other(tmp_path, command):
+def test_one_submission_stops_no_other(tmp_path, notebook, command):
     for name, (text, _) in SUBMISSIONS.items():
         (tmp_path / name).write_text(text)
-    (tmp_path / ".ipynb_checkpoints").mkdir()
-    (tmp_path / ".ipynb_checkpoints" / "good.py").write_text(GOOD)
+    notebook(*CELLS)
     status, out, _ = command(tmp_path, "--csv")
     assert status == 0
     header, *rows = csv.reader(io.StringIO(out))
     assert header == ["file", "task", "passed", "mistake"]
-    for name, (_, due) in SUBMISSIONS.items():
-        mine = sorted(
-            (task, passed == "True", m) for f, task, passed, m in rows if Path(f).name == name
-        )
-        assert [row[:2] for row in mine] == [row[:2] for row in due], name
-        for (*_, came), (*_, begins) in zip(mine, due, strict=True):
-            assert came.startswith(begins) if begins is not None else came, name
+    found = {(Path(file).name, task): (passed, said) for file, task, passed, said in rows}
+    ann = [("dot_interaction_slow", False, "not started"), ("mlp_cost", False, "")]
+    expected = {name: due for name, (_, due) in SUBMISSIONS.items()} | {"ann.ipynb": ann}
+    assert len(found) == sum(map(len, expected.values()))
+    for name, due in expected.items():
+        for task, passed, begins in due:
+            came, said = found[name, task]
+            assert came == str(passed), name
+            assert said.startswith(begins), name
 
 
 def test_a_submission_that_hangs(tmp_path, command):
@@ -113,25 +106,11 @@ def test_a_submission_that_hangs(tmp_path, command):
 
 
 @linux
-def test_one_process_loads_torch_and_forks_for_each_file(tmp_path):
-    for name in "ab":
-        (tmp_path / f"{name}.py").write_text(
-            "import os\ndef mlp_cost(widths):\n    parent = os.getppid()\n"
-            f"    open('{name}', 'w').write(f'{{parent}}\\n' + "
-            f"open(f'/proc/{{parent}}/maps').read())\n"
-        )
-    assert not any(row.passed for row in grade(sorted(tmp_path.iterdir()), Limits()))
-    (parent, mapped), (again, _) = ((tmp_path / name).read_text().split("\n", 1) for name in "ab")
-    assert parent == again != str(os.getpid())
-    assert "libtorch" in mapped
-
-
-@linux
 def test_what_a_submission_started_ends_with_it(tmp_path):
     (tmp_path / "a.py").write_text(
         "import subprocess, time\ndef mlp_cost(widths):\n"
-        "    open('pid', 'w').write(str(subprocess.Popen(['sleep', '99']).pid))\n    "
-        "time.sleep(99)\n"
+        "    open('pid', 'w').write(str(subprocess.Popen(['sleep', '99']).pid))\n"
+        "    time.sleep(99)\n"
     )
     (row,) = grade([tmp_path / "a.py"], Limits(timeout=2))
     assert row.mistake == "stopped after 2 s"
@@ -152,12 +131,13 @@ def test_a_check_may_take_longer(tmp_path, command):
 def test_the_exercise_is_not_started_and_its_solution_passes(command):
     status, out, _ = command(EXERCISE, SOLUTIONS, "--json")
     assert status == 0
-    rows = json.loads(out)
     tasks = ["dot_interaction", "dot_interaction_itself", "dot_interaction_slow", "low_rank_cross"]
-    for path, passed, mistake in ((EXERCISE, False, "not started"), (SOLUTIONS, True, None)):
-        mine = [row for row in rows if row["file"] == str(path)]
-        assert sorted(row["task"] for row in mine) == tasks
-        assert {(row["passed"], row["mistake"]) for row in mine} == {(passed, mistake)}
+    states = ((EXERCISE, False, "not started"), (SOLUTIONS, True, None))
+    assert sorted(json.loads(out), key=lambda row: (row["file"], row["task"])) == [
+        dict(file=str(path), task=task, passed=passed, mistake=mistake)
+        for path, passed, mistake in states
+        for task in tasks
+    ]
 
 
 def test_the_teachers_page_lists_every_function():
@@ -174,21 +154,7 @@ def test_a_demanded_task_that_is_missing(tmp_path, command):
 # --- this machine's own trouble: status 2, and nobody has a "no" for it ---
 
 
-@linux
-def test_a_long_tmpdir(tmp_path):
-    """As batch systems set it: a socket's name has no room for it."""
-    (tmp_path / "good.py").write_text(GOOD)
-    folder = tmp_path / ("x" * 90) / ("y" * 30)
-    folder.mkdir(parents=True)
-    command = [sys.executable, "-m", "microdlrm", "check", "--json", str(tmp_path / "good.py")]
-    environment = os.environ | {"TMPDIR": str(folder)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)[0]["passed"] is True
-
-
-@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), EOFError()])
-def test_where_no_process_can_be_had(tmp_path, command, monkeypatch, error):
+def test_where_no_process_can_be_had(tmp_path, command, monkeypatch):
     for name in "abc":
         (tmp_path / f"{name}.py").write_text(GOOD)
     real, calls = submissions._run_process, []
@@ -196,7 +162,7 @@ def test_where_no_process_can_be_had(tmp_path, command, monkeypatch, error):
     def once(*args):
         calls.append(args)
         if len(calls) > 1:
-            raise error
+            raise OSError(24, "Too many open files")
         return real(*args)
 
     monkeypatch.setattr(submissions, "_run_process", once)
@@ -208,9 +174,7 @@ def test_where_no_process_can_be_had(tmp_path, command, monkeypatch, error):
 
 def test_where_the_process_never_comes_to_the_submission(tmp_path, command, monkeypatch):
     (tmp_path / "a.py").write_text(GOOD)
-    monkeypatch.setattr(
-        submissions, "_child", os.abort
-    )  # takes no arguments: raises TypeError there
+    monkeypatch.setattr(submissions, "_child", os.abort)  # takes no arguments: raises TypeError
     status, out, err = command(tmp_path)
     assert (status, out) == (2, "")
     assert "a.py" in err
@@ -220,36 +184,18 @@ def test_where_the_process_never_comes_to_the_submission(tmp_path, command, monk
 
 
 @linux
-@pytest.mark.parametrize(
-    ("encoding", "form"), [("utf-8", "--memory=999"), ("cp1252", "--csv"), ("ascii", "--json")]
-)
-def test_names_that_the_output_cannot_show(tmp_path, monkeypatch, encoding, form):
-    for name in ("Łukasz.py", "J\udcf6rg.py", "a\nb.py", "\x1b[31mred.py"):
+@pytest.mark.parametrize("form", ["--memory=999", "--csv", "--json"])
+def test_names_that_the_output_cannot_show(tmp_path, monkeypatch, form):
+    for name in ("Łukasz.py", "J\udcf6rg.py", "a\nb.py"):
         (tmp_path / name).write_text("x = 1\n")
-    (tmp_path / "J\udcf6rg.zip").touch()
     for stream in ("stdout", "stderr"):
-        monkeypatch.setattr(sys, stream, io.TextIOWrapper(io.BytesIO(), encoding, errors="strict"))
+        monkeypatch.setattr(sys, stream, io.TextIOWrapper(io.BytesIO(), "cp1252", errors="strict"))
     assert main(["check", form, str(tmp_path)]) == 0
-    out, err = (stream.seek(0) or stream.buffer.read() for stream in (sys.stdout, sys.stderr))
-    if form != "--json":
-        assert b"J\\udcf6rg.py" in out
-    assert b"1 left aside" in err
+    sys.stdout.seek(0)
+    assert b"J\\udcf6rg.py" in sys.stdout.buffer.read()
 
 
-@pytest.mark.parametrize(
-    "blob",
-    [
-        b"",
-        b"[1]",
-        b'{"cells": [1]}',
-        b'{"cells": [{"cell_type": "code", "source": 5}]}',
-        b'{"cells": null}',
-        b'{"nbformat": 3, "worksheets": 1}',
-        b"[" * 100_000,
-        b"\xff\xfe\x00",
-        b"PK\x03\x04",
-    ],
-)
+@pytest.mark.parametrize("blob", [b"", b"[1]", b'{"cells": [1]}', b"\xff\xfe\x00", b"PK\x03\x04"])
 @pytest.mark.parametrize("tasks", [None, ["mlp_cost"]])
 def test_what_cannot_be_read_says_so(tmp_path, blob, tasks):
     (tmp_path / "ann.ipynb").write_bytes(blob)
@@ -258,50 +204,18 @@ def test_what_cannot_be_read_says_so(tmp_path, blob, tasks):
     assert (row.passed, row.task) == (False, (tasks or [""])[0])
 
 
-@pytest.mark.parametrize(
-    "code",
-    ["x = " + "(" * 5000 + ")" * 5000, "x = " + "-" * 50_000 + "1", "\0", "def \ud800(): ..."],
-)
-def test_code_that_parses_badly(tmp_path, code):
-    cells = [{"cell_type": "code", "source": code}]
-    (tmp_path / "ann.ipynb").write_text(json.dumps({"cells": cells}))
-    (row,) = grade([tmp_path / "ann.ipynb"], Limits())
-    assert not row.passed
-    assert row.mistake
-
-
-def test_a_pipe_and_a_loop_of_links_hang_nobody(tmp_path):
-    os.mkfifo(tmp_path / "pipe.py")
-    (tmp_path / "loop.py").symlink_to("loop.py")
-    (tmp_path / "folder.py").mkdir()
-    rows = list(grade(submissions.find([tmp_path])[0], Limits()))
-    assert [Path(row.file).name for row in rows] == ["loop.py", "pipe.py"]
-    assert all("not a file" in row.mistake for row in rows)
-
-
-def test_an_answer_cut_short_counts_for_none():
-    assert submissions._answer('["mlp_cost", true, ""]', ["mlp_cost"]) == ["mlp_cost", True, ""]
-    for line in ('["mlp_cost", tr', "5", '["other", true, ""]', "[1, 2]", "\ufffd"):
-        assert submissions._answer(line, ["mlp_cost"]) is None
-
-
-# --- files that drop out of sight ---
-
-
 def test_every_file_is_judged_or_named(tmp_path, command):
     names = "ann.ipynb BOB.IPYNB Cy.Py carol.ipynb.txt dave.zip __MACOSX/._ann.ipynb ._ann.ipynb"
-    for name in (*names.split(), ".git/ann.py", "__pycache__/ann.py"):
+    for name in (*names.split(), ".git/ann.py", "__pycache__/ann.py", "folder.py/eve.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text('{"cells": []}' if name.lower().endswith("ipynb") else "")
+        (tmp_path / name).write_text("")
     files, aside = submissions.find([tmp_path, tmp_path / "ann.ipynb"])
-    assert [path.name for path in files] == ["BOB.IPYNB", "Cy.Py", "ann.ipynb"]
+    assert [path.name for path in files] == ["BOB.IPYNB", "Cy.Py", "ann.ipynb", "eve.py"]
     assert [Path(path).name for path in aside] == ["carol.ipynb.txt", "dave.zip"]
     status, out, err = command(tmp_path)
     assert status == 0
-    judged = [line.split()[0].rpartition("/")[2] for line in out.splitlines()[1:]]
-    assert judged == [path.name for path in files]
-    assert "carol.ipynb.txt" in err
-    assert "dave.zip" in err
+    assert all(path.name in out for path in files)
+    assert all(path in err for path in aside)
 
 
 def test_no_submissions(tmp_path, command):

@@ -1,6 +1,6 @@
 """Labels, splits, bags and batches against plain loops; features against the leak."""
 
-import contextlib
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -9,53 +9,50 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microdlrm import MicroDLRM, clicks, movielens, original, training
+from microdlrm import MicroDLRM, clicks, movielens, original
 from microdlrm.histories import histories
 
 
 def test_a_click_is_a_rating_of_four_or_five(data):
-    by_rating = (
-        pd.Series(clicks.labels(data)).groupby(data.ratings["rating"]).agg(["min", "max", "size"])
-    )
-    assert by_rating["max"].tolist() == by_rating["min"].tolist() == [0, 0, 0, 1, 1]
-    assert clicks.labels(data).sum() == 34_174 + 21_201
+    assert clicks.labels(data).tolist() == (data.ratings["rating"] >= 4).tolist()
+
+
+# --- splits ---
+
+ARRANGED = {
+    "as it comes": lambda ratings: ratings,
+    "shuffled": lambda ratings: ratings.sample(frac=1, random_state=3),
+    "filtered": lambda ratings: ratings[ratings.user_id % 2 == 0],
+    "other labels": lambda ratings: ratings.set_index("timestamp", drop=False).rename_axis(None),
+}
 
 
 @pytest.mark.parametrize("how", ["random", "time", "user"])
-@pytest.mark.parametrize("fractions", [(0.8, 0.1, 0.1), (0.8, 0.2), (0.5, 0.25, 0.25)])
-def test_splits_are_disjoint_and_whole(data, how, fractions):
-    parts = clicks.split(data, how, fractions)
-    assert sorted(np.concatenate(parts)) == list(range(100_000))
-    wanted = fractions if len(fractions) == 3 else (fractions[0], 0.0, fractions[1])
-    rounding = len(data.users) if how == "user" else 0  # each user's share is rounded
+@pytest.mark.parametrize("arranged", ARRANGED)
+@pytest.mark.parametrize("fractions", [(0.8, 0.1, 0.1), (0.8, 0.2)])
+def test_splits_are_whole_and_train_on_the_past(data, how, arranged, fractions):
+    ratings = ARRANGED[arranged](data.ratings)  # whose rows go by position
+    parts = clicks.split(data._replace(ratings=ratings), how, fractions)
+    assert sorted(np.concatenate(parts)) == list(range(len(ratings)))
+    wanted = fractions if len(fractions) == 3 else (0.8, 0.0, 0.2)
+    off_by = 943 if how == "user" else 1  # each user's share is rounded
     for part, fraction in zip(parts, wanted, strict=True):
-        assert abs(len(part) - 100_000 * fraction) <= rounding
+        assert abs(len(part) - len(ratings) * fraction) < off_by
+    if how == "random":
+        return
+    owner = ratings["user_id"].to_numpy() if how == "user" else np.zeros(len(ratings), int)
+    time = pd.Series(ratings["timestamp"].to_numpy())
+    times = [time.iloc[rows].groupby(owner[rows]) for rows in parts if len(rows)]
+    for earlier, later in pairwise(times):
+        assert (earlier.max() <= later.min()).all()
 
 
 def test_the_random_split_is_torchs_own(data):
-    ours = clicks.split(data, fractions=(0.8, 0.2))
     generator = torch.Generator().manual_seed(42)
     train, test = torch.utils.data.random_split(range(100_000), [80_000, 20_000], generator)
-    assert ours.train.tolist() == list(train)
-    assert ours.test.tolist() == list(test)
+    ours = clicks.split(data, fractions=(0.8, 0.2))
+    assert (ours.train.tolist(), ours.test.tolist()) == (list(train), list(test))
     assert clicks.split(data).train.tolist() == list(train)
-
-
-def test_the_time_split_trains_on_the_past(data):
-    time = data.ratings["timestamp"].to_numpy()
-    train, validation, test = clicks.split(data, "time")
-    assert time[train].max() <= time[validation].min()
-    assert time[validation].max() <= time[test].min()
-
-
-def test_the_user_split_trains_on_each_users_past(data):
-    train, validation, test = (
-        data.ratings.iloc[rows].groupby("user_id") for rows in clicks.split(data, "user")
-    )
-    assert (train["timestamp"].max() <= validation["timestamp"].min()).all()
-    assert (validation["timestamp"].max() <= test["timestamp"].min()).all()
-    n = data.ratings.groupby("user_id").size()
-    assert ((test.size() - 0.1 * n).abs() < 1).all()
 
 
 @pytest.mark.parametrize(
@@ -66,136 +63,80 @@ def test_an_unknown_split_is_refused(data, how, fractions):
         clicks.split(data, how, fractions)
 
 
-def test_held_out_labels_reach_no_feature(data, split, prepared):
-    held_out = np.concatenate([split.validation, split.test])
+# --- dense features ---
+
+
+def with_other_stars(data, rows):
     ratings = data.ratings.copy()
-    ratings.loc[held_out, "rating"] = (
-        np.random.default_rng(0).permutation(ratings.loc[held_out, "rating"]) % 5 + 1
-    )
-    scrambled = clicks.prepare(data._replace(ratings=ratings), split.train)
+    ratings.loc[rows, "rating"] = ratings.loc[rows, "rating"] % 5 + 1
+    return data._replace(ratings=ratings)
+
+
+def test_held_out_labels_reach_no_feature(data, split, prepared):
+    other = with_other_stars(data, np.concatenate([split.validation, split.test]))
+    scrambled = clicks.prepare(other, split.train)
     assert not torch.equal(scrambled.y, prepared.y)
     assert torch.equal(scrambled.dense, prepared.dense)
-    # the original features fail the same test: this is their leak
-    leaky = original.features(data).dense, original.features(data._replace(ratings=ratings)).dense
-    assert not torch.equal(*leaky)
-    closed = [
-        original.features(d, split.train).dense for d in (data, data._replace(ratings=ratings))
-    ]
+    # The original features have a leak, which `train` closes.
+    assert not torch.equal(original.features(data).dense, original.features(other).dense)
+    closed = [original.features(d, split.train).dense for d in (data, other)]
     assert torch.equal(*closed)
 
 
 def test_a_training_rows_own_label_does_not_reach_its_features(data, split, prepared):
     row = split.train[0]
-    ratings = data.ratings.copy()
-    ratings.loc[row, "rating"] = (
-        6 - ratings.loc[row, "rating"] if ratings.loc[row, "rating"] != 3 else 5
-    )
-    other = clicks.prepare(data._replace(ratings=ratings), split.train)
+    other = clicks.prepare(with_other_stars(data, [row]), split.train)
     users, _ = clicks.positions(data)
-    user = torch.tensor(users == users[row])
     moved = (other.dense - prepared.dense).abs().amax(1)
-    # Columns are scaled by all training rows, so that one changed rating moves every row by a
-    # trace.
+    # Columns are scaled by all training rows: one changed rating moves every row by a trace.
     assert moved[row] < 1e-3
-    assert moved[user].max() > 1e-2
+    assert moved[torch.tensor(users == users[row])].max() > 1e-2
 
 
-def test_features_of_held_out_rows_by_hand(data, split):
+def test_features_of_held_out_rows_by_hand(data, split, prepared):
     """Row by row with pandas, unscaled, for a few rows."""
-    prepared = clicks.prepare(data, split.train)
     train = data.ratings.iloc[split.train]
-    train = train.assign(click=train["rating"] >= 4)
+    train = train.assign(click=train["rating"] >= 4)[["user_id", "item_id", "rating", "click"]]
+    genres = data.movies.set_index("item_id")["genres"].map(set)
+    overall, k, nobody = train.mean(), clicks.SMOOTHING, train.iloc[:0]
+    by_user, by_movie = dict(iter(train.groupby("user_id"))), dict(iter(train.groupby("item_id")))
 
-    def smoothed(values, overall):
-        return (values.sum() + clicks.SMOOTHING * overall) / (len(values) + clicks.SMOOTHING)
+    def smoothed(rows, column="rating"):
+        return (rows[column].sum() + k * overall[column]) / (len(rows) + k)
+
+    movie_mean = {movie: smoothed(rows) for movie, rows in by_movie.items()}
 
     def statistics(row):
         user, movie = data.ratings.loc[row, ["user_id", "item_id"]]
-        own, others = train[train["user_id"] == user], train[train["item_id"] == movie]
-        return [
-            smoothed(own["rating"], train["rating"].mean()),
-            np.log(1 + len(own)),
-            smoothed(others["rating"], train["rating"].mean()),
-            np.log(1 + len(others)),
-            smoothed(own["click"], train["click"].mean()),
-            smoothed(others["click"], train["click"].mean()),
-        ]
+        own, others = by_user.get(user, nobody), by_movie.get(movie, nobody)
+        shared = np.array([len(genres[seen] & genres[movie]) for seen in own["item_id"]])
+        expected = smoothed(own) + own["item_id"].map(movie_mean) - overall["rating"]
+        return {
+            "user mean": smoothed(own),
+            "log user count": np.log(1 + len(own)),
+            "movie mean": smoothed(others),
+            "log movie count": np.log(1 + len(others)),
+            "user click rate": smoothed(own, "click"),
+            "movie click rate": smoothed(others, "click"),
+            "affinity": (shared * (own["rating"] - expected)).sum() / (shared.sum() + k),
+        }
 
     rows = split.test[:40]
-    by_hand = np.array([statistics(row) for row in rows])
-    names = (
-        "user mean",
-        "log user count",
-        "movie mean",
-        "log movie count",
-        "user click rate",
-        "movie click rate",
-    )
-    columns = [clicks.DENSE_FEATURES.index(name) for name in names]
-    scaled = prepared.dense[rows][:, columns].double().numpy()
-    for ours, expected in zip(scaled.T, by_hand.T, strict=True):  # equal up to a shift and a scale
-        assert np.corrcoef(ours, expected)[0, 1] == pytest.approx(1, abs=1e-6)
+    for name, by_hand in pd.DataFrame(map(statistics, rows)).items():
+        ours = prepared.dense[rows, prepared.dense_names.index(name)].double().numpy()
+        assert np.corrcoef(ours, by_hand)[0, 1] == pytest.approx(1, abs=1e-6), name
 
 
-def test_affinity_by_hand(data, split):
-    train = data.ratings.iloc[split.train]
-    genres = data.movies.set_index("item_id")["genres"]
-    overall = train["rating"].mean()
-
-    def smoothed(column):
-        by = train.groupby(column)["rating"]
-        return (by.sum() + clicks.SMOOTHING * overall) / (by.size() + clicks.SMOOTHING)
-
-    user_mean, movie_mean = smoothed("user_id"), smoothed("item_id")
-    rows, by_hand = split.test[:40], []
-    for row in rows:
-        user, movie = data.ratings.loc[row, ["user_id", "item_id"]]
-        total, count = 0.0, 0
-        for _, seen in train[train["user_id"] == user].iterrows():
-            shared = len(set(genres[seen["item_id"]]) & set(genres[movie]))
-            surprise = seen["rating"] - (user_mean[user] + movie_mean[seen["item_id"]] - overall)
-            total, count = total + shared * surprise, count + shared
-        by_hand.append(total / (count + clicks.SMOOTHING))
-    ours = (
-        clicks.prepare(data, split.train)
-        .dense[rows, clicks.DENSE_FEATURES.index("affinity")]
-        .double()
-        .numpy()
-    )
-    assert np.corrcoef(ours, by_hand)[0, 1] == pytest.approx(1, abs=1e-6)
-
-
-def test_features_are_scaled_and_finite(prepared, split):
+def test_features_are_scaled_and_finite(data, prepared, split):
     assert prepared.dense.isfinite().all()
-    train = prepared.dense[split.train].double()
-    torch.testing.assert_close(
-        train.mean(0), torch.zeros(16, dtype=torch.float64), atol=1e-5, rtol=0
-    )
-    torch.testing.assert_close(train.std(0), torch.ones(16, dtype=torch.float64), atol=1e-4, rtol=0)
-    assert len(clicks.DENSE_FEATURES) == 16
+    train = prepared.dense[split.train].double().numpy()
+    assert train.mean(0) == pytest.approx(np.zeros(16), abs=1e-5)
+    assert train.std(0) == pytest.approx(np.ones(16), abs=1e-4)
+    seen = data.movies.set_index("item_id").loc[data.ratings["item_id"], "genres"].explode()
+    assert set(seen.value_counts().index[:6]) == set(clicks.COMMON_GENRES)
 
 
-def test_the_common_genres_are_the_most_common(data):
-    counted = (
-        data.movies.set_index("item_id")
-        .loc[data.ratings["item_id"], "genres"]
-        .explode()
-        .value_counts()
-    )
-    assert set(counted.index[:6]) == set(clicks.COMMON_GENRES)
-
-
-def test_ids_count_from_zero_and_fill_their_tables(data, prepared):
-    everything = torch.arange(len(data.ratings))
-    user, movie, occupation = (feature.take(everything)[0] for feature in prepared.sparse)
-    assert [(ids.min(), ids.max()) for ids in (user, movie, occupation)] == [
-        (0, 942),
-        (0, 1681),
-        (0, 20),
-    ]
-    assert prepared.num_embeddings == (943, 1682, 21)
-    assert user.tolist() == (data.ratings["user_id"] - 1).tolist()
-    assert movie.tolist() == (data.ratings["item_id"] - 1).tolist()
+# --- bags and batches ---
 
 
 def test_the_data_set_says_what_the_model_needs(data, prepared, split):
@@ -208,41 +149,14 @@ def test_the_data_set_says_what_the_model_needs(data, prepared, split):
     assert model(*batch.inputs).shape == (7, 1)
 
 
-def test_a_kind_of_bag_that_nobody_foresaw(data, prepared, few):
-    """Two hashes of the movie's id, in one small table: nothing else needs to know of it."""
-    movie = torch.tensor(clicks.positions(data)[1])
-
-    def take(rows):
-        twice = torch.stack([movie[rows] % 97, movie[rows] * 31 % 97], dim=1)  # (B, 2)
-        return twice.flatten(), torch.arange(0, 2 * len(rows), 2), None
-
-    hashed = prepared.add(clicks.SparseFeature("hashed movie", "hashes", 97, take))
-    model, _ = training.train(hashed, few, epochs=1)
-    assert model.emb_l[3].weight.shape == (97, 32)
-    assert len(training.predict(model, hashed, few.test)) == len(few.test)
-
-
 def test_features_that_cannot_go_together_are_refused(data, prepared):
     genres = clicks.genres(data)
     with pytest.raises(ValueError, match="'genres' already"):
         prepared.add(genres, genres)
     with pytest.raises(ValueError, match="'user' of 19 rows, but it has 943"):
         prepared.add(genres._replace(table="user"))
-
-
-@pytest.mark.parametrize(
-    ("rows", "error", "words"),
-    [
-        (np.arange(100_000) % 2 == 0, TypeError, r"np\.flatnonzero"),
-        (np.array([0.0, 1.0]), TypeError, "whole numbers"),
-        (np.array([[0, 1]]), TypeError, "whole numbers"),
-        (np.array([0, 100_000]), IndexError, "0 to 100000"),
-        (np.array([-1, 5]), IndexError, "-1 to 5"),
-    ],
-)
-def test_rows_that_are_no_row_numbers_are_refused(prepared, rows, error, words):
-    with pytest.raises(error, match=words):
-        next(clicks.batches(prepared, rows, 2))
+    with pytest.raises(ValueError, match="director"):
+        prepared.replace(director=genres)
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=4), min_size=1, max_size=6), st.data())
@@ -257,98 +171,52 @@ def test_taking_bags_equals_a_loop(bags, data):
 
 @pytest.mark.parametrize("seed", [None, 0])
 def test_batches_hold_every_row_once_with_its_own_features(data, prepared, split, seed):
+    """Told from the ratings themselves: which row each row of a batch is, and what is due there."""
+    with_genres = prepared.add(clicks.genres(data))
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    user, movie = clicks.positions(data)
-    parts = list(clicks.batches(prepared.add(clicks.genres(data)), split.test, 300, generator))
-    assert [len(part.y) for part in parts] == [300] * 33 + [100]
-    users = torch.cat([part.sparse_indices[0] for part in parts])
-    movies = torch.cat([part.sparse_indices[1] for part in parts])
-    pairs = zip(users.tolist(), movies.tolist(), strict=True)
-    found = dict(zip(pairs, torch.cat([part.dense_x for part in parts]), strict=True))
-    assert len(found) == len(split.test)  # no (user, movie) pair occurs twice in the data
-    for row in split.test[:50]:
-        torch.testing.assert_close(found[user[row], movie[row]], prepared.dense[row])
-    if seed is None:
-        assert torch.equal(torch.cat([part.y for part in parts]), prepared.y[split.test])
-    else:
-        assert not torch.equal(torch.cat([part.y for part in parts]), prepared.y[split.test])
-    last = parts[-1]
-    ends = [*last.sparse_offsets[3].tolist()[1:], len(last.sparse_indices[3])]
-    for b in range(100):
-        bag = last.sparse_indices[3][int(last.sparse_offsets[3][b]) : ends[b]].tolist()
-        names = data.movies["genres"].iloc[int(last.sparse_indices[1][b])]
-        assert tuple(movielens.GENRES[i] for i in bag) == tuple(names)
-
-
-# --- rows are positions, whatever their labels say ---
-
-
-@pytest.mark.parametrize("how", ["random", "time", "user"])
-@pytest.mark.parametrize(
-    "arranged",
-    [
-        lambda ratings: ratings.iloc[::-1],
-        lambda ratings: ratings.sample(frac=1, random_state=3),
-        lambda ratings: ratings[ratings.user_id % 2 == 0],
-        lambda ratings: ratings.set_index("timestamp", drop=False).rename_axis(None),
-        lambda ratings: ratings.set_axis([f"r{k}" for k in range(len(ratings))]),
-    ],
-    ids=["reversed", "shuffled", "filtered", "other labels", "labels that are words"],
-)
-def test_a_split_goes_by_position(data, how, arranged):
-    ratings = arranged(data.ratings)
-    split = clicks.split(data._replace(ratings=ratings), how)
-    assert sorted(np.concatenate(split)) == list(range(len(ratings)))
-    users, times = ratings["user_id"].to_numpy(), ratings["timestamp"].to_numpy()
-    if how == "user":
-        last, first = np.full(944, -1), np.full(944, 2**62)
-        np.maximum.at(last, users[split.train], times[split.train])
-        np.minimum.at(first, users[split.test], times[split.test])
-        assert (last <= first).all()
-    if how == "time":
-        assert times[split.train].max() <= times[split.test].min()
+    row_of = {pair: row for row, pair in enumerate(zip(*clicks.positions(data), strict=True))}
+    occupations = sorted(data.users["occupation"].unique())
+    met = []
+    for batch in clicks.batches(with_genres, split.test, 300, generator):
+        users, movies, jobs, genres = (ids.tolist() for ids in batch.sparse_indices)
+        rows = [row_of[pair] for pair in zip(users, movies, strict=True)]
+        assert torch.equal(batch.dense_x, prepared.dense[rows])
+        assert torch.equal(batch.y, prepared.y[rows])
+        assert [occupations[job] for job in jobs] == data.users["occupation"].iloc[users].tolist()
+        ends = [*batch.sparse_offsets[3].tolist(), len(genres)]
+        for movie, (start, end) in zip(movies, pairwise(ends), strict=True):
+            named = tuple(movielens.GENRES[g] for g in genres[start:end])
+            assert named == data.movies["genres"].iloc[movie]
+        met.append(rows)
+    assert [len(rows) for rows in met] == [300] * 33 + [100]
+    together = np.concatenate(met)
+    assert np.array_equal(together, split.test) == (seed is None)
+    assert sorted(together) == sorted(split.test)
 
 
 @pytest.mark.parametrize(
     ("rows", "error", "says"),
     [
-        (lambda split, n: np.isin(np.arange(n), split.train), TypeError, "flatnonzero"),
-        (lambda split, n: torch.ones(n, dtype=torch.bool), TypeError, "flatnonzero"),
-        (lambda split, n: split.train + n, IndexError, "positions"),
-        (lambda split, n: split.train - n, IndexError, "positions"),
-        (lambda split, n: split.train.astype(float), TypeError, "whole numbers"),
-        (lambda split, n: split.train[None], TypeError, "whole numbers"),
+        (np.arange(100_000) % 2 == 0, TypeError, "flatnonzero"),
+        (torch.ones(100_000, dtype=torch.bool), TypeError, "flatnonzero"),
+        (np.array([0.0, 1.0]), TypeError, "whole numbers"),
+        (np.array([[0, 1]]), TypeError, "whole numbers"),
+        (np.array([0, 100_000]), IndexError, "0 to 100000"),
+        (np.array([-1, 5]), IndexError, "-1 to 5"),
     ],
 )
-def test_masks_and_labels_are_refused_wherever_rows_are_given(
-    data, split, prepared, rows, error, says
-):
-    wrong = rows(split, len(data.ratings))
+def test_rows_that_are_no_row_numbers_are_refused_wherever_given(data, prepared, rows, error, says):
     for use in (
-        lambda: clicks.prepare(data, wrong),
-        lambda: original.features(data, wrong),
-        lambda: next(clicks.batches(prepared, wrong, 4)),
+        lambda: clicks.prepare(data, rows),
+        lambda: original.features(data, rows),
+        lambda: next(clicks.batches(prepared, rows, 4)),
     ):
         with pytest.raises(error, match=says):
             use()
 
 
-def test_rows_may_be_a_series_a_list_or_a_tensor(data, split, prepared):
+@pytest.mark.parametrize("form", [list, torch.tensor, pd.Series, pd.Index, np.int32])
+def test_rows_may_be_a_series_a_list_or_a_tensor(split, prepared, form):
     rows = split.test[:5]
-    expected = next(clicks.batches(prepared, rows, 5)).y
-    for form in (
-        list(rows),
-        torch.tensor(rows),
-        pd.Series(rows),
-        pd.Index(rows),
-        rows.astype(np.int32),
-    ):
-        assert torch.equal(next(clicks.batches(prepared, form, 5)).y, expected)
-
-
-def test_no_device_of_the_moment_is_kept(prepared):
-    """A batch under another default device leaves the batches after it as they were."""
-    with contextlib.suppress(RuntimeError), torch.device("meta"):
-        next(clicks.batches(prepared, np.arange(41), 41))
-    batch = next(clicks.batches(prepared, np.arange(41), 41))
-    assert {part.device.type for part in batch.sparse_offsets} == {"cpu"}
+    batch = next(clicks.batches(prepared, form(rows), 5))
+    assert torch.equal(batch.dense_x, prepared.dense[rows])

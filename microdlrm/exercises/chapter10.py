@@ -40,38 +40,25 @@ def _by_count(owners, widths, devices):
 
 
 _BUSIEST_MISTAKES = [
-    Mistake("its own share counted", "A device keeps the sums of its own part of the batch: they "
-            "cross no network.", _busiest(lambda held, b, n: b * held * FLOAT)),
-    Mistake("numbers, not bytes", "You counted numbers. Each is a float32.",
+    Mistake("its own share counted", "The sums of its own part of the batch cross no network.",
+            _busiest(lambda held, b, n: b * held * FLOAT)),
+    Mistake("numbers, not bytes", "Each is a float32.",
             _busiest(lambda held, b, n: b // n * (n - 1) * held)),
-    Mistake("one receiver only", "You counted what the busiest device sends to one other. It sends "
-            "as much to each of them.", _busiest(lambda held, b, n: b // n * held * FLOAT)),
-    Mistake("there and back", "You counted gradients as well. The forward pass alone is asked for.",
+    Mistake("one receiver only", "A device sends as much to each of the others.",
+            _busiest(lambda held, b, n: b // n * held * FLOAT)),
+    Mistake("the batch to each", "Each of the others needs its own part of the batch alone.",
+            _busiest(lambda held, b, n: b * (n - 1) * held * FLOAT)),
+    Mistake("there and back", "The forward pass alone is asked for.",
             _busiest(lambda held, b, n: 2 * (b // n) * (n - 1) * held * FLOAT)),
-    Mistake("all devices together", "You added up over all devices. They send at the same time, "
-            "and the last one to finish decides.",
+    Mistake("all devices together", "They send at the same time: the last to finish decides.",
             lambda o, w, b, n: sum(w) * (b // n) * (n - 1) * FLOAT),
-    Mistake("the mean device",
-            "You took the mean over the devices. The step waits for the busiest.",
-            lambda o, w, b, n: sum(w) * (b // n) * (n - 1) * FLOAT // n),
-    Mistake("tables counted, not widths", "You looked for the device with the most tables. It's "
-            "the sum of their widths that counts.",
+    Mistake("tables counted, not widths", "It's the sum of a device's widths that counts.",
             lambda o, w, b, n: _by_count(o, w, n) * (b // n) * (n - 1) * FLOAT),
-    Mistake("what it receives", "You counted what a device receives: the sums of the others' "
-            "tables, for its own part of the batch. What it sends is asked for: its own tables, "
-            "for the others' parts.",
+    Mistake("what it receives", "It sends its own tables' sums, for the others' parts.",
             lambda o, w, b, n: (sum(w) - min(_by_device(o, w, n))) * (b // n) * FLOAT),
-    Mistake("what it receives", "You counted what the busiest device receives, and it is what it "
-            "sends that is asked for.",
-            lambda o, w, b, n: (sum(w) - max(_by_device(o, w, n))) * (b // n) * FLOAT),
-    Mistake("the widest table only", "You counted one table. A device sends the sums of all the "
-            "tables that it holds.", lambda o, w, b, n: max(w) * (b // n) * (n - 1) * FLOAT),
+    Mistake("the widest table only", "A device sends the sums of all its tables.",
+            lambda o, w, b, n: max(w) * (b // n) * (n - 1) * FLOAT),
 ]  # fmt: skip
-
-
-def _busiest_has_widest(owners, widths, devices):
-    held = _by_device(owners, widths, devices)
-    return held[owners[widths.index(max(widths))]] == max(held)
 
 
 def _because_busiest(owners, widths, batch, devices):
@@ -95,12 +82,7 @@ BUSIEST_BYTES = Task(
     ],
     "Right. Every device sends at once, so the plan is as slow as its busiest device.",
     places=lambda *_: ["bytes"],
-    facts=lambda owners, widths, batch, devices: {
-        "devices": devices,
-        "tables": len(widths),
-        "a device has no table": len(set(owners)) < devices,
-        "the busiest device has the widest table": _busiest_has_widest(owners, widths, devices),
-    },
+    facts=lambda owners, widths, batch, devices: {"devices": devices, "tables": len(widths)},
     mistakes=_BUSIEST_MISTAKES,
     because=_because_busiest,
     tells={"devices": "How many others does a device send to, and how many rows has each?"},

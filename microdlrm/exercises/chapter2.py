@@ -21,10 +21,10 @@ def _read_lengths(lengths):
 OFFSETS_FROM_LENGTHS = Task(
     "offsets_from_lengths(lengths)",
     _offsets_from_lengths,
-    # Powers of ten: the digits of a sum say what was added up.
+    # Powers of ten: the digits of a sum say what was added up. Then empty bags; many.
     [(tensor(n),) for n in (
         [10, 100, 1000], [10], [10, 100], [0, 10], [10, 0, 100], [10, 0], [0, 0, 10, 0],
-        [1, 1, 1], [2, 3, 0, 1, 4],
+        [2, 3, 0, 1, 4],
     )],
     "Right. An empty bag starts where the next one does.",
     places=lambda n: [f"bag {b}" for b in range(len(n))],
@@ -32,38 +32,29 @@ OFFSETS_FROM_LENGTHS = Task(
         "bags": len(n),
         "a bag is empty": bool((n == 0).any()),
         "it is the first bag": torch.arange(len(n)) == 0,
-        "it is the last bag": torch.arange(len(n)) == len(n) - 1,
-        "the bag before is empty": torch.cat([tensor([False]), n[:-1] == 0]),
-        "the bag": torch.arange(len(n)),
     },
     mistakes=[
-        Mistake("ends instead of starts",
-                "These are where the bags end. Each starts where the one before it ended.",
+        Mistake("ends instead of starts", "A bag starts where the one before it ended.",
                 lambda n: n.cumsum(0)),
-        Mistake("lengths returned", "These are the lengths. An offset says where a bag starts.",
-                lambda n: n),
-        Mistake("one too many",
-                "The last of your numbers is where the last bag ends: B starts are due, and the "
-                "first is 0.",
+        Mistake("lengths returned", "An offset says where a bag starts.", lambda n: n),
+        Mistake("one too many", "The last of your numbers is where the last bag ends.",
                 lambda n: torch.cat([n.new_zeros(1), n.cumsum(0)])),
-        Mistake("one id a bag",
-                "You count the bags. A bag starts behind all ids of those before it.",
+        Mistake("one id a bag", "A bag starts behind all ids of those before it.",
                 lambda n: torch.arange(len(n))),
-        Mistake("ends less the first length",
-                "You took the first length off all ends. Off each end comes its own bag's length.",
+        Mistake("ends less the first length", "Off each end comes its own bag's length.",
                 lambda n: n.cumsum(0) - n[:1]),
-        Mistake("an empty bag takes a place",
-                "An empty bag takes no place: the next one starts where it does.",
+        Mistake("the bag before alone", "A bag starts behind all those before it.",
+                lambda n: torch.cat([n.new_zeros(1), n[:-1]])),
+        Mistake("an empty bag takes a place", "The bag behind it starts where it does.",
                 lambda n: n.clamp(min=1).cumsum(0) - n.clamp(min=1)),
         Mistake("equally long bags", "You take all bags to be as long as the longest.",
                 lambda n: torch.arange(len(n)) * n.max()),
-        Mistake("added up twice", "You added up twice.", lambda n: (n.cumsum(0) - n).cumsum(0)),
     ],
     read=_read_lengths,
     because=lambda n: [
         " + ".join(map(str, n[:b].tolist())) or "nothing before it" for b in range(len(n))
     ],
-    typical=8,
+    typical=7,
     shape="(B,), one start a bag",
 )  # fmt: skip
 
@@ -92,22 +83,23 @@ def _read_rows(weight, indices, offsets):
     return lambda number, row: read(number)
 
 
+def _lengths(indices, offsets):
+    return tensor([b - a for a, b in _spans(indices, offsets)])  # (B,)
+
+
 def _bag_facts(weight, indices, offsets):
-    spans = list(_spans(indices, offsets))
-    lengths = tensor([b - a for a, b in spans])
-    place = torch.arange(len(spans))
+    spans, lengths = list(_spans(indices, offsets)), _lengths(indices, offsets)
     return {
         "the bag is empty": lengths == 0,
+        "the bag is empty, and ids follow": (lengths == 0) & (offsets < len(indices)),
+        "the bag has one id": lengths == 1,
         "ids in the bag": lengths,
-        "it is the last bag": place == len(spans) - 1,
-        "it is the first bag": place == 0,
+        "it is the last bag": torch.arange(len(spans)) == len(spans) - 1,
         "an id comes twice in the bag": [len(set(indices[a:b].tolist())) < b - a for a, b in spans],
         "bags": len(spans),
-        "numbers in a row": weight.shape[1],
         "the bags are equally long": len(set(lengths.tolist())) == 1,
+        "an empty bag is followed by another": bool((lengths[:-1] == 0).any()),
         "some bag is empty": bool((lengths == 0).any()),
-        "there are as many ids as bags": len(indices) == len(spans),
-        "the numbers have decimals": bool((weight % 1).any()),
     }
 
 
@@ -115,58 +107,46 @@ EMBEDDING_BAG = Task(
     "embedding_bag(weight, indices, offsets)",
     _embedding_bag,
     [
+        # Two bags, one; an id twice; empty bags, first, last, between; more ids than rows.
         *((_tens(4), tensor(i), tensor(o)) for i, o in [
-            ([1, 2, 3], [0, 1]), ([1, 2, 3], [0, 2]), ([2], [0]), ([1, 2], [0, 1]), ([1, 2], [0]),
+            ([1, 2, 3], [0, 1]), ([1, 2, 3], [0, 2]), ([2], [0]), ([1, 2], [0, 1]),
             ([3, 1, 2], [0]), ([2, 2], [0]), ([2, 1], [0, 0]), ([1, 2], [0, 2]),
-            ([1, 2, 3], [0, 1, 1]), ([3, 1], [0, 0, 2, 2]),
-            ([1, 3, 2, 2], [0, 2]), ([1, 3, 2, 1, 1, 3], [0, 1]),  # more ids than rows
+            ([1, 2, 3], [0, 1, 1]), ([3, 1], [0, 0, 2, 2]), ([1, 3, 2, 2], [0, 2]),
+            ([1, 3, 2, 1, 1, 3], [0, 1]),
         ]),
         (_tens(4, 2), tensor([1, 2]), tensor([0])),
         (_tens(4, 3), tensor([1, 2, 3, 1]), tensor([0, 2, 3])),
         (small_whole_numbers(7, 3, seed=3), tensor([6, 1, 4, 0, 4, 2, 5]), tensor([0, 2, 2, 5])),
-        (small_whole_numbers(9, 5, seed=4), tensor([8, 0, 3, 3]), tensor([0, 1, 3])),
-        (small_whole_numbers(7, 3, seed=3) / 3, tensor([5, 1]), tensor([0])),
+        (small_whole_numbers(9, 5, seed=4) / 3, tensor([8, 0, 3, 3]), tensor([0, 1, 3])),
     ],
     "Right. This is what `EmbeddingBag` computes, without ever making the rows one by one.",
     places=lambda w, i, o: [f"column {k}" for k in range(w.shape[1])],
     facts=_bag_facts,
     mistakes=[
-        Mistake("mean instead of sum", "You averaged the rows of a bag. Their sum is due.",
-                _bags(lambda r: r.mean(0))),
-        Mistake("rows overwritten",
-                "Of each bag only the last row is in your result. Was each written over the one "
-                "before? An assignment at an index that comes twice keeps one, even with `+=`.",
+        Mistake("mean instead of sum", "A bag's rows are added up.", _bags(lambda r: r.mean(0))),
+        Mistake("rows overwritten", "Of each bag only the last row is there. An assignment at an "
+                "index that comes twice keeps one, even with `+=`.",
                 _bags(lambda r: r[-1] if len(r) else r.sum(0))),
-        Mistake("rows not summed",
-                "You have one row for each id. Each bag's rows are still to be added up.",
+        Mistake("rows not summed", "Each bag's rows are still to be added up.",
                 lambda w, i, o: w[i]),
-        Mistake("offsets taken for ids",
-                "You looked up the offsets. They are positions in `indices`; the ids stand there.",
+        Mistake("first row only", "A bag goes on up to the next offset.",
+                lambda w, i, o: torch.where(_lengths(i, o)[:, None] > 0, w[i[o]], torch.nan)),
+        Mistake("offsets taken for ids", "They are positions in `indices`; the ids stand there.",
                 lambda w, i, o: w[o]),
-        Mistake("last bag missing",
-                "The last bag has no offset behind it: it ends where `indices` does.",
+        Mistake("last bag missing", "It has no offset behind it: it ends where `indices` does.",
                 _bags(lambda r: r.sum(0), lambda i, o: pairwise(o.tolist()))),
         Mistake("repeated ids dropped", "An id that comes twice in a bag counts twice.",
                 lambda w, i, o: torch.stack([w[i[a:b].unique()].sum(0) for a, b in _spans(i, o)])),
-        Mistake("read at index -1",
-                "Where nothing stands before it, a running sum is read at index -1: that is the "
-                "last of all, and not 0.",
+        Mistake("read at index -1", "Where nothing stands before it, a running sum is read at "
+                "index -1: that is the last of all, and not 0.",
                 lambda w, i, o: torch.stack([w[i].cumsum(0)[b - 1] - w[i].cumsum(0)[a - 1]
                     for a, b in _spans(i, o)])),
-        Mistake("last id left out", "The last id is missing: the last bag ends where the ids end.",
+        Mistake("last id left out", "The last bag ends where the ids end.",
                 _bags(lambda r: r.sum(0), lambda i, o: (
                     (a, max(a, b - (b == len(i)))) for a, b in _spans(i, o)))),
-        Mistake("bags start at the beginning",
-                "Each of your bags starts at the first id. It starts at its own offset.",
-                _bags(lambda r: r.sum(0), lambda i, o: [(0, b) for _, b in _spans(i, o)])),
-        Mistake("offsets taken for lengths", "You took the offsets for lengths. They are starts.",
+        Mistake("offsets taken for lengths", "They are starts.",
                 _bags(lambda r: r.sum(0), lambda i, o: pairwise([0, *o.cumsum(0).tolist()]))),
-        Mistake("divided by the root",
-                "You divide by the root of the number of ids. The plain sum is due.",
-                _bags(lambda r: r.sum(0) / max(len(r), 1) ** 0.5)),
-        Mistake("the table's first rows",
-                "You sliced the table by the offsets. They are places in `indices`, whose ids name "
-                "the rows.",
+        Mistake("the table's first rows", "Offsets are places in `indices`, whose ids name rows.",
                 lambda w, i, o: torch.stack([w[a:b].sum(0) for a, b in _spans(i, o)])),
     ],
     read=_read_rows,
@@ -177,9 +157,11 @@ EMBEDDING_BAG = Task(
     ],
     tells={
         "the bag is empty": "An empty bag is a row of zeros, at the beginning and at the end too.",
+        "the bag is empty, and ids follow": "They belong to the next bag.",
+        "an empty bag is followed by another": "It keeps its own place in the result.",
         "it is the last bag": "It has no offset behind it: it ends where `indices` does.",
     },
-    typical=15,
+    typical=14,
     shape="(B, d), one row a bag",
     row="bag",
     gradients=("weight",),

@@ -11,24 +11,17 @@ from microdlrm.exercises.task import Mistake, Task, made_of
 
 
 def _mlp_cost(widths):
-    weights = sum(n * m for n, m in pairwise(widths))
-    return weights + sum(widths[1:]), 2 * weights
+    layers = list(pairwise(widths))
+    return sum(n * m + m for n, m in layers), sum(2 * n * m for n, m in layers)
 
 
-def _cost(weights=1, biases=1, each=2, rest=0):
-    """Of so many of each part: the weights, the biases, FLOPs a weight, FLOPs an output."""
-    return lambda w: (
-        weights * _weights(w) + biases * sum(w[1:]),
-        each * _weights(w) + rest * sum(w[1:]),
-    )
+def _weights(widths):
+    return sum(n * m for n, m in pairwise(widths))
 
 
-def _weights(w):
-    return sum(n * m for n, m in pairwise(w))
-
-
-def _all_with_all(w):
-    return sum(n * m for n, m in combinations(w, 2))
+def _cost(biases=lambda w: sum(w[1:]), each=2, rest=0):
+    """With other biases, FLOPs for each weight, FLOPs for each output."""
+    return lambda w: (_weights(w) + biases(w), each * _weights(w) + rest * sum(w[1:]))
 
 
 def _read_cost(widths):
@@ -49,60 +42,38 @@ def _because_cost(widths):
 MLP_COST = Task(
     "mlp_cost(widths)",
     _mlp_cost,
-    [((7, 100, 3000),), ((3000, 7, 100),), ((7, 100),), ((100, 7),), ((5, 5),), ((1, 11),),
-     ((7, 100, 7),), ((7, 5, 3, 2),), ((4, 4, 4, 4, 1),), ((9, 7, 5, 3, 1),)],
+    # Two layers, one; equal widths; a width of 1; layers that are alike; many.
+    [((7, 100, 3000),), ((7, 100),), ((100, 7),), ((5, 5, 5),), ((1, 11),), ((7, 100, 7),),
+     ((7, 5, 3, 2),), ((4, 4, 4, 4, 1),)],
     "Right. Twice the weights is the rule of thumb for an MLP's FLOPs a sample, forward.",
     places=lambda w: ["parameters", "FLOPs"],
     facts=lambda w: {
         "the number is": ["parameters", "FLOPs"],
-        "layers": len(w) - 1,
+        "two layers are alike": len(set(pairwise(w))) < len(w) - 1,
         "two widths are equal": len(set(w)) < len(w),
-        "the widths rise": list(w) == sorted(w),
-        "the widths fall": list(w) == sorted(w, reverse=True),
-        "the first width equals the last": w[0] == w[-1],
+        "layers": len(w) - 1,
     },
     mistakes=[
-        Mistake("biases forgotten",
-                "Each layer also has a bias, one number for each of its outputs.",
-                _cost(biases=0)),
-        Mistake("multiply-adds counted once",
-                "A multiply-add is two operations: you counted it as one.",
-                _cost(each=1)),
-        Mistake("bias adds counted",
-                "You counted the adding of the biases. By the convention here it is left out.",
-                _cost(rest=1)),
-        Mistake("twice the parameters",
-                "You doubled the parameters. A bias costs no FLOPs by this convention.",
-                _cost(rest=2)),
-        Mistake("a bias for each input",
-                "You counted as many biases as a layer has inputs. It has one for each output.",
-                lambda w: (_weights(w) + sum(w[:-1]), 2 * _weights(w))),
-        Mistake("a bias for every width", "You counted a bias for the input, too.",
-                lambda w: (_weights(w) + sum(w), 2 * _weights(w))),
-        Mistake("one bias a layer", "A layer has one bias for each output.",
-                lambda w: (_weights(w) + len(w) - 1, 2 * _weights(w))),
+        Mistake("biases forgotten", "A layer has one number more for each of its outputs.",
+                _cost(biases=lambda w: 0)),
+        Mistake("multiply-adds counted once", "Each of them is two operations.", _cost(each=1)),
+        Mistake("bias adds counted", "By the convention here they are left out.", _cost(rest=1)),
+        Mistake("twice the parameters", "A bias costs no FLOPs by this convention.", _cost(rest=2)),
+        Mistake("a bias for each input", "A layer has one for each output.",
+                _cost(biases=lambda w: sum(w[:-1]))),
+        Mistake("a bias for every width", "The input has none.", _cost(biases=sum)),
+        Mistake("one bias a layer", "A layer has one for each output.",
+                _cost(biases=lambda w: len(w) - 1)),
         Mistake("answers exchanged", "Parameters come first, then FLOPs.",
                 lambda w: _mlp_cost(w)[::-1]),
-        Mistake("every width with every other",
-                "You join every width with every other. A layer joins neighbours.",
-                lambda w: (_all_with_all(w) + sum(w[1:]), 2 * _all_with_all(w))),
-        Mistake("first and last width only",
-                "You took the first and the last width alone. Each pair of neighbours is a layer.",
-                lambda w: (w[0] * w[-1] + w[-1], 2 * w[0] * w[-1])),
-        Mistake("last layer missing", "The last layer is missing.",
+        Mistake("first and last width only", "Each pair of neighbours is a layer.",
+                lambda w: _mlp_cost((w[0], w[-1]))),
+        Mistake("last layer missing", "Does a loop end too soon?",
                 lambda w: _mlp_cost(w[:-1]) if len(w) > 2 else (0, 0)),
-        Mistake("only the last layer",
-                "You have the last layer alone: does a line overwrite where it should add?",
+        Mistake("only the last layer", "Does a line overwrite where it should add?",
                 lambda w: _mlp_cost(w[-2:])),
-        Mistake("the backward pass counted",
-                "You counted forward and backward. Forward alone is asked for.",
-                lambda w: (_mlp_cost(w)[0], 3 * _mlp_cost(w)[1])),
-        Mistake("no bias in the last layer", "The last layer has biases, too.",
-                lambda w: (_mlp_cost(w)[0] - w[-1], _mlp_cost(w)[1])),
-        Mistake("additions counted apart",
-                "A sum of n products has n − 1 additions; by the convention here a multiply-add is "
-                "two.",
-                lambda w: (_mlp_cost(w)[0], 2 * _weights(w) - sum(w[1:]))),
+        Mistake("additions counted apart", "n products have n − 1 additions; a multiply-add counts "
+                "as two all the same.", _cost(rest=-1)),
     ],
     read=_read_cost,
     because=_because_cost,
@@ -125,10 +96,6 @@ def _samples(*pairs):
     return tensor([[z] for z, _ in pairs]), tensor([[t] for _, t in pairs], dtype=torch.float32)
 
 
-def _sign(z):
-    return "above 0" if (z > 0).all() else "below 0" if (z < 0).all() else "on both sides of 0"
-
-
 def _because_loss(z, y):
     if len(z) > 3:
         return
@@ -139,93 +106,84 @@ def _because_loss(z, y):
     yield costs[0] if len(costs) == 1 else f"the mean of {', '.join(costs)}"
 
 
+def _loss_facts(z, y):
+    wrong_side = ((1 - 2 * y) * z).clamp(min=0)
+    return {
+        "a logit is below 0": bool((z < 0).any()),
+        "a logit is above 0": bool((z > 0).any()),
+        "as the largest |logit| of the wrong sign": wrong_side.max().item(),
+        "as the largest logit": z.max().item(),
+        "as the lowest logit": z.min().item(),
+        "samples": len(y),
+        "a label is 1": bool((y == 1).any()),
+        "a label is 0": bool((y == 0).any()),
+        "large and small logits stand together": len(set((z.abs() > 40).flatten().tolist())) == 2,
+    }
+
+
+_ROUNDED = "Beyond a logit of 17 a float32 probability is 1, and 1 − p is 0."
+
 STABLE_LOGLOSS = Task(
     "stable_logloss(logits, y)",
     _stable_logloss,
     [_samples(*pairs) for pairs in (
+        # Either sign and label, alone and together; several; then large logits, right and wrong,
+        # alone and beside small ones.
         [(1.0, 1)], [(1.0, 0)], [(-2.0, 1)], [(-2.0, 0)],
         [(1.0, 1), (-2.0, 1)], [(1.0, 0), (-2.0, 0)], [(1.0, 1), (-2.0, 0)],
-        [(0.5, 0), (3.0, 1)], [(0.5, 1), (3.0, 1), (-1.0, 0)], [(1.0, 1), (2.0, 0), (0.5, 0)],
-        # Large logits, right and wrong, alone and beside small ones.
-        [(50.0, 1)], [(50.0, 0)], [(-50.0, 1)], [(-50.0, 0)],
+        [(0.5, 1), (3.0, 1), (-1.0, 0)], [(50.0, 1)], [(50.0, 0)], [(-50.0, 1)], [(-50.0, 0)],
         [(200.0, 1)], [(200.0, 0)], [(-200.0, 1)], [(-200.0, 0)],
         [(200.0, 1), (0.25, 0)], [(-200.0, 1), (0.25, 1)],
         [(2.0, 1), (-1.25, 0), (0.5, 0), (-3.0, 1), (1.5, 1), (0.75, 0)],
     )],
     "Right, at any logit. This is why a loss should be given logits, not probabilities.",
     places=lambda z, y: ["loss"],
-    facts=lambda z, y: {
-        "as the largest |logit|": z.abs().max().item(),
-        "samples": len(y),
-        "y is": "1" if (y == 1).all() else "0" if (y == 0).all() else "both",
-        "the logits are": _sign(z),
-        "a logit has the wrong sign": bool(((2 * y - 1) * z < 0).any()),
-        "a wrong logit is beyond 40": bool(((2 * y - 1) * z < -40).any()),
-        "a right logit is beyond 40": bool(((2 * y - 1) * z > 40).any()),
-        "large and small logits stand together": len(set((z.abs() > 40).flatten().tolist())) == 2,
-    },
+    facts=_loss_facts,
     mistakes=[
-        Mistake("sum instead of mean", "You added the samples up. Their mean is due.",
+        Mistake("sum instead of mean", "The samples' mean is due.",
                 lambda z, y: _exact(z, y).sum()),
-        Mistake("not averaged", "You have one loss a sample. Their mean is due, a single number.",
-                _exact),
+        Mistake("not averaged", "The samples' mean is due, a single number.", _exact),
         Mistake("sign", "Your loss is negative: a minus is missing.",
                 lambda z, y: -_exact(z, y).mean()),
-        Mistake("labels exchanged",
-                "You charge y = 1 what y = 0 should pay, or the logit's sign is lost on the way.",
-                lambda z, y: _exact(-z, y).mean()),
+        Mistake("labels exchanged", "You charge y = 1 what y = 0 should pay, or the logit's sign "
+                "is lost on the way.", lambda z, y: _exact(-z, y).mean()),
         Mistake("a term missing", "Only clicks cost anything in yours.",
                 lambda z, y: (y * _exact(z, y)).mean()),
         Mistake("a term missing", "Only non-clicks cost anything in yours.",
                 lambda z, y: ((1 - y) * _exact(z, y)).mean()),
-        Mistake("sigmoid twice",
-                "You squashed the logits, and gave them to something that squashes once more.",
-                lambda z, y: _exact(torch.sigmoid(z), y).mean()),
-        Mistake("another base", "You took the logarithm to base 2. The natural one is due.",
+        Mistake("sigmoid twice", "You squashed the logits, and gave them to something that "
+                "squashes once more.", lambda z, y: _exact(torch.sigmoid(z), y).mean()),
+        Mistake("another base", "The natural logarithm is due, not that to base 2.",
                 lambda z, y: _exact(z, y).mean() / math.log(2)),
-        Mistake("every logit with every label",
-                "(B, 1) meets (B,), which makes (B, B): print the shapes of what you subtract.",
+        Mistake("every logit with every label", "(B, 1) meets (B,), which makes (B, B).",
                 lambda z, y: _exact(z, y.flatten()).mean()),
-        Mistake("squared error",
-                "This is the squared error of the probabilities. The cross-entropy is due.",
+        Mistake("squared error", "The cross-entropy is due.",
                 lambda z, y: ((torch.sigmoid(z) - y) ** 2).mean()),
         Mistake("labels used as signs", "You used the labels 0 and 1 as signs. A sign is −1 or 1.",
                 lambda z, y: F.softplus(-z * y).mean()),
-        Mistake("hinge",
-                "This is a hinge. The term that rounds its corner off is missing.",
+        Mistake("hinge", "The term that rounds its corner off is missing.",
                 lambda z, y: ((1 - 2 * y) * z).clamp(min=0).mean()),
-        Mistake("clicks and others equally",
-                "You averaged clicks and non-clicks apart. One mean is due over all rows.",
-                lambda z, y: torch.stack([_exact(z, y)[y == t].mean() for t in y.unique()]).mean()),
-        Mistake("median", "You took the median. The mean is due.",
-                lambda z, y: _exact(z, y).median()),
+        Mistake("logarithm of a rounded probability", _ROUNDED,
+                lambda z, y: F.binary_cross_entropy(torch.sigmoid(z), y)),
+        Mistake("logarithm of a rounded probability", _ROUNDED,
+                lambda z, y: -(y * z.sigmoid().log() + (1 - y) * (1 - z.sigmoid()).log()).mean()),
     ],
     because=_because_loss,
     tells={
-        "as the largest |logit|": (
-            "A probability rounds to exactly 0 or 1 there, exp overflows beyond 88, and what is "
-            "cut off is finite and wrong: a logit of 200 on the wrong side costs 200."
-        ),
-        "a wrong logit is beyond 40": (
-            "What is cut off is finite, and wrong: a logit of 200 on the wrong side costs 200."
-        ),
-        "large and small logits stand together": (
-            "If you choose between two forms, choose for each row, not for the batch."
-        ),
-        "samples": (
-            "One mean is due over all samples. Or (B, 1) meets (B,) somewhere, which makes (B, "
-            "B)."
-        ),
+        "as the largest |logit| of the wrong sign": "Was something cut off, or a small number put "
+        "into a logarithm? A logit of 200 on the wrong side costs 200.",
+        "as the largest logit": "Where does exp, or a probability, overflow or round?",
+        "large and small logits stand together": "Choose between two forms row by row.",
+        "samples": "One mean is due over all of them.",
     },
-    typical=20,
+    typical=18,
     shape="(), a single number",
     gradients=("logits",),
     far=(
         (tensor([[200.0], [-200], [0.5]]), tensor([[0.0], [1], [1]])),
         "gradient lost at large logits",
-        "The numbers are right at a logit of 200, and the gradient isn't. `torch.where` computes "
-        "both of its branches: if exp "
-        "overflows in the one that isn't chosen, the gradient is nan. What is cut off (`clamp`) "
-        "has no gradient at all.",
+        "The numbers are right, and at a logit of 200 the gradient isn't. `torch.where` computes "
+        "both branches, and an overflow in the other one makes nan; what is cut off (`clamp`) has "
+        "no gradient.",
     ),
 )  # fmt: skip

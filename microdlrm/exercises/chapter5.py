@@ -6,19 +6,23 @@ from itertools import combinations, product
 import torch
 import torch.nn.functional as F
 
-from microdlrm.exercises.task import Growth, Mistake, Task, small_whole_numbers
+from microdlrm.exercises.task import Growth, Mistake, Task, made_of, small_whole_numbers
 from microdlrm.exercises.traffic import largest_result
 
 PRIMES = [n for n in range(3, 98) if all(n % m for m in range(2, n))]
 
 
-def _pairs(n, first):
+def _pairs(n, first=1):
     return [(i, j) for i in range(n) for j in range(i + first, n)]
 
 
-def _interaction(x_dense, x_sparse, first=1, product=lambda a, b: (a * b).sum(1, keepdim=True)):
+def _dot(a, b):
+    return (a * b).sum(1, keepdim=True)
+
+
+def _interaction(x_dense, x_sparse, pairs=_pairs, product=_dot):
     v = [x_dense, *x_sparse]
-    return torch.cat([x_dense, *(product(v[i], v[j]) for i, j in _pairs(len(v), first))], dim=1)
+    return torch.cat([x_dense, *(product(v[i], v[j]) for i, j in pairs(len(v)))], dim=1)
 
 
 def plain_loop(x_dense, x_sparse):
@@ -43,12 +47,14 @@ _ORTHOGONAL = (
     [torch.tensor([[2.0, -1], [1, 1]]), torch.tensor([[1.0, 1], [2, 5]])],
 )
 _SMALL = [(1, 1, 3), (1, 1, 2), (1, 1, 1), (2, 1, 1), (1, 2, 1), (2, 1, 2), (1, 2, 2), (2, 2, 1)]
-_LARGE = [(5, 2, 3), (3, 5, 3), (4, 4, 3), (3, 3, 2), (3, 2, 6), (3, 8, 3), (5, 2, 5), (3, 1, 1)]
+_MORE = [(2, 2, 2), (3, 1, 2), (1, 3, 2), (2, 3, 3)]
+# Sizes in another order, all equal, above ten numbers, one table.
+_LARGE = [(5, 2, 3), (3, 5, 3), (4, 4, 3), (3, 2, 6), (3, 8, 3), (5, 2, 5), (3, 1, 1)]
 # Four vectors come first: with fewer, all pairs are there in more ways than one.
 INPUTS = [
     *(_primes(*sizes) for sizes in _SMALL),
     (torch.tensor([[-3.0]]), [torch.tensor([[5.0]])]),
-    *(_primes(*sizes) for sizes in [(2, 2, 2), (3, 1, 2), (1, 3, 2), (2, 3, 3)]),
+    *(_primes(*sizes) for sizes in _MORE),
     _ORTHOGONAL,
     *(_larger(*sizes) for sizes in _LARGE),
     _larger(3, 4, 2, by=3),
@@ -67,40 +73,35 @@ def _facts(x_dense, x_sparse):
         "rows": len(x_dense),
         "numbers in a vector": x_dense.shape[1],
         "tables": len(x_sparse),
-        "a vector holds as many numbers as there are vectors": x_dense.shape[1] == v.shape[1],
         "there are as many rows as vectors": len(x_dense) == v.shape[1],
         "a row's product is below 0": (dots < 0).flatten(1).any(1),
         "a product is 0": bool((dots == 0).any()),
         "it is the first row": torch.arange(len(x_dense)) == 0,
-        "the numbers have decimals": bool((x_dense % 1).any()),
     }
 
 
 def _read(x_dense, x_sparse):
     """Of each row: products of vectors and of single numbers, sums, products across rows."""
-    v = torch.stack([x_dense, *x_sparse], 1).tolist()
-    if len(v) * len(v[0]) > 12:
+    v = torch.stack([x_dense, *x_sparse], 1)
+    if v[0].numel() > 12:
         return lambda number, row: ""
+    n, d = v.shape[1:]
+    across = {
+        f"v{i} of row {a} · v{j} of row {b}": v[a, i] @ v[b, j]
+        for (a, b), i, j in product(combinations(range(len(v)), 2), range(n), range(n))
+    }
     tables = []
     for mine in v:
-        d, known = range(len(mine[0])), {}
-        for i, j in product(range(len(mine)), repeat=2):
-            a, b = mine[i], mine[j]
-            known[f"v{min(i, j)}·v{max(i, j)}"] = sum(p * q for p, q in zip(a, b, strict=True))
-            if i < j:
-                known |= {f"v{i}[{k}] × v{j}[{m}]": a[k] * b[m] for k in d for m in d}
-            if i < j and len(d) > 1:
-                known |= {f"v{i}[{k}] + v{j}[{k}]": a[k] + b[k] for k in d}
-        known |= {f"v{i}[{k}]": mine[i][k] for i in range(1, len(mine)) for k in d}
-        for a, b in combinations(range(len(v)), 2):
-            for i, j in product(range(len(mine)), repeat=2):
-                dot = sum(p * q for p, q in zip(v[a][i], v[b][j], strict=True))
-                known[f"v{i} of row {a} · v{j} of row {b}"] = dot
-        pairs = {(i, j): known[f"v{i}·v{j}"] for i, j in _pairs(len(mine), 1)}
-        for i in range(len(mine)):
-            known[f"v{i}'s pairs, added up"] = sum(p for pair, p in pairs.items() if i in pair)
-        known["all pairs, added up"] = sum(pairs.values())
-        tables.append(known)
+        dots = {f"v{i}·v{j}": mine[i] @ mine[j] for i, j in _pairs(n, 0)}
+        numbers = list(product(_pairs(n, 1), range(d), range(d)))
+        pairs = [mine[i] @ mine[j] for i, j in _pairs(n, 1)]
+        tables.append(
+            dots
+            | {f"v{i}[{k}] × v{j}[{m}]": mine[i, k] * mine[j, m] for (i, j), k, m in numbers}
+            | {f"v{i}[{k}]": mine[i, k] for i in range(1, n) for k in range(d)}
+            | across
+            | {"all pairs, added up": sum(pairs)}
+        )
 
     def read(number, row):
         known = tables[min(row, len(tables) - 1)].items()
@@ -119,133 +120,77 @@ def _because(x_dense, x_sparse, first=1):
             yield " + ".join(terms) if len(row[0]) < 4 else ""
 
 
-def _gram(x_dense, x_sparse):
-    v = torch.stack([x_dense, *x_sparse], 1)
-    return v @ v.mT  # (B, n, n)
-
-
-def _on(make, first):
+def _on(make, pairs):
     """Of all vectors (B, n, d), a matrix of products, of which the pairs are taken."""
 
     def formula(x_dense, x_sparse):
         z = make(torch.stack([x_dense, *x_sparse], 1))
-        return torch.cat([x_dense, *(z[:, i, j, None] for i, j in _pairs(z.shape[1], first))], 1)
+        return torch.cat([x_dense, *(z[:, i, j, None] for i, j in pairs(z.shape[1]))], 1)
 
     return formula
 
 
-def _chosen(pairs, dense="x", order=None):
-    """The pairs that `pairs` names, behind x, in front of it ("end"), or alone ("")."""
-
-    def formula(x_dense, x_sparse):
-        v = [x_dense, *x_sparse] if order is None else [*x_sparse, x_dense]
-        dots = [(v[i] * v[j]).sum(1, keepdim=True) for i, j in pairs(len(v))]
-        kept = [x_dense, *dots] if dense == "x" else [*dots, x_dense] if dense == "end" else dots
-        return torch.cat(kept, 1) if kept else x_dense[:, :0]
-
-    return formula
+def _cut(x_dense, x_sparse):
+    """All numbers of a batch in one long row, cut into vectors: rows are mixed."""
+    n = 1 + len(x_sparse)
+    v = torch.stack([x_dense, *x_sparse]).reshape(len(x_dense), n, -1)
+    return v[:, 0], list(v[:, 1:].unbind(1))
 
 
-def _choices(first):
-    """Other pairs, or in another order."""
+_DIAGONAL = {
+    1: [Mistake("diagonal kept", "A pair has two different vectors.",
+                partial(_interaction, pairs=partial(_pairs, first=0)))],
+    0: [Mistake("diagonal missing", "Each vector's product with itself is due as well.",
+                _interaction),
+        Mistake("diagonal behind the pairs", "The pairs are due row by row: v0·v0 first.",
+                lambda x, xs: torch.cat([_interaction(x, xs), *map(_dot, [x, *xs], [x, *xs])], 1))],
+}  # fmt: skip
 
-    def square(n):
-        return product(range(n), repeat=2)
 
+def _mistakes(first):
     due = partial(_pairs, first=first)
-    own = (
-        Mistake(
-            "diagonal kept",
-            "Each vector's product with itself is in it. A pair has two different vectors.",
-            _chosen(lambda n: _pairs(n, 0)),
-        )
-        if first
-        else Mistake(
-            "diagonal missing",
-            "Each vector's product with itself is due as well.",
-            _chosen(lambda n: _pairs(n, 1)),
-        )
-    )
+    as_ = partial(partial, _interaction, pairs=due)
     return [
-        own,
-        Mistake("lower triangle's order",
-                "These are the pairs in the order of the lower triangle. The upper one goes row by "
-                "row: i before j.",
-                _chosen(lambda n: [(i, j) for i in range(n) for j in range(i + 1 - first)])),
-        Mistake("both triangles", "Every pair is in it twice, as (i, j) and as (j, i).",
-                _chosen(lambda n: [(i, j) for i, j in square(n) if i != j])),
-        Mistake("whole matrix", "All n × n products are in it. Each pair is due once.",
-                _chosen(square)),
-        Mistake("zeros kept",
-                "Of the whole matrix one half became 0, and stayed. Select the other half.",
-                lambda x, xs: torch.cat([x, _gram(x, xs).triu(first).flatten(1)], 1)),
-        Mistake("dense vector missing", "The pairs come behind x_dense itself.",
-                _chosen(due, dense="")),
-        Mistake("dense vector at the end", "x_dense comes first.", _chosen(due, dense="end")),
-        Mistake("dense vector not paired", "x_dense is one of the vectors that pair.",
-                _chosen(lambda n: [(i + 1, j + 1) for i, j in due(n - 1)])),
-        Mistake("dense vector last among the vectors",
-                "v0 is x_dense. Yours has it behind the tables' vectors.",
-                _chosen(due, order="last")),
-        Mistake("pairs with the first vector only",
-                "You multiply x_dense with each of the others. The others pair, too.",
-                _chosen(lambda n: [(0, j) for j in range(first, n)])),
-        Mistake("neighbours only",
-                "You multiply each vector with the next one. Every two of them pair.",
-                _chosen(lambda n: [(i, i + 1) for i in range(n - 1)])),
-        Mistake("diagonal by diagonal",
-                "These are the pairs by their distance. They are due row by row: all of v0's "
-                "first.",
-                _chosen(lambda n: [(i, i + k) for k in range(first, n) for i in range(n - k)])),
-    ]  # fmt: skip
-
-
-def _products(first):
-    """The right pairs, and something else than their dot products."""
-    as_ = partial(partial, _interaction, first=first)
-    return [
-        Mistake("cosine instead of dot product",
-                "Your products are divided by the vectors' lengths. A dot product keeps the "
-                "lengths.",
+        # Other pairs, or in another order.
+        *_DIAGONAL[first],
+        Mistake("lower triangle's order", "The upper one goes row by row: i before j.",
+                as_(pairs=lambda n: [(i, j) for i in range(n) for j in range(i + 1 - first)])),
+        Mistake("diagonal by diagonal", "The pairs are due row by row: all of v0's first.",
+                as_(pairs=lambda n: [(i, i + k) for k in range(first, n) for i in range(n - k)])),
+        Mistake("dense vector at the end", "x_dense comes first.",
+                lambda x, xs: torch.cat([_interaction(x, xs, due)[:, x.shape[1]:], x], 1)),
+        Mistake("dense vector last among the vectors", "v0 is x_dense.",
+                as_(pairs=lambda n: [((i + 1) % n, (j + 1) % n) for i, j in due(n)])),
+        Mistake("zeros kept", "Of the whole matrix one half became 0, and stayed.",
+                lambda x, xs: torch.cat([x, (torch.stack([x, *xs], 1) @ torch.stack([x, *xs], 2))
+                    .triu(first).flatten(1)], 1)),
+        # The right pairs, and something else than their dot products.
+        Mistake("cosine instead of dot product", "A dot product keeps the vectors' lengths.",
                 as_(product=lambda a, b: F.cosine_similarity(a, b)[:, None])),
-        Mistake("scaled products",
-                "Your products are divided by √d, as attention does. A plain dot product is due.",
-                as_(product=lambda a, b: (a * b).sum(1, keepdim=True) / a.shape[1] ** 0.5)),
-        Mistake("mean instead of sum",
-                "Your products are divided by d: that is a mean. A dot product is a sum.",
+        Mistake("scaled products", "Your products are divided by √d, as in attention.",
+                as_(product=lambda a, b: _dot(a, b) / a.shape[1] ** 0.5)),
+        Mistake("mean instead of sum", "Your products are divided by d.",
                 as_(product=lambda a, b: (a * b).mean(1, keepdim=True))),
-        Mistake("softmax",
-                "Your products went through a softmax, as in attention. They go on as they are.",
-                lambda x, xs: torch.cat(
-                    [x, _interaction(x, xs, first)[:, x.shape[1] :].softmax(1)], 1)),
-        Mistake("activation added",
-                "What is below 0 became 0: a ReLU? The products go on as they are.",
-                as_(product=lambda a, b: (a * b).sum(1, keepdim=True).relu())),
-        Mistake("sum over the wrong axis",
-                "These are products of coordinates, summed over the vectors: (d, d) and not (n, "
-                "n). Which axis is summed?",
-                _on(lambda v: v.mT @ v, first)),
-        Mistake("rows of the batch mixed",
-                "Your vectors mix numbers of different rows. Reshaping exchanges no axes: it cuts "
-                "the same long row of numbers into other pieces.",
-                lambda x, xs: _interaction(*(lambda t: (t[:, 0], list(t[:, 1:].unbind(1))))(
-                    torch.stack([x, *xs]).reshape(len(x), 1 + len(xs), -1)), first)),
-        Mistake("reshaped instead of transposed",
-                "One operand of your product was reshaped where two axes should change places: the "
-                "same numbers, cut into other pieces.",
-                _on(lambda v: v @ v.reshape(len(v), v.shape[2], v.shape[1]), first)),
+        Mistake("sum over the wrong axis", "These are products of coordinates, summed over the "
+                "vectors: (d, d) and not (n, n).", _on(lambda v: v.mT @ v, due)),
+        Mistake("rows of the batch mixed", "Reshaping exchanges no axes: it cuts the same long row "
+                "of numbers into other pieces.",
+                lambda x, xs: _interaction(*_cut(x, xs), due)),
+        Mistake("reshaped instead of transposed", "The same numbers, cut into other pieces, where "
+                "two axes should change places.",
+                _on(lambda v: v @ v.reshape(len(v), v.shape[2], v.shape[1]), due)),
     ]  # fmt: skip
 
 
 def _task(name, first, praise, width):
     return Task(
         f"{name}(x_dense, x_sparse)",
-        partial(_interaction, first=first),
+        partial(_interaction, pairs=partial(_pairs, first=first)),
         INPUTS,
         praise,
         places=partial(_places, first=first),
         facts=_facts,
-        mistakes=[*_choices(first), *_products(first)],
+        mistakes=_mistakes(first),
         read=_read,
         because=partial(_because, first=first),
         tells={
@@ -292,52 +237,39 @@ def _inner(x, U, V):
     return x @ V @ U.T
 
 
-_LAST = "x comes back in at the end: x0 * (…) + x."
+def _with(front=0, inside=1, added=1):
+    """front * (U Vᵀ inside + b) + added, of which 0 is x0 and 1 is x."""
+    return lambda *args: args[front] * (_inner(args[inside], *args[2:4]) + args[4]) + args[added]
+
 
 _CROSS_MISTAKES = [
-    Mistake(
-        "x not added",
-        f"The last term is missing. {_LAST}",
-        lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b),
-    ),
-    Mistake(
-        "x subtracted",
-        f"You take x off. {_LAST}",
-        lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) - x,
-    ),
-    Mistake(
-        "x0 added instead of x",
-        f"You added x0. {_LAST}",
-        lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b) + x0,
-    ),
-    Mistake(
-        "x instead of x0 in front",
-        "You multiplied by x. Each layer multiplies by x0, the layer-0 input: that is the "
-        "crossing.",
-        lambda x0, x, U, V, b: x * (_inner(x, U, V) + b) + x,
-    ),
-    Mistake(
-        "x0 instead of x inside",
-        "You put x0 through the two matrices. The layer's own input, x, goes there.",
-        lambda x0, x, U, V, b: x0 * (_inner(x0, U, V) + b) + x,
-    ),
-    Mistake(
-        "x and x0 exchanged",
-        "x and x0 have changed places throughout.",
-        lambda x0, x, U, V, b: x * (_inner(x0, U, V) + b) + x0,
-    ),
-    Mistake(
-        "U and V exchanged",
-        "U and V have changed places: V takes x down to r numbers, U brings them back up to w. "
-        "(Or a transpose is missing: for rows it is x times (U Vᵀ)ᵀ.)",
-        lambda x0, x, U, V, b: x0 * (_inner(x, V, U) + b) + x,
-    ),
-    Mistake(
-        "bias outside",
-        "You added b behind the product with x0. It belongs inside, before that product.",
-        lambda x0, x, U, V, b: x0 * _inner(x, U, V) + b + x,
-    ),
-]
+    Mistake("x not added", "x comes back in at the end.",
+            lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b)),
+    Mistake("x0 added instead of x", "x comes back in at the end.", _with(added=0)),
+    Mistake("x instead of x0 in front", "Each layer multiplies by x0: that is the crossing.",
+            _with(front=1)),
+    Mistake("x0 instead of x inside", "The layer's own input, x, goes through the two matrices.",
+            _with(inside=0)),
+    Mistake("x and x0 exchanged", "They have changed places throughout.",
+            _with(front=1, inside=0, added=0)),
+    Mistake("U and V exchanged", "V takes x down to r numbers, U brings them back up to w. (Or a "
+            "transpose is missing: for rows it is x times (U Vᵀ)ᵀ.)",
+            lambda x0, x, U, V, b: x0 * (_inner(x, V, U) + b) + x),
+    Mistake("bias outside", "b belongs inside, before the product with x0.",
+            lambda x0, x, U, V, b: x0 * _inner(x, U, V) + b + x),
+    Mistake("bias before the matrices", "b is added behind them, to w numbers.",
+            lambda x0, x, U, V, b: x0 * _inner(x + b, U, V) + x),
+]  # fmt: skip
+
+
+def _read_cross(x0, x, U, V, b):
+    """Of the one number of a row, which terms are in it."""
+    if x0.numel() > 1:
+        return lambda number, row: ""
+    inner = _inner(x, U, V).item()
+    parts = {"x0": x0.item(), "x": x.item(), "b": b.item(), "x0·b": (x0 * b).item(), "UVᵀx": inner}
+    read = made_of(parts | {"x0·UVᵀx": x0.item() * inner}, most=1, least=-1)
+    return lambda number, row: read(number)
 
 
 def _cross(x0, x, U, V, b):
@@ -382,14 +314,9 @@ LOW_RANK_CROSS = Task(
     ],
     "Right: a layer of few numbers that multiplies features with each other.",
     places=lambda x0, *_: [f"[{k}]" for k in range(x0.shape[1])],
-    facts=lambda x0, x, U, V, b: {
-        "rows": len(x0),
-        "w": x0.shape[1],
-        "r": U.shape[1],
-        "w equals r": U.shape[0] == U.shape[1],
-        "there are as many rows as w": len(x0) == x0.shape[1],
-    },
+    facts=lambda x0, x, U, V, b: {"rows": len(x0), "w": x0.shape[1], "r": U.shape[1]},
     mistakes=_CROSS_MISTAKES,
+    read=_read_cross,
     because=_because_cross,
     batched=(0, 1),
     typical=4,

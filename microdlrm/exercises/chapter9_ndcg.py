@@ -52,11 +52,6 @@ def _films(scores, relevant, k):
     return tensor(scores), tensor(relevant, dtype=tensor(0.5).dtype), k
 
 
-def _place(scores, relevant):
-    """Where the only relevant film stands, 0 if there are several."""
-    return int((scores >= scores[relevant > 0].min()).sum()) if relevant.sum() == 1 else 0
-
-
 def _because(scores, relevant, k):
     order = scores.argsort(descending=True).tolist()
     hits = [f"{_worth(place):.4g}" for place, i in enumerate(order[:k], 1) if relevant[i]]
@@ -90,41 +85,41 @@ NDCG_AT_K = Task(
         "the films are in order already": s.tolist() == sorted(s.tolist(), reverse=True),
         "fewer films are relevant than k": bool(r.sum() < k),
         "more films are relevant than k": bool(r.sum() > k),
-        "k cuts the list": k < len(s),
         "no relevant film is among the first k": _list(s, r, k) == 0,
-        "relevant films": int(r.sum()),
-        "as the place of the only relevant film": _place(s, r),
-        "the best film is relevant": bool(r[s.argmax()]),
-        "all relevant films are on top": _ndcg_at_k(s, r, k) > 0.9999,
-        "a score is below 0": bool((s < 0).any()),
-        "for k": k,
-        "films": len(s),
+        "k cuts the list": k < len(s),
     },
     mistakes=[
-        Mistake("not normalised", "This is the DCG. Divide it by what the best order would give.",
-                _list),
-        Mistake("not sorted", "You took the films as they stood. Order them by score first.",
+        Mistake("not normalised", "This is the DCG. Divide it by the best order's.", _list),
+        Mistake("not sorted", "Order the films by score first.",
                 lambda s, r, k: _list(range(len(r), 0, -1), r, k) / _best(r, k)),
-        Mistake("lowest first", "You went from the lowest score upwards.",
+        Mistake("lowest first", "The highest score comes first.",
                 lambda s, r, k: _list(s, r, k, lowest=True) / _best(r, k)),
-        Mistake("k ignored", "You went down the whole list. Only the first k count.",
+        Mistake("k ignored", "Only the first k count.",
                 lambda s, r, k: _list(s, r, len(s)) / _best(r, len(s))),
         Mistake("divided by a full list", "The best order can't fill all k places where fewer "
                 "films are relevant.", lambda s, r, k: _list(s, r, k) / _best(r, k, films=k)),
-        Mistake("divided by all relevant films", "You let the best order run over all relevant "
-                "films. It has k places, too.",
+        Mistake("divided by a full list", "Fewer films may be relevant.",
+                lambda s, r, k: _list(s, r, k) / _best(r, k, films=min(k, len(s)))),
+        Mistake("divided by all relevant films", "The best order has k places, too.",
                 lambda s, r, k: _list(s, r, k) / _best(r, k, films=r.sum())),
-        Mistake("best order of the films shown", "Your best order rearranges the films shown. It "
-                "chooses from all of them.",
-                lambda s, r, k: _list(s, r, k) / (_best(r, k, films=_found(s, r, k)) or 1)),
-        Mistake("no logarithm", "You divide by the place. The logarithm, to base 2, of one more "
-                "than it is due.", _by(lambda place: 1 / place)),
+        Mistake("best order of the films shown", "It chooses from all of them.",
+                lambda s, r, k: _list(s, r, k) / (_best(r, k, films=_found(s, r, k)) or math.nan)),
+        Mistake("no logarithm", "You divide by the place. The logarithm of one more is due.",
+                _by(lambda place: 1 / place)),
+        Mistake("first two places alike", "Place 2 is worth less than place 1.",
+                _by(lambda place: 1 / math.log2(max(2, place)))),
+        Mistake("one place too far", "Place 1 is worth 1.",
+                _by(lambda place: _worth(place + 1))),
         Mistake("films taken for places", "Sorting positions gives the film at each place. You "
-                "read it as the place of each film.",
-                _films_for_places),
-        Mistake("first two places alike", "Your first two places count alike. Place 2 is worth "
-                "less than place 1.", _by(lambda place: 1 / math.log2(max(2, place)))),
+                "read it as the place of each film.", _films_for_places),
+        Mistake("cut at the relevant films", "The list is cut at k, however many are relevant.",
+                lambda s, r, k: _list(s, r, min(k, int(r.sum()))) / _best(r, k)),
+        Mistake("recall", "A film counts by where it stands.",
+                lambda s, r, k: _found(s, r, k) / float(r.sum())),
+        Mistake("recall", "A film counts by where it stands.",
+                lambda s, r, k: _found(s, r, k) / min(k, int(r.sum()))),
     ],
+    read=lambda *_: lambda number, row: "" if math.isfinite(number) else "0 below a fraction line?",
     because=_because,
     typical=15,
     returns="one number",

@@ -100,10 +100,10 @@ def fit(
                 break
             on_validation = evaluate(model, clicks, split.validation)
             history.append((epoch, training_logloss, *on_validation, *clock))
-            if watch is not None:
-                watch(model, epoch)
             if on_validation.logloss < best:
                 best, best_state = on_validation.logloss, copy.deepcopy(model.state_dict())
+            if watch is not None:
+                watch(model, epoch)
             if target is not None and on_validation.accuracy >= target:
                 break
     except KeyboardInterrupt:

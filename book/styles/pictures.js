@@ -49,6 +49,9 @@ for (const figure of document.querySelectorAll("figure.microdlrm:has([data-says]
   figure.querySelectorAll("[data-says] > title").forEach((title) => title.remove());
 }
 
+// Code that unfolds may scroll: the theme looks again, and lets Tab reach it.
+addEventListener("toggle", () => dispatchEvent(new Event("resize")), true);
+
 // On paper there is no dark mode.
 const root = document.documentElement;
 let theme;

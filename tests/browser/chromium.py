@@ -15,39 +15,21 @@ make test-browser CHROMIUM=/path/to/chrome"""
 
 
 def find():
-    """The path of a Chromium, or None. What CHROMIUM names goes first, and nothing else counts
-    then.
-    """
-    named = os.environ.get("CHROMIUM")
-    return next(
-        (path for name in ([named] if named else NAMES) if (path := shutil.which(name))), None
-    )
+    """The path of a Chromium, or None. If CHROMIUM names one, no other counts."""
+    names = [os.environ["CHROMIUM"]] if "CHROMIUM" in os.environ else NAMES
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 def install():
-    """Debian's, if this is Debian and we may."""
-    if (
-        os.environ.get("CHROMIUM")
-        or not shutil.which("apt-get")
-        or not hasattr(os, "geteuid")
-        or os.geteuid() != 0
-    ):
-        return
-    print("No Chromium here: installing Debian's.", file=sys.stderr)
+    """Debian's, where we may."""
+    print("No Chromium here: installing Debian's.")
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-        subprocess.run(["apt-get", "--quiet", *command], env=quiet, stdout=sys.stderr, check=False)
-
-
-def main():
-    if not find():
-        install()
-    if path := find():
-        print(path)
-        return 0
-    print(MISSING, file=sys.stderr)
-    return 1
+        subprocess.run(["apt-get", "--quiet", *command], env=quiet, check=False)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    named = "CHROMIUM" in os.environ
+    if not find() and not named and shutil.which("apt-get") and os.getuid() == 0:
+        install()
+    sys.exit(None if find() else MISSING)

@@ -148,7 +148,7 @@ def errors(cells):
 def test_run_all_cells_runs_all_cells(browser, lab, name):
     address, root = lab
     assert not any(cell.execution_count or cell.outputs for cell in code_cells(root / name))
-    with visit(browser, address, base_url=address, viewport={"width": 1280, "height": 900}) as page:
+    with visit(browser, address) as page:
         page.goto(f"/lab/tree/{name}?reset")
         cells = run_all(page, name, root / name)
         assert errors(cells) == []

@@ -1,27 +1,27 @@
 """Every page of the book, in three widths, light and dark: silent, self-contained, its formulas
-set, no wider than the screen, no code cut off, and nothing that axe calls serious or critical.
+set, no wider than the screen, nothing cut off, and nothing that axe calls serious or critical. The
+pages that answer, also in use; and what is left without scripts, on paper and in forced colours.
 
 A page is loaded once, then resized and switched: loading it is what takes the time.
 """
 
 import itertools
-from pathlib import Path
 
 import conftest
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from conftest import BOOK, LATER, look, objections, predict, press
 
-BOOK = Path(__file__).resolve().parents[2] / "_build/html"
 PAGES = sorted(
     path.relative_to(BOOK).as_posix()
     for path in BOOK.rglob("*.html")
     if "_static" not in path.relative_to(BOOK).parts
 )
-WIDTHS = (1280, 768, 400)  # a laptop, a tablet, a phone
-GROUND = {
-    "light": range(600, 766),
-    "dark": range(150),
-}  # red, green and blue of the page's ground, added up
+WIDTHS = (400, 768, 1280)  # a phone, a tablet, a laptop
+# Red, green and blue of the page's ground, added up.
+GROUND = {"light": range(600, 766), "dark": range(150)}
+SUM_OF_GROUND = """() => getComputedStyle(document.body).backgroundColor
+    .match(/[\\d.]+/g).slice(0, 3).reduce((sum, x) => sum + Number(x), 0)"""
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 FORMULAS = """() => [...document.querySelectorAll("article math")].filter((formula) => {
     const { width, height } = formula.getBoundingClientRect();
@@ -38,8 +38,21 @@ CUT_OFF = """(reachable) => [...document.querySelectorAll("article pre")].filter
     }
     return ends > document.documentElement.clientWidth + 1;
 }).map((code) => code.textContent.trim().split("\\n").sort((a, b) => b.length - a.length)[0])"""
-
-
+# Words of the pages that answer which run out of their cell, or out of the picture.
+WORDS_CUT_OFF = """() => {
+    const words = document.querySelectorAll(":is(#model, #picker) :is(td, th, label, li, p)");
+    const labels = document.querySelectorAll("#explorer svg text");
+    const outside = (label) => {
+        const own = label.getBoundingClientRect();
+        const all = label.ownerSVGElement.getBoundingClientRect();
+        return own.left < all.left - 1 || own.right > all.right + 1
+            || own.top < all.top - 1 || own.bottom > all.bottom + 1;
+    };
+    return [
+        ...[...words].filter((word) => word.scrollWidth > word.clientWidth + 1),
+        ...[...labels].filter(outside),
+    ].map((node) => node.textContent);
+}"""
 # The theme's signs come from a font that the book does without: what it doesn't draw itself would
 # be an empty box.
 SIGNS_WITHOUT_A_FONT = """() => [...document.querySelectorAll("body *")].flatMap((each) =>
@@ -47,7 +60,6 @@ SIGNS_WITHOUT_A_FONT = """() => [...document.querySelectorAll("body *")].flatMap
         const { content, display } = getComputedStyle(each, part);
         return each.offsetParent && display !== "none" && /[\\uE000-\\uF8FF]/.test(content);
     }).map((part) => `${each.className}${part}`))"""
-
 # Words of one kind in code of one kind have one colour on one ground, so of each kind one is looked
 # at: of thousands.
 ONE_OF_A_KIND = """() => {
@@ -60,46 +72,26 @@ ONE_OF_A_KIND = """() => {
         seen.add(kind);
     }
 }"""
-EVERYTHING_BUT_COLOURS = {"rules": {"color-contrast": {"enabled": False}}}
-COLOURS = {"runOnly": ["color-contrast"]}
-WIDTH = {
-    "runOnly": ["scrollable-region-focusable", "target-size"]
-}  # what else could a narrow screen change?
-AXE = """async ([options]) => {
-    const found = await axe.run({ exclude: ["figure.microdlrm svg", "math"] }, options);
-    return found.violations
-        .filter((rule) => ["serious", "critical"].includes(rule.impact))
-        .flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 120)}`));
+STILL = "*, ::before, ::after { transition: none !important; }"  # no colour half way
+UNCOVERED = """() => {
+    document.documentElement.classList.remove("asks");
+    document.querySelectorAll("article details").forEach((each) => { each.open = true; });
 }"""
-
-
-def objections(page, rules):
-    """What axe calls serious or critical. A figure is one picture to it, and so is a formula."""
-    return page.evaluate(AXE, [{"resultTypes": ["violations"], "preload": False, **rules}])
-
-
-def switch_to(page, scheme):
-    """The page follows the system."""
-    page.emulate_media(color_scheme=scheme)
-    page.wait_for_function(
-        "scheme => document.documentElement.dataset.theme === scheme", arg=scheme
-    )
 
 
 def flaws(page, width, scheme):
     """One line for each thing wrong with the page as it now stands."""
-    sums = (
-        "getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).slice(0, 3).map(Number)"
-    )
-    if (ground := sum(page.evaluate(sums))) not in GROUND[scheme]:
+    if (ground := page.evaluate(SUM_OF_GROUND)) not in GROUND[scheme]:
         yield f"its ground is no {scheme} one: {ground} of 765"
-    wider = page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
-    if wider > 0:
+    if (wider := page.evaluate(WIDER)) > 0:
         yield f"{wider} px wider than the screen"
-    for line in page.evaluate(CUT_OFF, width < max(WIDTHS)):
-        yield f"cut off: {line}"
+    for words in page.evaluate(CUT_OFF, width < max(WIDTHS)) + page.evaluate(WORDS_CUT_OFF):
+        yield f"cut off: {words}"
+
+
+def assert_none(wrong):
+    wrong = list(dict.fromkeys(wrong))
+    assert not wrong, "\n".join([f"{len(wrong)} flaws", *wrong])
 
 
 def test_there_is_a_book():
@@ -107,36 +99,112 @@ def test_there_is_a_book():
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_works_in_the_browser(page, address, name):
-    page.goto(f"{address}/{name}", wait_until="load")
-    page.wait_for_load_state("networkidle")
-    page.evaluate("document.documentElement.classList.remove('asks')")  # nothing is covered
+def test_a_page_works_in_the_browser(page, name):
+    page.goto(name, wait_until="load")
+    page.add_style_tag(content=STILL)
+    page.evaluate(UNCOVERED)
+    page.wait_for_timeout(LATER)
     wrong = [f"not set: {formula}" for formula in page.evaluate(FORMULAS)]
     wrong += [f"a sign without its font: {sign}" for sign in page.evaluate(SIGNS_WITHOUT_A_FONT)]
-    page.evaluate(
-        "document.querySelectorAll('article details').forEach((each) => { each.open = true; })"
-    )
-    no_colour_half_way = "*, ::before, ::after { transition: none !important; }"
-    page.add_style_tag(content=no_colour_half_way)
-    page.evaluate("dispatchEvent(new Event('resize'))")  # the theme looks again at what scrolls
-    page.wait_for_timeout(500)
-    page.evaluate(Axe().axe_script)
-    wrong += objections(page, EVERYTHING_BUT_COLOURS)
-    for width, scheme in itertools.product(reversed(WIDTHS), GROUND):
-        switch_to(page, scheme)
-        page.set_viewport_size({"width": width, "height": 900})
-        # The theme's script makes code that scrolls reachable by Tab, a while after the width has
-        # changed.
-        page.wait_for_timeout(500 if scheme == "light" else 100)
+    wrong += objections(page, rules={"color-contrast": {"enabled": False}})
+    for width, scheme in itertools.product(WIDTHS, GROUND):
+        look(page, width, scheme)
         wrong += [f"{width} px, {scheme}: {flaw}" for flaw in flaws(page, width, scheme)]
-        if scheme == "dark" and width == min(WIDTHS):
-            wrong += [f"{width} px: {objection}" for objection in objections(page, WIDTH)]
+        if (width, scheme) == (min(WIDTHS), "dark"):  # what else could a narrow screen change?
+            wrong += objections(page, runOnly=["scrollable-region-focusable", "target-size"])
     page.evaluate(ONE_OF_A_KIND)
-    for scheme in ("dark", "light"):
-        switch_to(page, scheme)
-        wrong += [f"{scheme}: {objection}" for objection in objections(page, COLOURS)]
-    wrong = [*dict.fromkeys(wrong), *page.complaints]
-    assert not wrong, "\n".join([f"{len(wrong)} flaws", *wrong])
+    for scheme in GROUND:
+        look(page, max(WIDTHS), scheme)
+        wrong += [f"{scheme}: {words}" for words in objections(page, runOnly=["color-contrast"])]
+    assert_none(wrong)
+
+
+# --- pages in use ---
+
+
+def explore(page):
+    for model in ("original", "memory model", "compute model"):
+        for machine in ("this build's machine", "Opteron X2"):
+            press(page, model)
+            press(page, machine)
+            yield
+
+
+def ask_the_model(page):
+    for kind, vector in (("dot", 0), ("dot", 5), ("concat", 3)):
+        page.get_by_role("radio", name=kind).check()
+        page.locator("#model-grid tbody th").nth(vector).click()
+        yield
+
+
+def pick(page):
+    page.locator("[data-pick='1,1']").click()
+    press(page, "Check")
+    yield
+
+
+def guess(page):
+    yield
+    for letter in ("a", None):
+        predict(page, letter)
+        yield
+
+
+USES = {
+    "book/explorer.html": explore,
+    "book/model.html": ask_the_model,
+    "notebooks/03_mlps.html": guess,
+    "notebooks/05_exercise_dot_interaction.html": pick,
+}
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (400, "light")])
+@pytest.mark.parametrize("name", USES)
+def test_a_page_in_use_works_too(page, name, width, scheme):
+    page.goto(name)
+    page.add_style_tag(content=STILL)
+    look(page, width, scheme)
+    wrong = []
+    for _ in USES[name](page):
+        page.wait_for_timeout(LATER)
+        wrong += flaws(page, width, scheme)
+        wrong += objections(page)
+    assert_none(wrong)
+
+
+# --- pages as few see them ---
+
+# What is of no use where nothing answers, and what has to be there all the same.
+BARE = {
+    "notebooks/02_embeddings.html": (".stepper", "figure.microdlrm svg"),
+    "notebooks/03_mlps.html": (".commit button, .choices input, .beneath", ".verdict"),
+    "book/model.html": ("#model :is(button, input)", "text=this is what you would see"),
+}
+
+
+def assert_bare(page, name):
+    gone, there = map(page.locator, BARE[name])
+    assert not any(each.is_visible() for each in gone.all())
+    assert there.count()
+    assert all(each.is_visible() for each in there.all())
+
+
+@pytest.mark.parametrize("name", BARE)
+def test_without_scripts_a_page_is_whole(browser, address, name):
+    with conftest.visit(browser, address, java_script_enabled=False) as page:
+        page.goto(name)
+        assert_bare(page, name)
+
+
+@pytest.mark.parametrize("name", list(BARE)[:2])
+def test_on_paper_a_page_is_whole_and_light(browser, address, name):
+    with conftest.visit(browser, address, color_scheme="dark") as page:
+        page.goto(name)
+        page.evaluate("addEventListener('beforeprint', () => { printed = root.dataset.theme; })")
+        page.pdf()
+        assert page.evaluate("[printed, root.dataset.theme]") == ["light", "dark"]
+        page.emulate_media(media="print")
+        assert_bare(page, name)
 
 
 LIKE_THE_PAGE = """icons => icons.filter((icon) => {
@@ -146,22 +214,27 @@ LIKE_THE_PAGE = """icons => icons.filter((icon) => {
 
 
 def test_icons_show_under_forced_colours(browser, address):
-    with conftest.visit(
-        browser, address, forced_colors="active", viewport={"width": 400, "height": 844}
-    ) as page:
-        page.goto(f"{address}/notebooks/03_mlps.html")
+    with conftest.visit(browser, address, width=400, forced_colors="active") as page:
+        page.goto("notebooks/03_mlps.html")
         icons = page.locator(":is(.fa-solid, .fas):visible")
         assert icons.count()
         assert icons.evaluate_all(LIKE_THE_PAGE) == []
 
 
-def test_on_paper_a_page_is_light_and_holds_no_buttons(browser, address):
-    with conftest.visit(browser, address, color_scheme="dark") as page:
-        page.goto(f"{address}/notebooks/02_embeddings.html")
-        page.evaluate(
-            "addEventListener('beforeprint', () => { window.printed = root.dataset.theme; })"
-        )
-        page.pdf()
-        assert page.evaluate("[printed, root.dataset.theme]") == ["light", "dark"]
-        page.emulate_media(media="print")
-        assert page.locator(".stepper:visible").count() == 0
+BLOCKED = """Object.defineProperty(window, "localStorage", {
+    get() { throw new DOMException("no", "SecurityError"); },
+});"""
+
+
+def test_where_nothing_can_be_stored_the_book_is_searched_and_asks(browser, address):
+    with conftest.visit(browser, address) as page:
+        page.add_init_script(BLOCKED)
+        page.goto("search.html?q=interaction")
+        page.locator("#search-results li a").first.wait_for()
+        page.goto("notebooks/03_mlps.html")
+        predict(page, "a")
+        predict(page, None)
+        assert page.locator(".verdict:visible").count() == 2
+        assert "remember" in page.locator("body > [role=status]").text_content()
+        page.goto("book/intro.html")
+        assert "remember" in page.locator(".forget").inner_text()

@@ -1,8 +1,8 @@
-"""The model against formulations of its own: loops for bags and for pairs, finite differences for
-gradients.
-"""
+"""The model against loops over rows, ids and pairs; the original's weights; what is refused."""
 
 import math
+import re
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -28,336 +28,181 @@ def one_id_a_bag(batch_size=4):
     return torch.randn(batch_size, 6), indices, [torch.arange(batch_size)] * len(ROWS)
 
 
-def bags(lengths, rows):
-    """Indices and offsets of bags of the given lengths."""
-    indices = torch.randint(0, rows, (sum(lengths),))
-    offsets = torch.tensor([sum(lengths[:b]) for b in range(len(lengths))], dtype=torch.int64)
-    return indices, offsets
+def by_hand(model, dense_x, indices, offsets, weights, interaction):
+    """The logits, in loops on Python's own arithmetic: B lists of one number."""
 
-
-def logits_by_hand(model, dense_x, indices, offsets):
-    """The whole model in loops over rows, ids and pairs, on Python's own arithmetic where that is
-    possible.
-    """
-
-    def linear(layer, x):
-        rows = zip(layer.weight.tolist(), layer.bias.tolist(), strict=True)
-        return [math.fsum(w * v for w, v in zip(row, x, strict=True)) + b for row, b in rows]
+    def through(layers, x):
+        for layer in layers:
+            if isinstance(layer, nn.Linear):
+                rows = zip(layer.weight.tolist(), layer.bias.tolist(), strict=True)
+                x = [sum(w * v for w, v in zip(row, x, strict=True)) + b for row, b in rows]
+            else:
+                x = [max(v, 0.0) for v in x]
+        return x
 
     logits = []
     for b, x in enumerate(dense_x.tolist()):
-        for layer in model.bot_l:
-            x = linear(layer, x) if isinstance(layer, nn.Linear) else [max(v, 0.0) for v in x]
-        vectors = [x]
-        for table, ids, starts in zip(model.emb_l, indices, offsets, strict=True):
-            ends = [*starts.tolist()[1:], len(ids)]
-            rows = [table.weight.tolist()[i] for i in ids.tolist()[int(starts[b]) : ends[b]]]
-            vectors.append(
-                [math.fsum(column) for column in zip(*rows, strict=True)]
-                if rows
-                else [0.0] * len(x)
-            )
-        z = list(x)
-        for i in range(len(vectors)):
-            for j in range(i + 1, len(vectors)):
-                z.append(math.fsum(u * v for u, v in zip(vectors[i], vectors[j], strict=True)))
-        for layer in list(model.top_l)[:-1]:
-            z = linear(layer, z) if isinstance(layer, nn.Linear) else [max(v, 0.0) for v in z]
-        logits.append(z)
-    return torch.tensor(logits, dtype=dense_x.dtype)
+        vectors = [through(model.bot_l, x)]
+        for t, ids, starts, own in zip(model.reads, indices, offsets, weights, strict=True):
+            start, end = [*starts.tolist(), len(ids)][b : b + 2]
+            bag = [0.0] * len(vectors[0])
+            for k in range(start, end):
+                row = model.emb_l[t].weight[ids[k]].tolist()
+                w = 1.0 if own is None else own[k].item()
+                bag = [u + w * v for u, v in zip(bag, row, strict=True)]
+            vectors.append(bag)
+        if interaction == "concat":
+            z = [v for vector in vectors for v in vector]
+        else:
+            pairs = combinations(vectors, 2)
+            z = vectors[0] + [sum(u * v for u, v in zip(*pair, strict=True)) for pair in pairs]
+        logits.append(through(model.top_l[:-1], z))
+    return torch.tensor(logits, dtype=torch.float64)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=40)
 @given(
-    data=st.data(),
-    batch_size=st.integers(1, 5),
-    n_tables=st.integers(1, 4),
-    m_spa=st.integers(1, 5),
+    st.data(),
+    st.sampled_from(["dot", "concat"]),
+    st.integers(1, 5),
+    st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    st.integers(1, 4),
 )
-def test_dot_model_equals_loops_over_any_bags(data, batch_size, n_tables, m_spa):
-    rows = data.draw(st.lists(st.integers(1, 6), min_size=n_tables, max_size=n_tables))
+def test_the_model_is_what_loops_over_any_bags_give(data, interaction, batch_size, rows, m_spa):
+    """Bags of any length, empty ones too, some weighted, some from one table."""
     torch.manual_seed(0)
-    model = MicroDLRM(m_spa, rows, (3, m_spa), (4, 1), interaction="dot", init=1.0).double()
-    drawn = [
-        bags(data.draw(st.lists(st.integers(0, 4), min_size=batch_size, max_size=batch_size)), r)
-        for r in rows
-    ]
-    indices, offsets = [ids for ids, _ in drawn], [starts for _, starts in drawn]
-    dense_x = torch.randn(batch_size, 3, dtype=torch.float64)
-    expected = logits_by_hand(model, dense_x, indices, offsets)
-    torch.testing.assert_close(model.logits(dense_x, indices, offsets), expected)
-
-
-@pytest.mark.parametrize("batch_size", [0, 1, 3])
-@pytest.mark.parametrize("n_tables", [1, 3, 8])
-def test_interactions_have_the_width_they_promise(batch_size, n_tables):
-    x_dense, x_sparse = (
-        torch.randn(batch_size, 4),
-        [torch.randn(batch_size, 4) for _ in range(n_tables)],
-    )
-    n = 1 + n_tables
-    assert dot_interaction(x_dense, x_sparse).shape == (batch_size, 4 + math.comb(n, 2))
-    assert concat_interaction(x_dense, x_sparse).shape == (batch_size, 4 * n)
+    reads = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=4))
+    shape = dict(ln_bot=(3, m_spa), ln_top=(4, 1), interaction=interaction, reads=reads, init=1.0)
+    model = MicroDLRM(m_spa, rows, **shape).double()
+    bags = []
+    for t in reads:
+        drawn = st.lists(st.integers(0, 4), min_size=batch_size, max_size=batch_size)
+        lengths = torch.tensor(data.draw(drawn))
+        ids = torch.randint(0, rows[t], (int(lengths.sum()),))
+        weights = torch.randn(len(ids)).double() if data.draw(st.booleans()) else None
+        bags.append((ids, lengths.cumsum(0) - lengths, weights))
+    batch = torch.randn(batch_size, 3).double(), *zip(*bags, strict=True)
+    expected = by_hand(model, *batch, interaction)
+    torch.testing.assert_close(model.logits(*batch), expected)
+    torch.testing.assert_close(model(*batch), 1 / (1 + torch.exp(-expected)))
 
 
 def test_dot_interaction_in_integers():
     a, b, c = torch.tensor([[1.0, 2]]), torch.tensor([[3.0, 4]]), torch.tensor([[5.0, 6]])
     # 1*3 + 2*4 = 11, 1*5 + 2*6 = 17, 3*5 + 4*6 = 39
     assert dot_interaction(a, [b, c]).tolist() == [[1, 2, 11, 17, 39]]
-
-
-def test_gradients_of_the_interaction_by_finite_differences():
-    vectors = [torch.randn(3, 4, dtype=torch.float64, requires_grad=True) for _ in range(4)]
-    assert torch.autograd.gradcheck(lambda x, *xs: dot_interaction(x, list(xs)), vectors)
-
-
-@pytest.mark.parametrize("interaction", ["concat", "dot"])
-def test_gradients_of_all_parameters_by_finite_differences(interaction):
-    model = tiny(interaction).double()
-    dense_x, indices, offsets = one_id_a_bag(3)
-    names, parameters = zip(*model.named_parameters(), strict=True)
-
-    def logits(*values):
-        given = {f"model.{name}": value for name, value in zip(names, values, strict=True)}
-        return torch.func.functional_call(
-            _Logits(model), given, (dense_x.double(), indices, offsets)
-        )
-
-    assert torch.autograd.gradcheck(logits, parameters)
-
-
-class _Logits(nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, *batch):
-        return self.model.logits(*batch)
-
-
-def test_only_looked_up_rows_get_gradients():
-    model = tiny()
-    dense_x, indices, offsets = one_id_a_bag()
-    model.logits(dense_x, indices, offsets).sum().backward()
-    for table, ids in zip(model.emb_l, indices, strict=True):
-        touched = table.weight.grad.abs().sum(1).nonzero()[:, 0].tolist()
-        assert touched == sorted(set(ids.tolist()))
+    assert concat_interaction(a, [b, c]).tolist() == [[1, 2, 3, 4, 5, 6]]
 
 
 def test_sparse_gradients_equal_dense_ones():
-    batch = one_id_a_bag()
-    gradients = []
-    for sparse in (False, True):
-        model = tiny(sparse=sparse)
-        model.logits(*batch).sum().backward()
-        gradients.append([table.weight.grad for table in model.emb_l])
-    for dense, sparse in zip(*gradients, strict=True):
-        assert sparse.is_sparse
-        torch.testing.assert_close(sparse.to_dense(), dense)
+    dense, sparse = tiny(), tiny(sparse=True)
+    for model in (dense, sparse):
+        model.logits(*one_id_a_bag()).sum().backward()
+    for ours, theirs in zip(sparse.emb_l, dense.emb_l, strict=True):
+        assert ours.weight.grad.is_sparse
+        torch.testing.assert_close(ours.weight.grad.to_dense(), theirs.weight.grad)
 
 
-class Seed(nn.Module):
+class Original(nn.Module):
     """The original model's layers, written out; its names are what a saved state_dict holds."""
 
     def __init__(self):
         super().__init__()
         self.emb_l = nn.ModuleList(nn.EmbeddingBag(n, 8, mode="sum") for n in (943, 1682, 21))
         self.bot_l = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU())
-        self.top_l = nn.Sequential(
-            nn.Linear(32, 32),
-            nn.ReLU(),
-            nn.Linear(32, 16),
-            nn.ReLU(),
-            nn.Linear(16, 1),
-            nn.Sigmoid(),
-        )
+        hidden = nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU()
+        self.top_l = nn.Sequential(*hidden, nn.Linear(16, 1), nn.Sigmoid())
 
-    def forward(self, dense_x, indices, offsets):
-        found = [
-            table(ids, starts)
-            for table, ids, starts in zip(self.emb_l, indices, offsets, strict=True)
-        ]
-        return self.top_l(torch.cat([self.bot_l(dense_x), *found], dim=1))
+    def forward(self, dense_x, *bags):
+        x_sparse = [table(*bag) for table, *bag in zip(self.emb_l, *bags, strict=True)]
+        return self.top_l(torch.cat([self.bot_l(dense_x), *x_sparse], dim=1))
 
 
-def test_the_original_models_weights_load_and_give_its_probabilities():
+def test_the_originals_weights_load_and_give_its_probabilities():
     torch.manual_seed(0)
-    seed, model = Seed(), MicroDLRM()
-    model.load_state_dict(seed.state_dict())
-    batch = (
-        torch.randn(50, 16),
-        [torch.randint(0, n, (50,)) for n in (943, 1682, 21)],
-        [torch.arange(50)] * 3,
-    )
-    torch.testing.assert_close(model(*batch), seed(*batch))
+    original, model = Original(), MicroDLRM()
+    model.load_state_dict(original.state_dict())
+    ids = [torch.randint(0, n, (50,)) for n in (943, 1682, 21)]
+    batch = torch.randn(50, 16), ids, [torch.arange(50)] * 3
+    torch.testing.assert_close(model(*batch), original(*batch))
     # 943 + 1682 + 21 rows of 8; 16*8+8 and 8*8+8; 32*32+32, 32*16+16 and 16+1
     assert sum(p.numel() for p in model.parameters()) == 2646 * 8 + 136 + 72 + 1056 + 528 + 17
 
 
-def test_probabilities_are_the_sigmoid_of_the_logits():
-    model, batch = tiny(), one_id_a_bag()
-    torch.testing.assert_close(model(*batch), 1 / (1 + torch.exp(-model.logits(*batch))))
-
-
-def test_a_callable_interaction_sets_the_top_mlps_width():
-    def dense_and_sum(x_dense, x_sparse):
-        return torch.cat([x_dense, sum(x_sparse)], dim=1)
-
-    model = tiny(dense_and_sum)
-    assert model.top_l[0].in_features == 8
-    assert model(*one_id_a_bag()).shape == (4, 1)
-
-
 def test_embeddings_start_with_the_spread_asked_for():
-    torch.manual_seed(0)
     for init in (0.05, 1.0):
-        table = (
-            MicroDLRM(init=init).emb_l[1].weight
-        )  # 13,456 numbers: their deviation is off by 0.6%, one in 3 times
-        assert table.std().item() == pytest.approx(init, rel=0.05)
+        weight = tiny(num_embeddings=(5000,), init=init).emb_l[0].weight
+        # 20,000 numbers: their deviation is off by 0.5%, one in 3 times
+        assert weight.std().item() == pytest.approx(init, rel=0.05)
 
 
-def test_empty_batches_and_empty_bags_are_legal():
-    model = tiny()
-    nothing = torch.empty(0, dtype=torch.int64)
-    assert model(torch.empty(0, 6), [nothing] * 3, [nothing] * 3).shape == (0, 1)
-    dense_x, indices, offsets = one_id_a_bag(2)
-    indices = [nothing, *indices[1:]]
-    offsets = [torch.zeros(2, dtype=torch.int64), *offsets[1:]]
-    torch.testing.assert_close(
-        model.logits(dense_x, indices, offsets), logits_by_hand(model, dense_x, indices, offsets)
-    )
+def sum_of_all(x_dense, x_sparse):
+    return torch.stack([x_dense, *x_sparse]).sum(0)
 
 
-def test_bags_that_share_a_table_are_weighted_sums_of_its_rows():
-    model = tiny("concat", reads=(0, 1, 2, 1))
-    dense_x, indices, offsets = one_id_a_bag(2)
-    history, weights = torch.tensor([4, 0, 2]), torch.tensor([0.5, -1.0, 2.0])
-    seen = []
-    model.interaction = lambda x_dense, x_sparse: (
-        seen.extend(x_sparse) or concat_interaction(x_dense, x_sparse)
-    )
-    model(
-        dense_x, [*indices, history], [*offsets, torch.tensor([0, 1])], [None, None, None, weights]
-    )
-    rows = model.emb_l[1].weight
-    torch.testing.assert_close(
-        seen[3], torch.stack([0.5 * rows[4], -1.0 * rows[0] + 2.0 * rows[2]])
-    )
-    torch.testing.assert_close(seen[1], rows[indices[1]])
+@pytest.mark.parametrize("interaction", ["dot", "concat", sum_of_all])
+def test_a_shape_and_weights_make_a_twin(interaction, tmp_path):
+    model, batch = tiny(interaction), one_id_a_bag()
+    twin = MicroDLRM(**model.shape)
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    twin.load_state_dict(torch.load(tmp_path / "weights.pt"))
+    assert torch.equal(twin(*batch), model(*batch))
 
 
-def replace(sequence, position, value):
-    return [value if i == position else v for i, v in enumerate(sequence)]
+# --- what is refused, and what isn't ---
 
 
-def dense(value):
-    return lambda x, ids, starts: (value(x), ids, starts)
+def put(where, value):
+    def change(tensor):
+        return tensor.index_put(tuple(map(torch.tensor, where)), torch.tensor(value).to(tensor))
+
+    return change
 
 
-def ids_of(table, value):
-    return lambda x, ids, starts: (x, replace(ids, table, value(ids[table])), starts)
+# What is spoilt and how, and what is said of it beside its name.
+WRONG = [
+    ("dense_x", lambda x: x[:, :5], ValueError, r"\(4, 5\)"),
+    ("dense_x", lambda x: x[0], ValueError, r"\(6,\)"),
+    ("dense_x", lambda x: x.double(), TypeError, "float64"),
+    ("dense_x", lambda x: x.tolist(), TypeError, "list"),
+    ("dense_x", put([2, 3], math.nan), ValueError, r"\[2, 3\] is nan"),
+    ("dense_x", put([2, 3], -math.inf), ValueError, r"\[2, 3\] is -inf"),
+    ("sparse_indices", lambda ids: ids[:2], ValueError, "3 bags, got 2"),
+    ("sparse_offsets", lambda offsets: offsets[:2], ValueError, "3 bags, got 2"),
+    ("sparse_offsets", lambda offsets: 3, TypeError, "int"),
+    ("sparse_indices[1]", put([2], 5), IndexError, r"\[2\] is 5"),
+    ("sparse_indices[2]", put([0], -1), IndexError, r"\[0\] is -1"),
+    ("sparse_indices[0]", lambda ids: ids.float(), TypeError, "float32"),
+    ("sparse_indices[0]", lambda ids: ids[:, None], ValueError, r"\(4, 1\)"),
+    ("sparse_offsets[1]", lambda offsets: offsets.tolist(), TypeError, "list"),
+    ("sparse_offsets[0]", lambda offsets: offsets.int(), TypeError, "int32"),
+    ("sparse_offsets[0]", torch.ones_like, ValueError, "start at 0"),  # lengths
+    ("sparse_offsets[1]", lambda offsets: offsets[[0, 2, 1, 3]], ValueError, "2 .* 1"),
+    ("sparse_offsets[1]", lambda offsets: offsets * 2, ValueError, "6.* 4"),
+    ("sparse_offsets[1]", lambda offsets: torch.arange(5), ValueError, "4 .* 5"),
+    ("sparse_weights[0]", lambda weights: torch.ones(3), ValueError, "4 "),
+    ("sparse_weights[0]", lambda weights: torch.ones(4).double(), TypeError, "float64"),
+    ("sparse_weights[0]", lambda weights: torch.full((4,), math.nan), ValueError, r"\[0\] is nan"),
+]
 
 
-def starts_of(table, value):
-    return lambda x, ids, starts: (x, ids, replace(starts, table, value(starts[table])))
+@pytest.mark.parametrize(("place", "change", "error", "says"), WRONG)
+def test_wrong_input_is_named(place, change, error, says):
+    dense_x, indices, offsets = one_id_a_bag()
+    batch = dict(dense_x=dense_x, sparse_indices=indices, sparse_offsets=offsets)
+    batch["sparse_weights"] = [None] * 3
+    name, *number = re.findall(r"\w+", place)
+    holder, key = (batch[name], int(*number)) if number else (batch, name)
+    holder[key] = change(holder[key])
+    with pytest.raises(error, match=f"{re.escape(place)}.*{says}"):
+        tiny()(**batch)
 
 
-def weights_are(weights):
-    return lambda x, ids, starts: (x, ids, starts, [weights, None, None])
-
-
-def with_nan(x, value=math.nan):
-    x = x.clone()
-    x[2, 3] = value
-    return x
-
-
-WRONG = {
-    "dense width": (dense(lambda x: x[:, :5]), ValueError, "dense_x"),
-    "a single row": (dense(lambda x: x[0]), ValueError, "dense_x"),
-    "dense dtype": (dense(lambda x: x.double()), TypeError, "dense_x"),
-    "dense not a tensor": (dense(lambda x: x.tolist()), TypeError, "dense_x"),
-    "NaN": (dense(with_nan), ValueError, r"dense_x\[2, 3\] is nan"),
-    "infinity": (dense(lambda x: with_nan(x, -math.inf)), ValueError, r"dense_x\[2, 3\] is -inf"),
-    "fewer rows": (dense(lambda x: x[:3]), ValueError, r"sparse_offsets\[0\].* 3 .* 4"),
-    "a table too few": (lambda x, i, o: (x, i[:2], o), ValueError, "sparse_indices .*3.* 2"),
-    "offsets too few": (lambda x, i, o: (x, i, o[:2]), ValueError, "sparse_offsets .*3.* 2"),
-    "no list of bags": (lambda x, i, o: (x, i, 3), TypeError, "sparse_offsets"),
-    "id too large": (
-        ids_of(1, lambda v: replace_at(v, 2, 5)),
-        IndexError,
-        r"sparse_indices\[1\]\[2\] is 5",
-    ),
-    "id negative": (
-        ids_of(2, lambda v: replace_at(v, 0, -1)),
-        IndexError,
-        r"sparse_indices\[2\]\[0\] is -1",
-    ),
-    "ids as floats": (ids_of(0, lambda v: v.float()), TypeError, r"sparse_indices\[0\]"),
-    "ids in two dimensions": (
-        ids_of(0, lambda v: v[:, None]),
-        ValueError,
-        r"sparse_indices\[0\].*\(4, 1\)",
-    ),
-    "offsets not a tensor": (starts_of(1, lambda v: v.tolist()), TypeError, r"sparse_offsets\[1\]"),
-    "two dtypes": (
-        starts_of(0, lambda v: v.int()),
-        TypeError,
-        r"sparse_offsets\[0\] is torch.int32",
-    ),
-    "lengths for offsets": (
-        starts_of(0, lambda v: torch.ones_like(v)),
-        ValueError,
-        r"sparse_offsets\[0\].* 0",
-    ),
-    "offsets start late": (
-        starts_of(2, lambda v: v + 1),
-        ValueError,
-        r"sparse_offsets\[2\].* 0.* 1",
-    ),
-    "offsets decrease": (
-        starts_of(1, lambda v: v[[0, 2, 1, 3]]),
-        ValueError,
-        r"sparse_offsets\[1\].* 2 .* 1",
-    ),
-    "offsets run out": (starts_of(1, lambda v: v * 2), ValueError, r"sparse_offsets\[1\].* 6.* 4"),
-    "a closing offset": (
-        starts_of(1, lambda v: torch.arange(5)),
-        ValueError,
-        r"sparse_offsets\[1\].* 4 .* 5",
-    ),
-    "weights too few": (weights_are(torch.ones(3)), ValueError, r"sparse_weights\[0\].* 4 "),
-    "weights of another dtype": (
-        weights_are(torch.ones(4).double()),
-        TypeError,
-        r"sparse_weights\[0\]",
-    ),
-    "weights that are no numbers": (
-        weights_are(torch.tensor([1, 1, math.nan, 1])),
-        ValueError,
-        r"sparse_weights\[0\]\[2\]",
-    ),
-    "a batch of none with ids": (
-        lambda x, i, o: (x[:0], i, [v[:0] for v in o]),
-        ValueError,
-        r"sparse_indices\[0\].* 4 ",
-    ),
-}
-
-
-def replace_at(vector, position, value):
-    vector = vector.clone()
-    vector[position] = value
-    return vector
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_input_is_named(name):
-    spoil, error, words = WRONG[name]
-    batch = one_id_a_bag()
-    with pytest.raises(error, match=words):
-        tiny()(*spoil(*batch))
+def test_a_batch_of_none_has_no_ids():
+    model, none = tiny(), torch.empty(0, dtype=torch.int64)
+    assert model(torch.empty(0, 6), [none] * 3, [none] * 3).shape == (0, 1)
+    with pytest.raises(ValueError, match=r"sparse_indices\[0\] holds 1 ids"):
+        model(torch.empty(0, 6), [torch.zeros(1).long(), none, none], [none] * 3)
 
 
 def test_huge_but_finite_numbers_are_no_error():
@@ -381,108 +226,15 @@ def test_huge_but_finite_numbers_are_no_error():
         (dict(ln_bot="64"), TypeError),
         (dict(reads=(0, 3)), ValueError),
         (dict(m_spa=0), ValueError),
-        (dict(m_spa="4"), TypeError),
-        (dict(num_embeddings=(4, 0, 3)), ValueError),
         (dict(num_embeddings=(4, 2.5, 3)), TypeError),
-        (dict(init=0.0), ValueError),
         (dict(init=math.nan), ValueError),
     ],
 )
 def test_a_wrong_shape_is_named_when_the_model_is_built(kwargs, error):
-    name = list(kwargs)[-1]
-    with pytest.raises(error, match=name):
+    with pytest.raises(error, match=list(kwargs)[-1]):
         tiny(**kwargs)
 
 
 def test_sizes_may_come_from_numpy():
     model = tiny(m_spa=np.int64(4), num_embeddings=[*np.array([4, 5, 3])], init=np.float32(0.1))
     assert [table.num_embeddings for table in model.emb_l] == [4, 5, 3]
-
-
-@pytest.mark.parametrize(
-    "interaction", ["dot", "concat", lambda x, xs: torch.stack([x, *xs]).sum(0)]
-)
-def test_a_shape_and_weights_make_a_twin(interaction, tmp_path):
-    model, batch = tiny(interaction, reads=(0, 1, 2)), one_id_a_bag()
-    twin = MicroDLRM(**model.shape)
-    torch.save(model.state_dict(), tmp_path / "weights.pt")
-    twin.load_state_dict(torch.load(tmp_path / "weights.pt"))
-    assert torch.equal(twin(*batch), model(*batch))
-
-
-# --- in other hands: autocast, torch.func, torch.export ---
-
-
-@pytest.mark.parametrize("interaction", ["dot", "concat"])
-@pytest.mark.parametrize("lengths", [(1, 1, 1, 1), (3, 0, 2, 5)], ids=["one id a bag", "bags"])
-def test_it_trains_under_autocast(interaction, lengths):
-    model = tiny(interaction)
-    indices, offsets = zip(*(bags(lengths, rows) for rows in ROWS), strict=True)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = model.logits(torch.randn(len(lengths), 6), indices, offsets)
-    logits.float().sum().backward()
-    assert all(p.grad is not None and p.grad.dtype == p.dtype for p in model.parameters())
-
-
-def plain_dots(x_dense, x_sparse):
-    v = torch.stack([x_dense, *x_sparse], dim=1)
-    i, j = torch.triu_indices(v.shape[1], v.shape[1], 1)
-    return torch.cat([x_dense, (v @ v.mT)[:, i, j]], dim=1)
-
-
-@pytest.mark.filterwarnings("ignore:`torch.jit.script`")  # PyTorch's own, where it goes forward
-@pytest.mark.parametrize(
-    "transform",
-    [
-        lambda f: torch.func.grad(lambda x: f(x).pow(2).sum()),
-        torch.func.jacrev,
-        torch.func.jacfwd,
-        lambda f: torch.func.hessian(lambda x: f(x).pow(2).sum()),
-        lambda f: lambda x: torch.func.vmap(f)(torch.stack([x, 2 * x])),
-        lambda f: lambda x: torch.func.jvp(f, (x,), (x.cos(),))[1],
-    ],
-    ids=["grad", "jacrev", "jacfwd", "hessian", "vmap", "jvp"],
-)
-def test_the_interaction_can_be_transformed(transform):
-    x, others = torch.randn(5, 4), [torch.randn(5, 4) for _ in range(3)]
-    ours, plain = (transform(lambda x, f=f: f(x, others))(x) for f in (dot_interaction, plain_dots))
-    torch.testing.assert_close(ours, plain)
-
-
-def test_functional_gradients_are_the_models_own():
-    model, inputs = (
-        tiny(),
-        (torch.randn(4, 6), *zip(*(bags((3, 0, 2, 5), rows) for rows in ROWS), strict=True)),
-    )
-    parameters = dict(model.named_parameters())
-    found = torch.func.grad(lambda p: torch.func.functional_call(model, p, inputs).sum())(
-        parameters
-    )
-    model(*inputs).sum().backward()
-    for name, parameter in parameters.items():
-        torch.testing.assert_close(found[name], parameter.grad)
-
-
-@pytest.mark.parametrize("interaction", ["dot", "concat"])
-def test_an_exported_program_gives_the_models_outputs(interaction):
-    model = tiny(interaction).eval()
-    dense_x, indices, offsets = one_id_a_bag(4)
-    any_length = {0: torch.export.Dim.AUTO}
-    program = torch.export.export(
-        model,
-        (dense_x, indices, offsets),
-        dynamic_shapes=(any_length, [any_length] * 3, [any_length] * 3),
-    )
-    torch.testing.assert_close(
-        program.module()(dense_x, indices, offsets), model(dense_x, indices, offsets)
-    )
-    indices, offsets = zip(*(bags((3, 0, 2, 5, 1, 1, 2), rows) for rows in ROWS), strict=True)
-    others = torch.randn(7, 6), list(indices), list(offsets)
-    torch.testing.assert_close(program.module()(*others), model(*others))
-    model(*others).sum().backward()  # nothing of the export is left behind
-
-
-def test_ids_of_another_dtype_than_shared_offsets_are_found():
-    dense_x, indices, offsets = one_id_a_bag(4)
-    with pytest.raises(TypeError, match=r"sparse_offsets\[1\] is torch.int64"):
-        tiny()(dense_x, [indices[0], indices[1].int(), indices[2]], offsets)

@@ -1,15 +1,10 @@
 """The traffic of sharded tables between real processes over gloo, counted.
 
-    measure(jobs)   in the parent
-    python -m microdlrm.scaling.network JOBS   what each process runs, by torchrun
-
 Each process has B / W of the batch's bags, K / W ids; the tables' weights are random numbers. A
 job goes through what a training step sends: ids to where the rows are, pooled rows back, and their
 gradients the other way.
 """
 
-import json
-import sys
 from pathlib import Path
 
 import torch
@@ -18,9 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from microdlrm.scaling import workers
-from microdlrm.scaling.traffic import SHARDINGS
 
-_NUMBERS = ("processes", "tables", "rows", "m_spa", "batch", "bag")
+DIVIDED = dict(table="tables", row="rows", column="m_spa", data="rows")  # by kind of sharding
 
 
 def measure(jobs: list[dict], seconds: float = 300.0) -> list[dict]:
@@ -36,33 +30,19 @@ def measure(jobs: list[dict], seconds: float = 300.0) -> list[dict]:
     Raises ValueError for a job that can't be done, before anything is started; WorkerError where
     the processes can't be started or don't finish.
     """
-    if not jobs:
-        raise ValueError("jobs must hold one job or more, got none")
     for number, job in enumerate(jobs):
-        if wrong := _wrong(job):
-            raise ValueError(f"job {number}: {wrong}")
+        kind, world = job["kind"], job["processes"]
+        if kind not in DIVIDED:
+            raise ValueError(f"job {number}: kind must be one of {', '.join(DIVIDED)}, got {kind}")
+        divided = {name: job[name] for name in ("batch", DIVIDED[kind])}
+        if kind == "row":
+            divided["batch * bag / processes"] = job["batch"] * job["bag"] // world
+        for name, value in divided.items():
+            if value % world:
+                must = f"{name} must be a multiple of {world}, the processes"
+                raise ValueError(f"job {number}: {must}, got {value}")
     most = max(job["processes"] for job in jobs)
-    return workers.run("microdlrm.scaling.network", most, json.dumps(jobs), seconds=seconds)
-
-
-def _wrong(job: dict) -> str:
-    """Why the job can't be done, or "" where it can."""
-    if set(job) != {"kind", *_NUMBERS}:
-        return f"it must have kind, {', '.join(_NUMBERS)}; got {', '.join(map(str, job))}"
-    if job["kind"] not in SHARDINGS:
-        return f"kind must be one of {', '.join(SHARDINGS)}, got {job['kind']!r}"
-    for name in _NUMBERS:
-        if not isinstance(job[name], int) or job[name] < 1:
-            return f"{name} must be a whole number of 1 or more, got {job[name]!r}"
-    world, divided = job["processes"], {"batch": job["batch"]}
-    by_kind = dict(table="tables", row="rows", column="m_spa", data="rows")[job["kind"]]
-    divided[by_kind] = job[by_kind]
-    if job["kind"] == "row":
-        divided["batch * bag / processes"] = job["batch"] * job["bag"] // world
-    for name, value in divided.items():
-        if value % world:
-            return f"{name} must be a multiple of {world}, the processes, got {value}"
-    return ""
+    return workers.run(work, most, jobs, seconds=seconds)
 
 
 class Link:
@@ -146,40 +126,33 @@ def _send_ids(link: Link, kind: str, ids: Tensor, block: int) -> list[tuple[Tens
     return list(zip(asked, lengths, strict=True))
 
 
-def _system_sent() -> int | None:
-    """What this process has written so far, by the system's account: to sockets, nearly all."""
-    try:
-        lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return int(next(line.split()[1] for line in lines if line.startswith("wchar")))
+def work(rank: int, world: int, jobs: list[dict]) -> list[dict]:
+    """What each process does; the sums over all of them, of each job."""
+    groups = {n: dist.new_group(range(n)) for n in sorted({job["processes"] for job in jobs})}
+    results = []
+    for job in jobs:
+        mine = _run(groups[job["processes"]], job, rank) if rank < job["processes"] else None
+        every: list = [None] * world
+        dist.all_gather_object(every, mine)
+        found = [other for other in every if other]
+        parts = {key: [other[key] for other in found] for key in found[0]}
+        results.append({key: None if None in of else sum(of) for key, of in parts.items()})
+    return results
 
 
-def work(jobs: list[dict]) -> None:
-    with workers.joined() as (rank, world):
-        numbers = sorted({job["processes"] for job in jobs})
-        groups = {n: dist.new_group(list(range(n))) for n in numbers}
-        results = []
-        for job in jobs:
-            mine = _run(groups[job["processes"]], job) if rank < job["processes"] else None
-            every: list = [None] * world
-            dist.all_gather_object(every, mine)
-            every = [other for other in every if other]
-            sums = {key: sum(other[key] for other in every) for key in every[0] if key != "system"}
-            system = [other["system"] for other in every]
-            results.append(sums | dict(system=None if None in system else sum(system)))
-        workers.report(results)
-
-
-def _run(group, job: dict) -> dict:
+def _run(group, job: dict, rank: int) -> dict:
     """This process's part of a job."""
-    draw = torch.Generator().manual_seed(dist.get_rank(group))
     dist.barrier(group)
     before = _system_sent()
-    sent = step(Link(group), job, draw)
+    sent = step(Link(group), job, torch.Generator().manual_seed(rank))
     after = _system_sent()
     return sent | dict(system=None if after is None else after - before)
 
 
-if __name__ == "__main__":
-    work(json.loads(sys.argv[1]))
+def _system_sent() -> int | None:
+    """What this process has written so far, by the system's account: to sockets, nearly all."""
+    account = Path("/proc/self/io")
+    if not account.exists():
+        return None
+    lines = account.read_text(encoding="ascii").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("wchar")))

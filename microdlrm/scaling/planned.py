@@ -9,11 +9,12 @@ import logging
 
 import torch
 from torch.distributed.optim import _apply_optimizer_in_backward
-from torchrec import EmbeddingBagCollection, EmbeddingBagConfig
+from torchrec import EmbeddingBagCollection
 from torchrec.distributed.embeddingbag import EmbeddingBagCollectionSharder
 from torchrec.distributed.planner import EmbeddingShardingPlanner, ParameterConstraints, Topology
 
 from microdlrm.scaling.published import BATCH, MEMORY, MLPERF_DCN
+from microdlrm.scaling.torchrec import described
 
 CLUSTER = dict(  # bytes, and bytes a millisecond
     hbm_cap=int(MEMORY), local_world_size=8, hbm_mem_bw=2e9, intra_host_bw=3e8, inter_host_bw=25e6
@@ -23,20 +24,12 @@ NARROWEST = 32
 
 def _asked(devices: int) -> tuple[EmbeddingShardingPlanner, EmbeddingBagCollection, list]:
     logging.getLogger().setLevel(logging.ERROR)
-    tables = [
-        EmbeddingBagConfig(
-            num_embeddings=rows,
-            embedding_dim=MLPERF_DCN.m_spa,
-            name=str(k),
-            feature_names=[f"bag {k}"],
-        )
-        for k, rows in enumerate(MLPERF_DCN.rows)
-    ]
+    tables = described(MLPERF_DCN.rows, MLPERF_DCN.m_spa, range(len(MLPERF_DCN.rows)))
     collection = EmbeddingBagCollection(device=torch.device("meta"), tables=tables)
     # The planner reads from the tables which optimiser will keep its state beside them.
     _apply_optimizer_in_backward(torch.optim.Adagrad, collection.parameters(), {})
     bags = {
-        str(k): ParameterConstraints(pooling_factors=[bag], min_partition=NARROWEST)
+        f"table {k}": ParameterConstraints(pooling_factors=[bag], min_partition=NARROWEST)
         for k, bag in enumerate(MLPERF_DCN.bags)
     }
     topology = Topology(devices, "cuda", **CLUSTER)
@@ -64,7 +57,7 @@ def estimates(devices: int, table: int) -> list[dict]:
     planner, collection, sharders = _asked(devices)
     found = []
     for option in planner._enumerator.enumerate(collection, sharders):
-        if option.name == str(table) and option.compute_kernel in ("fused", "dense"):
+        if option.name == f"table {table}" and option.compute_kernel in ("fused", "dense"):
             perf = max((shard.perf for shard in option.shards), key=lambda perf: perf.total)
             record = dict(what="estimate", kind=option.sharding_type, parts=len(option.shards))
             record |= dict(

@@ -1,10 +1,10 @@
 """`python -m microdlrm scale`: what chapter 10 shows of TorchRec.
 
-It writes book/studies/scale.json, and needs TorchRec: `make scale` has an environment for it. The
-same module is what each of the processes runs, by torchrun: see `workers.run`.
+It writes book/studies/scale.json, and needs TorchRec: `make scale` has an environment for it.
 """
 
 from argparse import ArgumentParser
+from importlib.util import find_spec
 
 import torch
 import torch.distributed as dist
@@ -31,11 +31,13 @@ def measure() -> list[dict]:
 
     Raises ImportError without TorchRec, WorkerError where the processes don't finish.
     """
+    if not find_spec("torchrec"):
+        raise ImportError("TorchRec isn't installed here: `make scale` sets up what has it")
     from microdlrm.scaling import fused, planned
 
     records = fused.measure()
     for world in WORLDS:
-        found = workers.run("microdlrm.scaling.study", world, seconds=900)
+        found = workers.run(work, world, seconds=900)
         records += [dict(what="sharded", processes=world) | record for record in found]
     records += planned.estimates(64, table=20)  # whose bags hold 100 ids
     return records + [planned.plan(devices) for devices in (8, 64, 512)]
@@ -48,16 +50,15 @@ def add_options(command: ArgumentParser) -> None:
 # --- what each process does ---
 
 
-def work() -> None:
+def work(rank: int, world: int) -> list[dict]:
     from microdlrm.scaling import torchrec as sharded
 
-    with workers.joined():
-        ratings = movielens.load()
-        split = clicks.split(ratings)
-        features = (clicks.genres(ratings), *histories(ratings, split.train))
-        prepared = clicks.prepare(ratings, split.train).add(*features)
-        cases = [(kind, step) for kind in sharded.KINDS for step in STEPS]
-        workers.report([compare(sharded, prepared, split, *case) for case in cases])
+    ratings = movielens.load()
+    split = clicks.split(ratings)
+    features = (clicks.genres(ratings), *histories(ratings, split.train))
+    prepared = clicks.prepare(ratings, split.train).add(*features)
+    cases = [(kind, step) for kind in sharded.KINDS for step in STEPS]
+    return [compare(sharded, prepared, split, *case) for case in cases]
 
 
 def compare(sharded, prepared: clicks.Clicks, split: clicks.Split, kind: str, step: str) -> dict:
@@ -71,33 +72,31 @@ def compare(sharded, prepared: clicks.Clicks, split: clicks.Split, kind: str, st
     alone = training.build(prepared)
     dealt = sharded.shard(alone, kind)
     before = {name: weight.clone() for name, weight in alone.state_dict().items()}
-    steps = [
-        STEPS[step](*_two_groups(m, of)) for m, of in ((alone, "emb_l"), (dealt, sharded.TABLES))
-    ]
+    tables = ((alone, "emb_l"), (dealt, sharded.TABLES))
+    steps = [STEPS[step](*_two_groups(model, name)) for model, name in tables]
     record = dict(kind=kind, step=step)
-    for number, batch in enumerate(clicks.batches(prepared, split.train, ROWS)):
-        mine = slice(rank * len(batch.y) // world, (rank + 1) * len(batch.y) // world)
+    for start in range(0, len(split.train), ROWS):
+        rows = split.train[start : start + ROWS]
+        mine = slice(rank * len(rows) // world, (rank + 1) * len(rows) // world)
+        batch, own = (next(clicks.batches(prepared, some, ROWS)) for some in (rows, rows[mine]))
         expected = alone.logits(*batch.inputs)  # (B, 1)
-        got = dealt(batch.dense_x[mine], sharded.keyed(batch, mine.start, mine.stop))  # (B / W, 1)
-        for logits, y, optimiser in zip(
-            (expected, got), (batch.y, batch.y[mine]), steps, strict=True
-        ):
+        got = dealt(own.dense_x, sharded.keyed(own))  # (B / W, 1)
+        both = ((expected, batch.y), (got, own.y))
+        for (logits, y), optimiser in zip(both, steps, strict=True):
             optimiser.zero_grad()
             logloss(logits, y).backward()
             optimiser.step()
-        if not number:
-            after, own = sharded.whole(dealt, alone).state_dict(), alone.state_dict()
+        if not start:
+            after, due = sharded.whole(dealt, alone).state_dict(), alone.state_dict()
             record |= dict(
                 outputs=_most([(got, expected[mine])]),
-                weights=_most((after[name], own[name]) for name in own),
-                moved=_most((before[name], own[name]) for name in own),
+                weights=_most((after[name], due[name]) for name in due),
+                moved=_most((before[name], due[name]) for name in due),
             )
             if step == "SGD":
                 return record
-    in_one_piece, auc = (
-        training.evaluate(model, prepared, split.test).auc
-        for model in (alone, sharded.whole(dealt, alone))
-    )
+    both = (alone, sharded.whole(dealt, alone))
+    in_one_piece, auc = (training.evaluate(model, prepared, split.test).auc for model in both)
     return record | dict(auc=auc, auc_in_one_piece=in_one_piece)
 
 
@@ -112,7 +111,3 @@ def _most(pairs) -> float:
     every = torch.tensor([largest], dtype=torch.float64)
     dist.all_reduce(every, dist.ReduceOp.MAX)
     return every.item()
-
-
-if __name__ == "__main__":
-    work()

@@ -4,14 +4,15 @@
     shard(model, "row")     the same, its tables sharded over all processes; forward on keyed(batch)
     whole(sharded, model)   the MicroDLRM again
 
-TorchRec is no part of the course's environment: `make scale` makes one that has it. W processes, as
-torchrun starts them, have B / W of a batch's rows each. Tables are sharded, MLPs are replicated,
-their gradients averaged.
+TorchRec is no part of the course's environment: `make scale` makes one that has it. Each of W
+processes has B / W of a batch's rows. Tables are sharded, MLPs are replicated, their gradients
+averaged.
 """
 
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,42 +20,39 @@ import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
+from torchrec import EmbeddingBagCollection, EmbeddingBagConfig, KeyedJaggedTensor
+from torchrec.distributed import DistributedModelParallel
+from torchrec.distributed import sharding_plan as ways
+from torchrec.distributed.embeddingbag import EmbeddingBagCollectionSharder
+from torchrec.distributed.types import ShardingPlan
+from torchrec.models.dlrm import DLRM
 
 from microdlrm.clicks import Batch
-from microdlrm.model import MicroDLRM, dot_interaction
-
-try:
-    from torchrec import EmbeddingBagCollection, EmbeddingBagConfig, KeyedJaggedTensor
-    from torchrec.distributed import DistributedModelParallel
-    from torchrec.distributed import sharding_plan as ways
-    from torchrec.distributed.embeddingbag import EmbeddingBagCollectionSharder
-    from torchrec.distributed.types import ShardingPlan
-    from torchrec.models.dlrm import DLRM
-except ImportError as error:
-    raise ImportError(
-        f"TorchRec isn't installed here ({error}): `make scale` sets up what has it, on Linux"
-    ) from error
+from microdlrm.model import MicroDLRM
 
 KINDS = ("table", "row", "column", "data")
 TABLES = "sparse_arch.embedding_bag_collection"
 DENSE = dict(compute_kernel="dense")  # gradients as PyTorch's: any of its optimisers takes the step
 
 
-def keyed(batch: Batch, start: int = 0, stop: int | None = None) -> KeyedJaggedTensor:
-    """The bags of the batch's rows start to stop as TorchRec takes them: one tensor of ids for all
-    features, "bag 0", "bag 1", ..., and a length for each bag."""
-    stop = len(batch.dense_x) if stop is None else stop
-    values, lengths, weights = [], [], []
-    for ids, offsets, own in zip(
-        batch.sparse_indices, batch.sparse_offsets, batch.sparse_weights, strict=True
-    ):
-        bounds = torch.cat([offsets, offsets.new_tensor([len(ids)])])[start : stop + 1]
-        which = slice(int(bounds[0]), int(bounds[-1]))
-        values.append(ids[which])
-        lengths.append(torch.diff(bounds))
-        weights.append(torch.ones(len(values[-1])) if own is None else own[which])
-    keys = [f"bag {b}" for b in range(len(values))]
-    return KeyedJaggedTensor(keys, torch.cat(values), torch.cat(weights), torch.cat(lengths))
+def keyed(batch: Batch) -> KeyedJaggedTensor:
+    """The batch's bags as TorchRec takes them: one tensor of ids for all features, "bag 0", "bag
+    1", ..., and a length for each bag."""
+    bags = list(zip(batch.sparse_indices, batch.sparse_offsets, batch.sparse_weights, strict=True))
+    lengths = [torch.diff(starts, append=torch.tensor([len(ids)])) for ids, starts, _ in bags]
+    weights = [torch.ones(len(ids)) if own is None else own for ids, _, own in bags]
+    keys = [f"bag {b}" for b in range(len(bags))]
+    ids = torch.cat(batch.sparse_indices)
+    return KeyedJaggedTensor(keys, ids, torch.cat(weights), torch.cat(lengths))
+
+
+def described(rows: Sequence[int], m_spa: int, reads: Sequence[int]) -> list[EmbeddingBagConfig]:
+    """Tables as TorchRec takes them: "table t" is read by each "bag b" for which reads[b] = t."""
+    bags = [[f"bag {b}" for b, read in enumerate(reads) if read == t] for t in range(len(rows))]
+    return [
+        EmbeddingBagConfig(num_embeddings=n, embedding_dim=m_spa, name=name, feature_names=own)
+        for name, n, own in zip(map("table {}".format, range(len(rows))), rows, bags, strict=True)
+    ]
 
 
 # --- weights ↔ weights ---
@@ -63,34 +61,15 @@ def keyed(batch: Batch, start: int = 0, stop: int | None = None) -> KeyedJaggedT
 def to_torchrec(model: MicroDLRM) -> DLRM:
     """TorchRec's DLRM with the same weights, and so the same logits, of shape (B, 1).
 
-    Raises ValueError for a model that it can't be: concat, or a top MLP of one layer.
+    It knows the dot interaction, a top MLP of two layers or more, and tables that a bag reads.
     """
     shape = model.shape
-    if model.interaction is not dot_interaction or len(shape["ln_top"]) < 2:
-        raise ValueError(
-            "TorchRec's DLRM knows the dot interaction, and a top MLP of two layers or more: "
-            f"got {shape['interaction']!r} and ln_top = {shape['ln_top']}"
-        )
-    if unread := set(range(len(shape["num_embeddings"]))) - set(model.reads):
-        raise ValueError(f"TorchRec has no table without a bag: none reads {sorted(unread)}")
-    tables = [
-        EmbeddingBagConfig(
-            name=f"table {t}",
-            num_embeddings=rows,
-            embedding_dim=shape["m_spa"],
-            feature_names=[f"bag {b}" for b, read in enumerate(model.reads) if read == t],
-        )
-        for t, rows in enumerate(shape["num_embeddings"])
-    ]
+    tables = described(shape["num_embeddings"], shape["m_spa"], model.reads)
     collection = EmbeddingBagCollection(tables=tables, is_weighted=True)
     made = DLRM(collection, shape["ln_bot"][0], list(shape["ln_bot"][1:]), list(shape["ln_top"]))
     weights, (names, first, columns) = model.state_dict(), _names(model, made)
     weights[first] = weights[first][:, columns]
     made.load_state_dict({theirs: weights[own] for own, theirs in names.items()})
-    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
-    theirs = dict(made.named_parameters())
-    for own in frozen & set(names):
-        theirs[names[own]].requires_grad_(False)
     return made
 
 
@@ -141,42 +120,18 @@ def shard(model: MicroDLRM, kind: str) -> DistributedModelParallel:
 
     kind  "table": whole, to one process after the other; "row": a range of rows to each;
           "column": some of the columns to each; "data": the whole table to all
-
-    Raises ValueError, on all processes, where they don't bring the same tables, or a table can't
-    be cut so.
     """
-    dlrm, world, m = to_torchrec(model), dist.get_world_size(), model.shape["m_spa"]
-    collection = dlrm.sparse_arch.embedding_bag_collection
-    every: list = [None] * world
-    dist.all_gather_object(every, (tuple(model.shape["num_embeddings"]), m, model.reads, kind))
-    for rank, other in enumerate(every):
-        if other != every[0]:
-            raise ValueError(
-                "all processes must bring the same tables (rows, m_spa, reads, kind): process 0 "
-                f"has {every[0]}, process {rank} has {other}"
-            )
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-    if kind == "column" and m % (4 * world):
-        raise ValueError(
-            f"m_spa must be a multiple of {4 * world} for columns on {world} processes, got {m}: "
-            "TorchRec cuts by fours"
-        )
+    dlrm, world = to_torchrec(model), dist.get_world_size()
     made = {
         "table": lambda t: ways.table_wise(rank=t % world, **DENSE),
         "row": lambda t: ways.row_wise(**DENSE),
         "column": lambda t: ways.column_wise(ranks=list(range(world)), **DENSE),
         "data": lambda t: ways.data_parallel(),
     }
-    sharder = EmbeddingBagCollectionSharder()
-    plan = ways.construct_module_sharding_plan(
-        collection,
-        {f"table {t}": made[kind](t) for t in range(len(model.emb_l))},
-        sharder=sharder,
-        world_size=world,
-        local_size=world,
-        device_type="cpu",
-    )
+    sharder, collection = EmbeddingBagCollectionSharder(), dlrm.sparse_arch.embedding_bag_collection
+    cuts = {f"table {t}": made[kind](t) for t in range(len(model.emb_l))}
+    on = dict(sharder=sharder, world_size=world, local_size=world, device_type="cpu")
+    plan = ways.construct_module_sharding_plan(collection, cuts, **on)
     start = {name: weight.clone() for name, weight in dlrm.state_dict().items()}
     sharded = DistributedModelParallel(
         dlrm, device=torch.device("cpu"), plan=ShardingPlan({TABLES: plan}), sharders=[sharder]
@@ -229,12 +184,8 @@ def save(folder: str | Path, sharded: DistributedModelParallel, model: MicroDLRM
 
     The folder appears whole: it is written under another name and then renamed. What an
     interrupted `save` left under that name is removed first, so that no two saves are mixed.
-    Raises FileExistsError, on all processes, where there is a folder of the name already.
     """
     folder = Path(folder)
-    if folder.exists():
-        raise FileExistsError(f"{folder} is there already: name another, one for each checkpoint")
-    dist.barrier()
     partial = folder.with_name(f".{folder.name}.partial")
     if dist.get_rank() == 0 and partial.exists():
         shutil.rmtree(partial)
@@ -253,9 +204,7 @@ def load(folder: str | Path) -> MicroDLRM:
     """
     folder = Path(folder)
     if not (folder / _DONE).exists():
-        raise CheckpointError(
-            f"{folder} is no whole checkpoint: {_DONE}, the last file, isn't in it"
-        )
+        raise CheckpointError(f"{folder} is no whole checkpoint: {_DONE} isn't in it")
     try:
         model = MicroDLRM(**json.loads((folder / _DONE).read_text(encoding="utf-8")))
         weights = to_torchrec(model).state_dict()

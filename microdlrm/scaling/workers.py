@@ -1,29 +1,27 @@
-"""Processes that compute together: started by torchrun, joined over gloo, gone when it's done.
+"""Processes that compute together, joined over gloo, gone when it's done.
 
-    run("microdlrm.scaling.network", 4, ...)   in the parent: what process 0 reported
-    with joined() as (rank, world): ...        in each worker
+    run(work, 4, ...)   work(rank, world, ...) in each of 4 processes: what it returned in process 0
 
 Whatever goes wrong ends within a stated time, with one message, and leaves no process behind.
 """
 
-import contextlib
 import datetime
 import json
+import multiprocessing
 import os
-import re
 import signal
-import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from multiprocessing.connection import wait
+from pathlib import Path
 
-import psutil
 import torch
 import torch.distributed as dist
 
 SECONDS = 60.0  # how long processes wait for each other
-_PARENT, _MARK, _RESULT = "MICRODLRM_PARENT", "microdlrm worker failed: ", "microdlrm result: "
 
 
 class WorkerError(RuntimeError):
@@ -31,119 +29,70 @@ class WorkerError(RuntimeError):
 
 
 def unavailable() -> str:
-    """Why no processes can be started here, or "" where they can."""
+    """Why no processes can be joined here, or "" where they can."""
     available = dist.is_available() and dist.is_gloo_available()
     return "" if available else "this PyTorch is built without gloo"
 
 
-def run(module: str, world: int, *arguments: str, seconds: float = 120.0):
-    """Start `python -m module arguments` in `world` processes by torchrun; return what process 0
-    gave to `report`.
+def run(work: Callable, world: int, *arguments, seconds: float = 120.0):
+    """Call `work(rank, world, *arguments)` in `world` processes; return what process 0 returned.
 
-    seconds  how long all of it may take; to end what is left then takes some seconds more
+    work     a module's function, which returns numbers, lists and dicts
+    seconds  how long all of it may take
 
-    Raises WorkerError where a worker fails, is killed, or the time is up; no process is left then.
+    Raises WorkerError where a process fails, is killed, or the time is up; none is left then.
     """
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--max-restarts=0"]
-    command += ["--nproc-per-node", str(world), "-m", module, *arguments]
-    # torchrun takes PET_… for its own defaults, and a cluster's pods set them.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PET_")}
-    environment |= {_PARENT: str(os.getpid()), "OMP_NUM_THREADS": "1"}
+    context, until = multiprocessing.get_context("spawn"), time.monotonic() + seconds
+    with tempfile.TemporaryDirectory() as folder:
+        given = (world, folder, work, arguments)
+        processes = [context.Process(target=_join, args=(rank, *given)) for rank in range(world)]
+        try:
+            for process in processes:
+                process.start()
+            left = {process.sentinel: process for process in processes}
+            while left and not any(process.exitcode for process in processes):
+                ended = wait(left, max(0.0, until - time.monotonic()))
+                if not ended:
+                    raise WorkerError(f"{world} processes: not done after {seconds:g} s, and ended")
+                for sentinel in ended:
+                    left.pop(sentinel).join()
+            for rank, process in enumerate(processes):
+                if (process.exitcode or 0) < 0:
+                    name = signal.Signals(-process.exitcode).name
+                    raise WorkerError(f"process {rank} was killed ({name}), the others were ended")
+        finally:
+            for process in processes:
+                if process.is_alive():
+                    process.kill()  # a stopped one, too
+                    process.join()
+        if (failed := Path(folder, "failed")).exists():
+            raise WorkerError(failed.read_text(encoding="utf-8").splitlines()[0])
+        return json.loads(Path(folder, "result").read_text(encoding="utf-8"))
+
+
+def _join(rank: int, world: int, folder: str, work: Callable, arguments: tuple) -> None:
+    """What each process does: join the others, work, and leave a result or why there is none."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     if interface := {"linux": "lo", "darwin": "lo0"}.get(sys.platform):
-        environment["GLOO_SOCKET_IFNAME"] = interface
-    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    started = subprocess.Popen(
-        command, env=environment, encoding="utf-8", errors="replace", **pipes
-    )
-    try:
-        out, err = started.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise WorkerError(
-            f"{module} on {world} processes: not done after {seconds:g} s, and ended"
-        ) from None
-    finally:
-        _end(started)
-    results = [line.removeprefix(_RESULT) for line in out.splitlines() if line.startswith(_RESULT)]
-    if started.returncode or not results:
-        raise WorkerError(f"{module} on {world} processes: {_reason(err)}")
-    return json.loads(results[-1])
-
-
-def _end(started: subprocess.Popen) -> None:
-    """torchrun ends its workers when it is asked to. What is left then, because it is stopped or
-    doesn't answer, is killed: it would hold the pipes, and the caller with them."""
-    if started.poll() is not None:
-        return
-    left = psutil.Process(started.pid).children(recursive=True)
-    started.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        started.wait(5)
-    started.kill()
-    for worker in left:
-        with contextlib.suppress(psutil.Error):
-            worker.kill()
-    started.communicate()
-
-
-def _reason(err: str) -> str:
-    said = [line.partition(_MARK)[2] for line in err.splitlines() if _MARK in line]
-    # A worker whose neighbour fell silent only says so; who failed of itself says more.
-    said.sort(key=lambda line: "another process" in line)
-    killed = re.findall(r"rank\s*: (\d+).*?\n\s*exitcode\s*: -(\d+)", err)
-    if killed and (not said or "another process" in said[0]):
-        # torchrun ends the others by SIGTERM, and lists them as well.
-        rank, number = min(killed, key=lambda line: int(line[1]) == signal.SIGTERM)
-        name = signal.Signals(int(number)).name
-        return f"process {rank} was killed ({name}), and the others were ended"
-    if said:
-        return said[0]
-    lines = [line for line in err.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "it ended without a result"
-
-
-def report(result) -> None:
-    """Hand a result, of numbers, lists and dicts, to the caller of `run`; process 0's counts."""
-    if int(os.environ.get("RANK", 0)) == 0:
-        print(_RESULT + json.dumps(result), flush=True)
-
-
-@contextlib.contextmanager
-def joined(seconds: float = SECONDS) -> Iterator[tuple[int, int]]:
-    """Join the others, as torchrun's environment says: (rank, world). One that fails says why, and
-    takes all along.
-
-    seconds  how long to wait for another process: for it to come, and in each exchange
-    """
-    _end_with(os.getppid(), int(os.environ.get(_PARENT, os.getppid())))
+        os.environ["GLOO_SOCKET_IFNAME"] = interface
     torch.set_num_threads(1)
-    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     try:
-        try:
-            dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=seconds))
-        except (dist.DistError, RuntimeError) as error:
-            said = f"another process of {world} didn't come within {seconds:g} s"
-            raise RuntimeError(f"{said} ({str(error)[:120]})") from error
-        try:
-            yield rank, world
-        except RuntimeError as error:
-            if any(word in str(error) for word in ("gloo", "Connection", "Timed out")):
-                raise RuntimeError(f"another process fell silent ({str(error)[:120]})") from error
-            raise
+        how = dict(rank=rank, world_size=world, timeout=datetime.timedelta(seconds=SECONDS))
+        dist.init_process_group("gloo", store=dist.FileStore(f"{folder}/store", world), **how)
+        result = work(rank, world, *arguments)
+        dist.destroy_process_group()
+        if rank == 0:
+            Path(folder, "result").write_text(json.dumps(result), encoding="utf-8")
     except Exception as error:
-        said = f"{_MARK}process {rank}: {type(error).__name__}: {error}".replace("\n", " ")
-        print(said, file=sys.stderr, flush=True)
+        with open(f"{folder}/failed", "a", encoding="utf-8") as file:  # the first line counts
+            said = f"process {rank}: {type(error).__name__}: {error}"
+            file.write(" ".join(said.split()) + "\n")
         os._exit(1)  # without the goodbyes that a lost neighbour would never answer
-    dist.destroy_process_group()
 
 
-def _end_with(agent: int, parent: int) -> None:
-    """End this process once torchrun, or who called `run`, is gone: a killed parent must leave
-    nobody behind."""
-
-    def watch():
-        while os.getppid() == agent and psutil.pid_exists(parent):
-            time.sleep(0.5)
-        os._exit(1)
-
-    if os.name != "nt":  # there a process keeps its parent's number
-        threading.Thread(target=watch, daemon=True).start()
+def _end_with_parent() -> None:
+    """A killed parent must leave nobody behind."""
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -5,7 +5,6 @@ import torch
 from worker import model
 
 from microdlrm.clicks import Batch
-from microdlrm.model import MicroDLRM
 from microdlrm.scaling import torchrec as sharded
 
 
@@ -51,23 +50,3 @@ def test_there_and_back_nothing_is_lost():
     assert back.reads == ours.reads
     for name, weight in ours.state_dict().items():
         assert torch.equal(weight, back.state_dict()[name]), name
-
-
-def test_what_torchrec_has_no_model_for():
-    with pytest.raises(ValueError, match="dot interaction"):
-        sharded.to_torchrec(MicroDLRM())
-    with pytest.raises(ValueError, match="two layers"):
-        sharded.to_torchrec(model(ln_top=(1,)))
-
-
-def test_a_frozen_table_stays_frozen():
-    own = model()
-    own.emb_l[1].weight.requires_grad_(False)
-    made = sharded.to_torchrec(own)
-    frozen = [p for p in made.parameters() if not p.requires_grad]
-    assert [tuple(p.shape) for p in frozen] == [tuple(own.emb_l[1].weight.shape)]
-
-
-def test_a_table_without_a_bag_is_refused():
-    with pytest.raises(ValueError, match="2"):
-        sharded.to_torchrec(model(reads=(0, 1)))

@@ -1,16 +1,13 @@
-"""What the processes of tests/scale do, by torchrun: `worker.py TASK FOLDER`."""
+"""What the processes of tests/scale do."""
 
 import os
 import signal
-import sys
 import time
-from pathlib import Path
 
 import torch
 
 from microdlrm import MicroDLRM
 from microdlrm.scaling import torchrec as sharded
-from microdlrm.scaling import workers
 
 SHAPE = dict(
     m_spa=16,
@@ -32,12 +29,7 @@ def dealt_out(kind: str, seed: int = 0):
     return sharded.shard(alone, kind), alone
 
 
-def other_tables(folder, rank, world):
-    rows = (50, 30, 9) if rank == 0 else (50, 31, 9)
-    sharded.shard(model(num_embeddings=rows), "table")
-
-
-def killed_in_training(folder, rank, world):
+def killed_in_training(rank, world, folder):
     sharded.shard(model(), "table")
     if rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -45,7 +37,7 @@ def killed_in_training(folder, rank, world):
     time.sleep(60)
 
 
-def killed_while_writing(folder, rank, world):
+def killed_while_writing(rank, world, folder):
     """A whole checkpoint first; then process 1 dies when the second is half written."""
     sharded.save(folder / "first", *dealt_out("row"))
     write = sharded.dcp.save
@@ -60,13 +52,13 @@ def killed_while_writing(folder, rank, world):
     sharded.save(folder / "second", *dealt_out("row"))
 
 
-def killed_before_the_name(folder, rank, world):
+def killed_before_the_name(rank, world, folder):
     """Process 0 dies when all is written, and the folder hasn't its name yet."""
     sharded.os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)
     sharded.save(folder / "second", *dealt_out("row"))
 
 
-def killed_before_its_part(folder, rank, world):
+def killed_before_its_part(rank, world, folder):
     """The same name, other weights: process 1 dies before it writes its part."""
     dealt = dealt_out("row", seed=1)
     if rank == 1:
@@ -74,24 +66,18 @@ def killed_before_its_part(folder, rank, world):
     sharded.save(folder / "second", *dealt)
 
 
-def writes(folder, rank, world):
+def writes(rank, world, folder):
     """Each kind of sharding keeps a checkpoint."""
     for kind in sharded.KINDS:
         sharded.save(folder / kind, *dealt_out(kind))
 
 
-def carries_on(folder, rank, world):
+def carries_on(rank, world, folder):
     """Shard the model that the folder keeps, and keep it again."""
     alone = sharded.load(folder / "row")
     sharded.save(folder / "again", sharded.shard(alone, "column"), alone)
 
 
-def pids(folder, rank, world):
+def pids(rank, world, folder):
     (folder / f"{rank}.pid").write_text(str(os.getpid()))
     time.sleep(120)
-
-
-if __name__ == "__main__":
-    with workers.joined() as (rank, world):
-        globals()[sys.argv[1]](Path(sys.argv[2]), rank, world)
-        workers.report(dict())

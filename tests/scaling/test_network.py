@@ -1,10 +1,10 @@
 """Traffic between real processes: what they and the operating system count is the formula's."""
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -44,15 +44,12 @@ def test_bytes_between_processes_are_the_formulas():
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        (dict(kind="rows"), "'rows'"),
+        (dict(kind="rows"), "rows"),
         (dict(batch=63), "batch .* 63"),
         (dict(kind="row", rows=401), "rows .* 401"),
         (dict(kind="row", batch=2, bag=1), "batch \\* bag / processes .* 1"),
         (dict(kind="column", m_spa=33), "m_spa .* 33"),
         (dict(tables=3), "tables .* 3"),
-        (dict(processes=0), "processes .* 0"),
-        (dict(bag=1.5), "bag .* 1.5"),
-        (dict(gbs=1), "gbs"),
     ],
 )
 def test_what_cannot_be_counted_is_refused_before_anything_starts(changed, named):
@@ -64,44 +61,27 @@ def test_what_cannot_be_counted_is_refused_before_anything_starts(changed, named
 def test_a_failing_process_ends_the_run_with_its_message():
     """Nobody waits for the others' time to be up."""
     started = time.monotonic()
-    with pytest.raises(workers.WorkerError, match=r"process \d: KeyError: 'processes'") as failure:
-        workers.run("microdlrm.scaling.network", 2, "[{}]", seconds=300)
-    assert "\n" not in str(failure.value)
+    with pytest.raises(workers.WorkerError, match=r"^process \d: KeyError: 'processes'$"):
+        workers.run(network.work, 2, [{}], seconds=300)
     assert time.monotonic() - started < 250
 
 
-@pytest.mark.skipif(not Path("/proc").exists(), reason="processes are looked up in /proc")
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped")
 def test_a_stopped_worker_holds_nobody_beyond_the_limit():
     """As in a debugger: it doesn't answer to a polite end, nor does it end itself."""
-    own, stopped = psutil.Process(os.getpid()), []
+    stopped = []
 
     def stop():
         while not stopped:
-            for child in own.children(recursive=True):
-                try:
-                    if child.environ().get("RANK") == "1":
-                        child.send_signal(signal.SIGSTOP)
-                        stopped.append(child)
-                except psutil.Error:
-                    continue
+            for child in multiprocessing.active_children()[:1]:
+                os.kill(child.pid, signal.SIGSTOP)
+                stopped.append(child)
             time.sleep(0.1)
 
     threading.Thread(target=stop, daemon=True).start()
     job = SHAPE | dict(processes=2, kind="table", batch=64)
     started = time.monotonic()
-    with pytest.raises(workers.WorkerError):
+    with pytest.raises(workers.WorkerError, match="not done after 20 s"):
         network.measure([job], seconds=20)
     assert time.monotonic() - started < 20 + 30
-    assert not stopped[0].is_running() or stopped[0].status() == psutil.STATUS_ZOMBIE
-
-
-def test_what_torchrun_says_is_put_into_a_sentence():
-    killed = "  rank      : 1 (local_rank: 1)\n  exitcode  : -9 (pid: 7)\n"
-    assert workers._reason(killed).startswith("process 1 was killed (SIGKILL)")
-    ended = "  rank      : 0 (local_rank: 0)\n  exitcode  : -15 (pid: 6)\n"
-    assert workers._reason(ended + killed).startswith("process 1 was killed (SIGKILL)")
-    silent = "microdlrm worker failed: process 0: RuntimeError: another process fell silent (x)\n"
-    assert workers._reason(silent + killed).startswith("process 1 was killed")
-    own = "microdlrm worker failed: process 1: ValueError: no\n"
-    assert workers._reason(silent + own) == "process 1: ValueError: no"
-    assert workers._reason("") == "it ended without a result"
+    assert not psutil.pid_exists(stopped[0].pid)

@@ -22,12 +22,11 @@ except ImportError:  # Windows
 MIB = 2**20
 # mallopt's names, by glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
-# state -> (blocks from this size on come fresh, how many of them at most, how much freed memory is
-# kept)
+# state -> (how many blocks from 32 MiB on may come fresh, how much freed memory is kept)
 STATES = {
-    "fresh": (32 * MIB, 2**16, 64 * MIB),
-    "settled": (32 * MIB, 2**16, 64 * MIB),  # what glibc's dynamic threshold ends at
-    "kept": (32 * MIB, 0, -1),
+    "settled": (2**16, 64 * MIB),  # what glibc's dynamic threshold ends at
+    "fresh": (2**16, 64 * MIB),
+    "kept": (0, -1),
 }
 
 
@@ -41,26 +40,47 @@ def pages(state: str = "settled"):
              again
     kept     no block comes fresh twice: what was freed is used again, whatever its size
 
-    Without glibc (macOS, Windows, musl) nothing can be set, and nothing is. Raises ValueError for
+    Without glibc (macOS, Windows, musl) nothing can be set, and nothing is. Raises KeyError for
     another state.
     """
-    if state not in STATES:
-        raise ValueError(f"state must be one of {', '.join(STATES)}, got {state!r}")
-    _set(state)
+    _set(*STATES[state])
     try:
         yield
     finally:
-        if state != "settled":
-            _set("settled")
+        _set(*STATES["settled"])
 
 
-def can_be_set() -> bool:
-    """Whether the allocator in use obeys, found out by trying.
+def _set(blocks: int, kept: int):
+    if libc := _libc():
+        libc.mallopt(_MMAP_THRESHOLD, 32 * MIB)
+        libc.mallopt(_MMAP_MAX, blocks)
+        libc.mallopt(_TRIM_THRESHOLD, kept)
+    give_back()  # what an earlier rule kept
 
-    Not without glibc, nor where another allocator stands in front of it (jemalloc, tcmalloc).
+
+def give_back():
+    """Return every free page to the system."""
+    if libc := _libc():
+        libc.malloc_trim(0)
+
+
+@cache
+def _libc() -> ctypes.CDLL | None:
+    """glibc, where there is one."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return libc if hasattr(libc, "gnu_get_libc_version") else None
+
+
+def page_faults() -> int:
+    """How many pages this process was given so far; 0 where the system doesn't say."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt if resource else 0
+
+
+def unless_set() -> str:
+    """Why a claim about page faults can't be made here; "" where it can: found out by trying.
+
+    It can't without glibc, nor where another allocator stands in front of it (jemalloc, tcmalloc).
     """
-    if _libc() is None:
-        return False
 
     def faults() -> int:
         before = page_faults()
@@ -71,39 +91,5 @@ def can_be_set() -> bool:
         torch.zeros(4 * MIB)  # leaves more room than is asked for next
         again = faults()
         give_back()
-        return faults() > 2 * again + 16  # in huge pages even a fresh block has few
-
-
-def unless_set() -> str:
-    """Why a claim about page faults can't be made here; "" where it can."""
-    return "" if can_be_set() else "this process's allocator can't be told what to keep"
-
-
-def page_faults() -> int:
-    """How many pages this process was given so far; 0 where the system doesn't say."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt if resource else 0
-
-
-def _set(state: str):
-    libc = _libc()
-    if libc is None:
-        return
-    threshold, blocks, kept = STATES[state]
-    libc.mallopt(_MMAP_THRESHOLD, threshold)
-    libc.mallopt(_MMAP_MAX, blocks)
-    libc.mallopt(_TRIM_THRESHOLD, kept)
-    libc.malloc_trim(0)  # what an earlier rule kept
-
-
-def give_back():
-    """Return every free page to the system."""
-    if (libc := _libc()) is not None:
-        libc.malloc_trim(0)
-
-
-@cache
-def _libc() -> ctypes.CDLL | None:
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-    return libc if hasattr(libc, "gnu_get_libc_version") and hasattr(libc, "mallopt") else None
+        obeys = faults() > 2 * again + 16  # in huge pages even a fresh block has few
+    return "" if obeys else "this process's allocator can't be told what to keep"

@@ -3,6 +3,7 @@
 `python -m microdlrm ceilings` prints them.
 """
 
+import itertools
 import json
 import math
 import threading
@@ -19,8 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from microdlrm.machine.cost import Rates
-from microdlrm.machine.hardware import MIB, Machine, affordable, machine, outgrows_cache, size
-from microdlrm.machine.timing import Shown, Spread, compare
+from microdlrm.machine.hardware import MIB, Machine, affordable, fits_cache, machine, size
+from microdlrm.machine.timing import Shown, Spread, compare, measure
+from microdlrm.model import MicroDLRM
 
 GATHER_WIDTHS = (8, 16, 32, 64, 128)
 GEMM_SIZES = (256, 512, 1024)
@@ -32,17 +34,17 @@ STEPS = 4000  # of a walk
 class Ceilings(Shown):
     """What this machine can do at best, on one thread: each a median with its quartiles.
 
-    read          GB/s through `table_bytes` of memory, in order, by one thread. Not the memory's
-                  own bandwidth, which several cores may share: `reading_at_once`
+    read          GB/s through half a GiB of memory, in order, by one thread. Not the memory's own
+                  bandwidth, which several cores may share: `reading_at_once`
     gather        GB/s of rows at random from as many bytes, by row width (float32)
-    cache, near   the same from `cache_bytes`, which fit the last cache, and `near_bytes`, which fit
-                  the core's own
-    latency       seconds from one line of memory to the next where the first says which: nothing
+    cache, near   the same from bytes that fit the last cache, and the core's own
+    latency       ns from one line of memory to the next where the first says which: nothing
                   overlaps. Measured by a walk in Python; the same walk through L1 is taken off
     gemm          GFLOP/s of a square float32 matrix product, by size
-    dispatch      seconds an operator with next to nothing to do takes, the average over those of a
+    dispatch      µs that an operator with next to nothing to do takes, the average over those of a
                   tiny DLRM
     bag           the same for an EmbeddingBag
+    held          bytes that `gather`, `cache` and `near` draw rows from
     """
 
     read: Spread
@@ -53,9 +55,7 @@ class Ceilings(Shown):
     gemm: Mapping[int, Spread]
     dispatch: Spread
     bag: Spread
-    table_bytes: int
-    cache_bytes: int
-    near_bytes: int
+    held: Mapping[str, int]
     machine: Machine
 
     @property
@@ -73,15 +73,6 @@ class Ceilings(Shown):
         """FLOP/byte from which on a part can be bound by computing (Williams et al. 2009)."""
         return self.peak_gflops / self.stream_gbs
 
-    @property
-    def dispatch_us(self) -> float:
-        """Fixed cost of an operator, µs."""
-        return self.dispatch.median * 1e6
-
-    def in_flight(self, width: int) -> float:
-        """Lines on their way while rows of `width` numbers come from memory: Little's law."""
-        return self.gather[width].median * 1e9 * self.latency.median / LINE
-
     def rates(self, width: int) -> Rates:
         """What `cost.predict` needs, for embedding rows of `width` numbers."""
         nearest = min(self.gather, key=lambda measured: abs(measured - width))
@@ -91,87 +82,79 @@ class Ceilings(Shown):
             cache_gbs=self.cache[nearest].median,
             near_gbs=self.near[nearest].median,
             gemm_gflops=self.peak_gflops,
-            dispatch_us=self.dispatch_us,
-            bag_us=self.bag.median * 1e6,
+            dispatch_us=self.dispatch.median,
+            bag_us=self.bag.median,
             near_bytes=_near(self.machine),
             cache_bytes=_in_cache(self.machine),
         )
 
     def json(self) -> dict:
         """The medians, as `python -m microdlrm ceilings --json` prints them."""
+
+        def medians(spreads: Mapping[int, Spread]) -> dict[str, float]:
+            return {str(size): spread.median for size, spread in spreads.items()}
+
         return {
             "stream_gbs": self.stream_gbs,
-            "gather_gbs": {str(width): spread.median for width, spread in self.gather.items()},
-            "cache_gbs": {str(width): spread.median for width, spread in self.cache.items()},
-            "near_gbs": {str(width): spread.median for width, spread in self.near.items()},
-            "latency_ns": self.latency.median * 1e9,
-            "gemm_gflops": {str(n): spread.median for n, spread in self.gemm.items()},
+            "gather_gbs": medians(self.gather),
+            "cache_gbs": medians(self.cache),
+            "near_gbs": medians(self.near),
+            "latency_ns": self.latency.median,
+            "gemm_gflops": medians(self.gemm),
             "ridge": self.ridge,
-            "dispatch_us": self.dispatch_us,
-            "bag_us": self.bag.median * 1e6,
-            "table_bytes": self.table_bytes,
+            "dispatch_us": self.dispatch.median,
+            "bag_us": self.bag.median,
+            "table_bytes": self.held["gather"],
             "machine": str(self.machine),
         }
 
     def frame(self) -> pd.DataFrame:
         """What a prediction needs, and of the rows two widths; `json` has the others."""
-        near, cache, far = (size(n) for n in (self.near_bytes, self.cache_bytes, self.table_bytes))
-        spreads = [("bytes in order, read", self.read, "GB/s")]
-        for w in (8, 64):
-            for gather, held in ((self.near, near), (self.cache, cache), (self.gather, far)):
-                spreads.append((f"rows of {w} numbers from {held}", gather[w], "GB/s"))
-        spreads += [
-            ("latency of a line", self.latency.into(lambda s: s * 1e9), "ns"),
-            ("matrix product", max(self.gemm.values(), key=lambda s: s.median), "GFLOP/s"),
-            ("an operator", self.dispatch.into(lambda s: s * 1e6), "µs"),
-            ("an EmbeddingBag", self.bag.into(lambda s: s * 1e6), "µs"),
-        ]
-        columns = {
-            "median": [f"{s.median:.3g} {unit}" for _, s, unit in spreads],
-            "quartiles": [f"{s.low:.3g} – {s.high:.3g}" for _, s, _ in spreads],
+        spreads = {"bytes in order, read": (self.read, "GB/s")}
+        for width, (name, n_bytes) in itertools.product((8, 64), self.held.items()):
+            what = f"rows of {width} numbers from {size(n_bytes)}"
+            spreads[what] = (getattr(self, name)[width], "GB/s")
+        spreads |= {
+            "latency of a line": (self.latency, "ns"),
+            "matrix product": (max(self.gemm.values(), key=lambda s: s.median), "GFLOP/s"),
+            "an operator": (self.dispatch, "µs"),
+            "an EmbeddingBag": (self.bag, "µs"),
         }
-        return pd.DataFrame(columns, index=[name for name, _, _ in spreads])
+        columns = {
+            "median": [f"{s.median:.3g} {unit}" for s, unit in spreads.values()],
+            "quartiles": [f"{s.low:.3g} – {s.high:.3g}" for s, _ in spreads.values()],
+        }
+        return pd.DataFrame(columns, index=list(spreads))
 
     def remarks(self) -> list[str]:
-        remarks = [f"{self.machine}; memory ceilings through {size(self.table_bytes)}."]
-        if not outgrows_cache(self.table_bytes):
-            remarks.append(
-                f"That is no more than the last cache: {size(self.machine.last_cache)}. "
-                f"Memory itself is slower than shown here."
-            )
-        return remarks
+        far = self.held["gather"]
+        said = [f"{self.machine}; memory ceilings through {size(far)}."]
+        if fits := fits_cache(far):
+            said.append(f"{fits}: memory itself is slower than shown here.")
+        return said
 
 
 @cache
 def measure_ceilings() -> Ceilings:
     """Measure this machine, in about ten seconds; once a process."""
-    here, table_bytes = machine(), affordable(512 * MIB)
-    options = {"rounds": 5, "patience": 0.7}
-    numbers = torch.ones(table_bytes // 4)
-    read = compare({"": numbers.sum}, **options)[""]
-    sizes = {
-        "near": _near(here) // 2,
-        "cache": min(int(math.sqrt(_near(here) * _in_cache(here))), table_bytes),
-    }
-    sizes = {name: n_bytes // 512 * 512 for name, n_bytes in sizes.items()} | {
-        "gather": table_bytes
-    }
-    gathers = {name: _gathers(numbers[: n_bytes // 4], options) for name, n_bytes in sizes.items()}
+    here, options = machine(), {"rounds": 5, "patience": 0.7}
+    numbers = torch.ones(affordable(512 * MIB) // 4)
+    middle = int(math.sqrt(_near(here) * _in_cache(here))) // 512 * 512
+    held = {"near": _near(here) // 2, "cache": middle, "gather": numbers.nbytes}
+    read = measure(numbers.sum, **options)
     square = {n: torch.randn(n, n) for n in GEMM_SIZES}
-    gemm = compare({str(n): lambda a=a: a @ a for n, a in square.items()}, **options)
+    gemm = compare({n: lambda a=a: a @ a for n, a in square.items()}, **options)
     with torch.inference_mode():
         bags, others, operators = _tiny_model()
         dispatch = compare({"bags": bags, "others": others}, **options)
     return Ceilings(
-        read=read.into(lambda s: table_bytes / s / 1e9),
-        **gathers,
+        read=read.into(lambda s: numbers.nbytes / s / 1e9),
+        **{name: _gathers(numbers[: n_bytes // 4], options) for name, n_bytes in held.items()},
         latency=_latency(numbers.view(torch.int64), options),
-        gemm={n: gemm[str(n)].into(lambda s, n=n: 2 * n**3 / s / 1e9) for n in GEMM_SIZES},
-        dispatch=dispatch["others"].into(lambda s: s / operators),
-        bag=dispatch["bags"].into(lambda s: s / 3),
-        table_bytes=table_bytes,
-        cache_bytes=sizes["cache"],
-        near_bytes=sizes["near"],
+        gemm={n: spread.into(lambda s, n=n: 2 * n**3 / s / 1e9) for n, spread in gemm.items()},
+        dispatch=dispatch["others"].into(lambda s: s / operators * 1e6),
+        bag=dispatch["bags"].into(lambda s: s / 3 * 1e6),
+        held=held,
         machine=here,
     )
 
@@ -187,16 +170,16 @@ def _in_cache(here: Machine) -> int:
 
 def _gathers(numbers: Tensor, options: dict) -> dict[int, Spread]:
     """GB/s of rows at random from `numbers`, by width."""
-    times = compare({str(w): gather_from(numbers.view(-1, w)) for w in GATHER_WIDTHS}, **options)
-    n_bytes = 512 * 32 * 4  # a column of the rows that gather_from reads
-    return {w: times[str(w)].into(lambda s, w=w: n_bytes * w / s / 1e9) for w in GATHER_WIDTHS}
+    times = compare({w: gather_from(numbers.view(-1, w)) for w in GATHER_WIDTHS}, **options)
+    lookups = 512 * 32  # of gather_from
+    return {w: t.into(lambda s, w=w: lookups * w * 4 / s / 1e9) for w, t in times.items()}
 
 
 def _latency(numbers: Tensor, options: dict) -> Spread:
-    """Seconds a line of a walk through all `numbers` (int64), less those of one in 16 KiB."""
+    """ns a line of a walk through all `numbers` (int64), less those of one in 16 KiB."""
     times = compare({"far": walk(numbers), "at hand": walk(numbers[:2048].clone())}, **options)
     at_hand = times["at hand"].median
-    return times["far"].into(lambda s: max(s - at_hand, 0.0) / STEPS)
+    return times["far"].into(lambda s: max(s - at_hand, 0.0) / STEPS * 1e9)
 
 
 def walk(numbers: Tensor) -> Callable[[], None]:
@@ -226,22 +209,17 @@ def _tiny_model() -> tuple[Callable, Callable, int]:
     All are of width 1 and for two rows. Each operator in a loop of its own would be faster than it
     ever is in a model, where others run in between.
     """
-    nn = torch.nn
-    tables = nn.ModuleList(nn.EmbeddingBag(1, 1, mode="sum") for _ in range(3))
-    bottom = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1), nn.ReLU())
-    top = nn.Sequential(
-        nn.Linear(4, 1), nn.ReLU(), nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1), nn.Sigmoid()
-    )
-    dense, rows = torch.ones(2, 1), [torch.ones(2, 1)] * 3
-    ids, offsets = torch.zeros(2, dtype=torch.int64), torch.arange(2)
+    model = MicroDLRM(1, num_embeddings=(1, 1, 1), ln_bot=(1, 1, 1), ln_top=(1, 1, 1))
+    dense_x, x_sparse = torch.ones(2, 1), [torch.ones(2, 1)] * 3
+    bag = torch.zeros(2, dtype=torch.int64), torch.arange(2)  # ids, offsets: (2,) each
 
     def bags() -> list[Tensor]:
-        return [table(ids, offsets) for table in tables]
+        return [table(*bag) for table in model.emb_l]
 
     def others() -> Tensor:
-        return top(torch.cat([bottom(dense), *rows], dim=1))
+        return model.top_l(model.interaction(model.bot_l(dense_x), x_sparse))
 
-    return bags, others, len(bottom) + 1 + len(top)
+    return bags, others, len(model.bot_l) + 1 + len(model.top_l)
 
 
 def gather_from(
@@ -272,7 +250,7 @@ def zipf(kinds: int, shape: tuple[int, ...], generator: torch.Generator) -> Tens
     return (float(kinds + 1) ** u - 1).long().clamp(max=kinds - 1)
 
 
-def reading_at_once(threads: int) -> list[float]:
+def reading_at_once(threads: int, times: int = 10) -> list[float]:
     """GB/s that each of so many threads reads in order, all at once, each through memory of its
     own.
     """
@@ -281,22 +259,18 @@ def reading_at_once(threads: int) -> list[float]:
 
     def read(numbers: Tensor) -> float:
         torch.set_num_threads(1)
-        numbers.sum()
         together.wait()
-        begun, times = time.thread_time(), 0
-        while (took := time.thread_time() - begun) < 0.3:
+        begun = time.thread_time()
+        for _ in range(times):
             numbers.sum()
-            times += 1
-        return times * numbers.numel() * 4 / took / 1e9
+        return times * numbers.nbytes / (time.thread_time() - begun) / 1e9
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(read, own))
 
 
 def add_options(command: ArgumentParser) -> None:
-    command.add_argument(
-        "--json", action="store_true", help="print one JSON object, and nothing else"
-    )
+    command.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     command.set_defaults(run=_run)
 
 

@@ -8,9 +8,9 @@ import itertools
 import json
 from argparse import ArgumentParser
 from collections.abc import Callable
-from typing import NamedTuple
 from unittest import mock
 
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,40 +29,6 @@ from microdlrm.model import MicroDLRM
 FAR = 512 * hardware.MIB  # of a table that should lie beyond every cache
 
 
-class Headline(NamedTuple):
-    """A measured ratio, its bound, what it says, and why it can't be asked for on this machine."""
-
-    ratio: Spread
-    direction: str  # "at least" or "at most"
-    bound: float
-    says: str
-    unless: str = ""
-
-    @property
-    def verdict(self) -> str:
-        if self.unless:
-            return f"not asked for: {self.unless}"
-        least = self.direction == "at least"
-        kept = self.ratio.median >= self.bound if least else self.ratio.median <= self.bound
-        return "holds" if kept else "fails"
-
-
-def headlines(*only: str) -> dict[str, Headline]:
-    """All of them, in about a minute, or those named. Raises KeyError for a name that is none."""
-    found = {}
-    for name in only or PROMISES:
-        measure, direction, bound = PROMISES[name]
-        far = measure in (bf16_rows_beyond_cache, zipf_vs_uniform)
-        unless = hardware.fits_cache(hardware.affordable(FAR)) if far else ""
-        found[name] = Headline(measure(), direction, bound, says(measure), unless)
-    return found
-
-
-def says(measure: Callable) -> str:
-    """The first line of what is said of a headline's measurement."""
-    return measure.__doc__.partition("\n")[0]
-
-
 # --- loading ---
 
 
@@ -74,16 +40,11 @@ def loading_vs_seed() -> Spread:
     few = split.train[: 8 * 256]  # enough for the slow way: it costs the same for each sample
     loader = original.loader(prepared, few, 256)
     draw = torch.Generator().manual_seed(0)
-
-    def slices():
-        for _ in clicks.batches(prepared, split.train, 256, generator=draw):
-            pass
-
-    def one_by_one():
-        for _ in loader:
-            pass
-
-    ratio = compare({"one by one": one_by_one, "slices": slices}).ratio("one by one", "slices")
+    ways = {
+        "one by one": lambda: list(loader),
+        "slices": lambda: list(clicks.batches(prepared, split.train, 256, generator=draw)),
+    }
+    ratio = compare(ways).ratio("one by one", "slices")
     return ratio.into(lambda ratio: ratio * len(split.train) / len(few))
 
 
@@ -94,32 +55,27 @@ def inference_vs_seed() -> Spread:
     """Time of the original's forward ÷ that of `freeze(model)`, checks included; batch 256."""
     model, batches = MicroDLRM(**ORIGINAL).eval(), random_batches(ORIGINAL, 256)
     frozen = freeze(model)
+    ways = {
+        "original": lambda i: regimes.original_forward(model, *batches[i % 16]),
+        "frozen": lambda i: frozen(*batches[i % 16]),
+    }
     with torch.inference_mode():
-        times = compare(
-            {
-                "seed": lambda i: regimes.original_forward(model, *batches[i % 16]),
-                "frozen": lambda i: frozen(*batches[i % 16]),
-            }
-        )
-    return times.ratio("seed", "frozen")
+        return compare(ways).ratio("original", "frozen")
 
 
 def tables_vs_best_gather() -> Spread:
-    """Time of the memory model's bags, int64 or int32 ids ÷ those from a frozen model's tables."""
-    plain = MicroDLRM(**MEMORY)
-    tables = [table.weight.detach() for table in plain.emb_l]
+    """Time of the memory model's bags, int64 or int32 ids ÷ those from tables in huge pages."""
+    tables = [table.weight.detach() for table in regimes.built(MEMORY).emb_l]
     wide = random_batches(MEMORY, BATCH, MEMORY_BAG, batches=32)
     narrow = [(x, *([part.int() for part in parts] for parts in bags)) for x, *bags in wide]
     ways = {
-        "frozen": (freeze(plain).tables, wide),
-        "as it comes": (tables, wide),
-        "int32": (tables, narrow),
+        "huge pages": regimes.look_up(list(map(in_huge_pages, tables)), wide),
+        "as it comes": regimes.look_up(tables, wide),
+        "int32": regimes.look_up(tables, narrow),
     }
-    with torch.inference_mode():
-        times = compare(
-            {name: regimes.look_up(*way) for name, way in ways.items()}, sample=0.03, rounds=9
-        )
-    return times.ratio(min(("as it comes", "int32"), key=lambda name: times[name].median), "frozen")
+    times = compare(ways, sample=0.03, rounds=9)
+    best = min("as it comes", "int32", key=lambda name: times[name].median)
+    return times.ratio(best, "huge pages")
 
 
 def bf16_rows_beyond_cache() -> Spread:
@@ -137,20 +93,19 @@ def zipf_vs_uniform() -> Spread:
     others do.
     """
     rows = in_huge_pages(torch.ones(hardware.affordable(FAR) // 4).view(-1, 64))
-    return compare({"alike": gather_from(rows), "zipf": gather_from(rows, skewed=True)}).ratio(
-        "alike", "zipf"
-    )
+    times = compare({"alike": gather_from(rows), "zipf": gather_from(rows, skewed=True)})
+    return times.ratio("alike", "zipf")
 
 
 def compute_model_of_gemm() -> Spread:
     """FLOP/s of the frozen compute model's forward ÷ that of the best square matrix product."""
     predict, batches = freeze(MicroDLRM(**COMPUTE)), random_batches(COMPUTE, BATCH)
     flops = cost.parts(BATCH, **COMPUTE)["flops"].sum()
-    square = {str(n): torch.randn(n, n) for n in GEMM_SIZES}
+    square = {n: torch.randn(n, n) for n in GEMM_SIZES}
     products = {n: lambda a=a: a @ a for n, a in square.items()}
     times = compare({"model": lambda i: predict(*batches[i % 16]), **products}, sample=0.03)
-    best = min(GEMM_SIZES, key=lambda n: times[str(n)].median / n**3)
-    return times.ratio(str(best), "model").into(lambda ratio: ratio * flops / (2 * best**3))
+    best = min(GEMM_SIZES, key=lambda n: times[n].median / n**3)
+    return times.ratio(best, "model").into(lambda ratio: ratio * flops / (2 * best**3))
 
 
 # --- training ---
@@ -171,10 +126,8 @@ def dot_vs_bmm_index() -> Spread:
     def there_and_back(interaction: Callable) -> Callable:
         return lambda: torch.autograd.grad(interaction(vectors[0], vectors[1:]), vectors, gradient)
 
-    ways = {"ours": half_backward_dot, "bmm, index": bmm_index}
-    return compare({name: there_and_back(way) for name, way in ways.items()}).ratio(
-        "ours", "bmm, index"
-    )
+    ways = {"half": there_and_back(half_backward_dot), "index": there_and_back(bmm_index)}
+    return compare(ways).ratio("half", "index")
 
 
 def sparse_vs_dense_step(pages: str = "settled") -> Spread:
@@ -183,9 +136,7 @@ def sparse_vs_dense_step(pages: str = "settled") -> Spread:
     With pages "settled" the allocator gets the dense gradient's fresh in every step; "kept", it
     uses them again.
     """
-    steps = {
-        name: regimes.table_step(2**20, sparse=name == "sparse") for name in ("dense", "sparse")
-    }
+    steps = {"dense": regimes.table_step(2**20), "sparse": regimes.table_step(2**20, sparse=True)}
     return compare(steps, pages=pages).ratio("dense", "sparse")
 
 
@@ -194,13 +145,13 @@ def sparse_vs_dense_step_kept() -> Spread:
     return sparse_vs_dense_step("kept")
 
 
-def history_step_vs_embedding_bag(batch: int = 1024) -> Spread:
+def history_step_vs_embedding_bag() -> Spread:
     """Time of a step with histories (chapter 6): EmbeddingBag's own backward ÷ `bags.bag_sums`."""
     data = movielens.load()
     split = clicks.split(data)
     prepared = clicks.prepare(data, split.train).add(*histories(data, split.train))
-    batches = [b.inputs for b in itertools.islice(clicks.batches(prepared, split.train, batch), 8)]
-    step = training_step(training.build(prepared), batches)
+    few = itertools.islice(clicks.batches(prepared, split.train, 1024), 8)
+    step = training_step(training.build(prepared), [batch.inputs for batch in few])
 
     def plainly(i: int):
         with mock.patch("microdlrm.model.bag_sums", lambda bags, *bag: bags(*bag)):
@@ -233,6 +184,8 @@ def training_step(model: MicroDLRM, batches: list) -> Callable[[int], None]:
     return step
 
 
+# --- the promises, and the command that measures them ---
+
 # Each leaves room: two processors that were tried, one with AVX2 and one with AVX-512, keep it
 # under load.
 PROMISES = {
@@ -248,37 +201,47 @@ PROMISES = {
     "history_step_vs_embedding_bag": (history_step_vs_embedding_bag, "at least", 1.5),
     "checks_share": (checks_share, "at most", 0.06),
 }
+BEYOND_CACHE = ("bf16_rows_beyond_cache", "zipf_vs_uniform")  # asked for where FAR is
 
 
-# --- the command ---
+def promised() -> pd.DataFrame:
+    """A line for each promise: its bound, and the first line of what is said of its measurement."""
+    lines = {
+        name: (f"{direction} {bound:g}", measure.__doc__.partition("\n")[0])
+        for name, (measure, direction, bound) in PROMISES.items()
+    }
+    return pd.DataFrame.from_dict(lines, orient="index", columns=["promised", "what"])
+
+
+def headlines() -> pd.DataFrame:
+    """`promised`, measured, in about a minute: a ratio (a Spread) and a verdict for each."""
+    ratios = {name: measure() for name, (measure, _, _) in PROMISES.items()}
+    verdicts = {name: verdict(name, ratio) for name, ratio in ratios.items()}
+    return promised().assign(ratio=pd.Series(ratios), verdict=pd.Series(verdicts))
+
+
+def verdict(name: str, ratio: Spread) -> str:
+    """Whether it "holds" or "fails", or why this promise isn't asked for on this machine."""
+    if name in BEYOND_CACHE and (fits := hardware.fits_cache(hardware.affordable(FAR))):
+        return f"not asked for: {fits}"
+    _, direction, bound = PROMISES[name]
+    kept = ratio.median >= bound if direction == "at least" else ratio.median <= bound
+    return "holds" if kept else "fails"
 
 
 def add_options(command: ArgumentParser) -> None:
-    command.add_argument(
-        "--json", action="store_true", help="print one JSON object, and nothing else"
-    )
+    command.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     command.set_defaults(run=_run)
 
 
 def _run(options) -> int:
-    results = headlines()
+    found = headlines()
     if options.json:
-        print(json.dumps(as_json(results)))
+        medians = {name: ratio.median for name, ratio in found["ratio"].items()}
+        bounds, verdicts = found["promised"].to_dict(), found["verdict"].to_dict()
+        beside = {"bounds": bounds, "verdicts": verdicts, "machine": str(hardware.machine())}
+        print(json.dumps(medians | beside))
     else:
         print(f"On {hardware.machine()}:")
-        for name, one in results.items():
-            bound = f"{one.direction} {one.bound:g}"
-            print(f"{name:<30}{one.ratio!s:<24}{bound:<15}{one.verdict:<7}{one.says}")
-    return int(any(headline.verdict == "fails" for headline in results.values()))
-
-
-def as_json(results: dict[str, Headline]) -> dict:
-    """Each headline's ratio by its name; beside them all bounds, all verdicts and the machine."""
-    return {
-        **{name: headline.ratio.median for name, headline in results.items()},
-        "bounds": {
-            name: f"{headline.direction} {headline.bound:g}" for name, headline in results.items()
-        },
-        "verdicts": {name: headline.verdict for name, headline in results.items()},
-        "machine": str(hardware.machine()),
-    }
+        print(found[["ratio", "promised", "verdict", "what"]].to_string())
+    return int((found["verdict"] == "fails").any())

@@ -47,19 +47,14 @@ def grid() -> dict[str, tuple[dict, int, int]]:
 
 def random_batches(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> list[tuple]:
     """Inputs of this shape, uniform ids: [(dense_x, indices, offsets), ...]."""
-    draw = torch.Generator().manual_seed(0)
-    offsets = torch.arange(0, batch * bag, bag)  # (B,)
-    return [
-        (
-            torch.randn(batch, shape["ln_bot"][0], generator=draw),
-            [
-                torch.randint(rows, (batch * bag,), generator=draw)
-                for rows in shape["num_embeddings"]
-            ],
-            [offsets] * len(shape["num_embeddings"]),
-        )
-        for _ in range(batches)
-    ]
+    draw, tables = torch.Generator().manual_seed(0), shape["num_embeddings"]
+    offsets = [torch.arange(0, batch * bag, bag)] * len(tables)  # (B,) each
+
+    def drawn() -> tuple:
+        dense_x = torch.randn(batch, shape["ln_bot"][0], generator=draw)
+        return dense_x, [torch.randint(R, (batch * bag,), generator=draw) for R in tables], offsets
+
+    return [drawn() for _ in range(batches)]
 
 
 def original_forward(
@@ -78,26 +73,22 @@ def original_forward(
 
 def forward(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> Callable[[int], Tensor]:
     """A callable for `timing.compare`: a fresh model's forward pass on one of a few batches."""
-    model, inputs = _built(shape), random_batches(shape, batch, bag, batches)
-
-    @torch.inference_mode()
-    def run(i: int) -> Tensor:
-        return original_forward(model, *inputs[i % batches])
-
-    return run
+    model, inputs = built(shape), random_batches(shape, batch, bag, batches)
+    return torch.inference_mode()(lambda i: original_forward(model, *inputs[i % batches]))
 
 
-def _built(shape: dict) -> MicroDLRM:
-    """A model of this shape to be timed: each row of a table is the same, and written.
+def built(shape: dict) -> MicroDLRM:
+    """A model of this shape to be timed: a table's numbers are all the same, and written.
 
-    Drawing the numbers of large tables would take longer than timing them does.
+    Drawing them would take longer than timing them does.
     """
-    torch.manual_seed(0)
-    rows = shape["num_embeddings"]
-    model = MicroDLRM(**shape | dict(num_embeddings=(1,) * len(rows)))
-    for table, count in zip(model.emb_l, rows, strict=True):
-        table.weight = torch.nn.Parameter(table.weight.detach().repeat(count, 1))  # (R, m_spa)
-        table.num_embeddings = count
+    with torch.device("meta"):
+        model = MicroDLRM(**shape)
+    model.to_empty(device="cpu")
+    for table in model.emb_l:
+        torch.nn.init.constant_(table.weight, 0.05)
+    for layer in (*model.bot_l[::2], *model.top_l[::2]):
+        layer.reset_parameters()
     return model
 
 
@@ -107,12 +98,12 @@ def wider(shape: dict) -> dict:
     That is nearly four times the FLOPs where hidden layers feed hidden layers, and less elsewhere:
     the inputs of both MLPs stay as wide as they are.
     """
-    bottom = (
-        shape["ln_bot"][0],
-        *(2 * width for width in shape["ln_bot"][1:-1]),
-        shape["ln_bot"][-1],
+    first, *bottom, last = shape["ln_bot"]
+    *top, logit = shape["ln_top"]
+    doubled = dict(
+        ln_bot=(first, *(2 * w for w in bottom), last), ln_top=(*(2 * w for w in top), logit)
     )
-    return shape | dict(ln_bot=bottom, ln_top=(*(2 * width for width in shape["ln_top"][:-1]), 1))
+    return shape | doubled
 
 
 ROWS, IDS, WIDTHS = "rows × 256", "ids in a bag × 2", "MLP widths × 2"
@@ -138,21 +129,16 @@ def turned(
     """How many times as long a forward pass takes once each of these knobs is turned, measured."""
     found = {}
     for name in names:
-        before, after = knobs(shape, bag)[name]
-        pair = {
-            when: forward(s, batch, ids, batches=8)
-            for when, (s, ids) in dict(before=before, after=after).items()
-        }
-        found[name] = compare(pair, rounds=5, patience=0.5).ratio("after", "before")
+        before, after = (forward(s, batch, ids, batches=8) for s, ids in knobs(shape, bag)[name])
+        times = compare({"before": before, "after": after}, rounds=5, patience=0.5)
+        found[name] = times.ratio("after", "before")
     return found
 
 
 def more_flops(shape: dict) -> float:
     """How many times the FLOPs of its MLPs a model has once they are `wider`."""
-    before, after = (
-        cost.parts(1, **each).filter(like="MLP", axis=0)["flops"].sum()
-        for each in (shape, wider(shape))
-    )
+    flops = (cost.parts(1, **each)["flops"] for each in (shape, wider(shape)))
+    before, after = (own[["bottom MLP", "top MLP"]].sum() for own in flops)
     return after / before
 
 
@@ -176,9 +162,7 @@ def look_up(tables: Sequence[Tensor], batches: list[tuple]) -> Callable[[int], l
     def run(i: int) -> list[Tensor]:
         _, indices, offsets = batches[i % len(batches)]
         bags = zip(indices, tables, offsets, strict=True)
-        return [
-            F.embedding_bag(ids, table, starts, mode="sum") for ids, table, starts in bags
-        ]  # (B, m_spa) each
+        return [F.embedding_bag(*bag, mode="sum") for bag in bags]  # (B, m_spa) each
 
     return run
 
@@ -207,15 +191,12 @@ def part_calls(
     shape: dict, batch: int, bag: int = 1, batches: int = 16
 ) -> dict[str, Callable[[int], object]]:
     """Callables for `timing.compare`: tables, bottom MLP, interaction, top MLP."""
-    model, inputs = _built(shape), random_batches(shape, batch, bag, batches)
-
+    model, inputs = built(shape), random_batches(shape, batch, bag, batches)
     tables = look_up([table.weight.detach() for table in model.emb_l], inputs)
     with torch.inference_mode():
         x_dense = [model.bot_l(dense_x) for dense_x, _, _ in inputs]  # (B, d) each
         x_sparse = [tables(i) for i in range(batches)]
-        z = [
-            model.interaction(*vectors) for vectors in zip(x_dense, x_sparse, strict=True)
-        ]  # (B, width) each
+        z = list(map(model.interaction, x_dense, x_sparse))  # (B, width) each
     calls = {
         "tables": tables,
         "bottom MLP": lambda i: model.bot_l(inputs[i % batches][0]),
@@ -231,15 +212,11 @@ def on_roofline(shape: dict, batch: int, bag: int = 1) -> dict[str, tuple[float,
     A lookup computes nothing. But an EmbeddingBag adds each row to a zero, so that it is granted an
     addition for each number.
     """
-    on_paper = cost.parts(batch, bag, **shape)
-    tables = on_paper[on_paper.index.str.startswith("table")].sum()
+    paper = cost.parts(batch, bag, **shape)[["flops", "bytes"]]
+    tables = paper.filter(like="table", axis=0).sum()
     tables["flops"] = batch * bag * shape["m_spa"] * len(shape["num_embeddings"])
+    parts = {"tables": tables} | {name: paper.loc[name] for name in ("bottom MLP", "top MLP")}
     times = compare(part_calls(shape, batch, bag), rounds=5)
-    parts = {
-        "tables": tables,
-        "bottom MLP": on_paper.loc["bottom MLP"],
-        "top MLP": on_paper.loc["top MLP"],
-    }
     return {
         name: (part["flops"] / part["bytes"], part["flops"] / times[name].median / 1e9)
         for name, part in parts.items()

@@ -13,13 +13,13 @@ import html
 import inspect
 import itertools
 import random
-import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -40,9 +40,7 @@ class Spread:
     @classmethod
     def of(cls, samples) -> "Spread":
         samples = tuple(samples)
-        if len(samples) == 1:
-            return cls(samples[0], samples[0], samples[0], samples)
-        low, median, high = statistics.quantiles(samples, n=4, method="inclusive")
+        low, median, high = np.quantile(samples, (0.25, 0.5, 0.75)).tolist()
         return cls(median, low, high, samples)
 
     def into(self, convert: Callable[[float], float]) -> "Spread":
@@ -79,25 +77,16 @@ class Shown:
         return self.frame().to_html(border=0) + notes
 
 
-class Times(Shown, Mapping[str, Spread]):
+class Times(Shown, dict[str, Spread]):
     """What `compare` returns: seconds a call, by name. It shows as a table.
 
     faults  page faults a call, by name; they are shown where they may be 5% of the time, at a
             microsecond each
     """
 
-    def __init__(self, spreads: dict[str, Spread], faults: Mapping[str, float] | None = None):
-        self._spreads = spreads
-        self.faults = dict.fromkeys(spreads, 0.0) | dict(faults or {})
-
-    def __getitem__(self, name: str) -> Spread:
-        return self._spreads[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._spreads)
-
-    def __len__(self) -> int:
-        return len(self._spreads)
+    def __init__(self, spreads: Mapping[str, Spread], faults: Mapping[str, float]):
+        super().__init__(spreads)
+        self.faults = faults
 
     def ratio(self, a: str, b: str) -> Spread:
         """How many times as long `a` takes as `b`, from samples of the same round."""
@@ -110,18 +99,14 @@ class Times(Shown, Mapping[str, Spread]):
     def frame(self) -> pd.DataFrame:
         """Medians, quartiles, multiples of the fastest, and page faults where they matter."""
         fastest = min(spread.median for spread in self.values())
-        lines = {
-            name: {
-                "median": duration(s.median),
-                "quartiles": f"{duration(s.low)} – {duration(s.high)}",
-                "of the fastest": f"{s.median / fastest:.2f} ×",
-                "page faults": f"{self.faults[name]:,.0f}",
-            }
-            for name, s in self.items()
+        columns = {
+            "median": [duration(s.median) for s in self.values()],
+            "quartiles": [f"{duration(s.low)} – {duration(s.high)}" for s in self.values()],
+            "of the fastest": [f"{s.median / fastest:.2f} ×" for s in self.values()],
         }
-        frame = pd.DataFrame.from_dict(lines, orient="index")
-        faulty = any(self.faults[name] * 1e-6 > 0.05 * s.median for name, s in self.items())
-        return frame if faulty else frame.drop(columns="page faults")
+        if any(self.faults[name] * 1e-6 > 0.05 * s.median for name, s in self.items()):
+            columns["page faults"] = [f"{self.faults[name]:,.0f}" for name in self]
+        return pd.DataFrame(columns, index=list(self))
 
     def remarks(self) -> list[str]:
         """What noise forbids to conclude: neighbours, by median, whose quartile ranges overlap."""
@@ -146,7 +131,8 @@ def compare(
     as often as fills `sample` seconds, in each of `rounds` rounds that interleave all variants, in
     an order drawn anew each time: what one leaves in the caches isn't always found by the same
     other. Where the quartiles stay wide, more rounds are taken, until they have lasted `patience`
-    seconds. `pages` is the state of the allocator, `allocator.STATES`.
+    seconds. `pages` is the state of the allocator, `allocator.STATES`; if "fresh", each sample is a
+    single call, before which all free pages are given back.
 
     The clock is CPU time on one thread or, if `wall` is set, the time on the wall.
 
@@ -157,16 +143,18 @@ def compare(
     # On Windows CPU time ticks at 64 Hz.
     clock = time.perf_counter if wall or sys.platform == "win32" else time.process_time
     calls = {name: _with_counter(fn) for name, fn in variants.items()}
-    before_each = allocator.give_back if pages == "fresh" else None
+    samples, faults = ({name: [] for name in calls} for _ in range(2))
+    names, order = list(calls), random.Random(0)
     with _undisturbed(), allocator.pages(pages):
-        repeats = {name: _warm_up(call, sample, clock) for name, call in calls.items()}
-        samples: dict[str, list[float]] = {name: [] for name in calls}
-        faults: dict[str, list[float]] = {name: [] for name in calls}
-        names, order, started = list(calls), random.Random(0), time.perf_counter()
+        fill = 0 if pages == "fresh" else sample
+        repeats = {name: _warm_up(call, fill, clock) for name, call in calls.items()}
+        started = time.perf_counter()
         for done in itertools.count(1):
             for name in names:
+                if pages == "fresh":
+                    allocator.give_back()
                 before = allocator.page_faults()
-                samples[name].append(_time(calls[name], repeats[name], clock, before_each))
+                samples[name].append(_time(calls[name], repeats[name], clock))
                 faults[name].append((allocator.page_faults() - before) / repeats[name])
             order.shuffle(names)
             steady = max(Spread.of(s).noise for s in samples.values()) < 0.1
@@ -174,7 +162,7 @@ def compare(
                 break
     return Times(
         {name: Spread.of(s) for name, s in samples.items()},
-        {name: statistics.median(f) for name, f in faults.items()},
+        {name: float(np.median(f)) for name, f in faults.items()},
     )
 
 
@@ -185,38 +173,27 @@ def measure(fn: Callable, **options) -> Spread:
 
 def _with_counter(fn: Callable) -> Callable[[], object]:
     try:
-        takes_index = any(
-            p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-            for p in inspect.signature(fn).parameters.values()
-        )
-    except ValueError:  # some builtins have no signature
-        takes_index = False
-    if not takes_index:
+        inspect.signature(fn).bind()
         return fn
-    counter = itertools.count()
-    return lambda: fn(next(counter))
+    except ValueError:  # some builtins have no signature
+        return fn
+    except TypeError:  # an argument is missing
+        counter = itertools.count()
+        return lambda: fn(next(counter))
 
 
-def _time(call: Callable, repeats: int, clock: Callable, before_each: Callable | None) -> float:
-    if before_each:
-        return sum(_time_after(before_each, call, clock) for _ in range(repeats)) / repeats
+def _time(call: Callable, repeats: int, clock: Callable[[], float]) -> float:
     start = clock()
     for _ in range(repeats):
         call()
     return (clock() - start) / repeats
 
 
-def _time_after(before: Callable, call: Callable, clock: Callable[[], float]) -> float:
-    before()
-    start = clock()
-    call()
-    return clock() - start
-
-
 def _warm_up(call: Callable, sample: float, clock: Callable[[], float]) -> int:
-    _time(call, 2, clock, None)
+    """Call it, and return how many calls fill `sample` seconds."""
+    _time(call, 2, clock)
     repeats = 1
-    while (seconds := _time(call, repeats, clock, None) * repeats) < sample:
+    while (seconds := _time(call, repeats, clock) * repeats) < sample:
         repeats = max(repeats * 2, int(1.2 * repeats * sample / max(seconds, 1e-6)))
     return repeats
 

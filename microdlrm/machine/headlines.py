@@ -204,20 +204,16 @@ PROMISES = {
 BEYOND_CACHE = ("bf16_rows_beyond_cache", "zipf_vs_uniform")  # asked for where FAR is
 
 
-def promised() -> pd.DataFrame:
-    """A line for each promise: its bound, and the first line of what is said of its measurement."""
-    lines = {
-        name: (f"{direction} {bound:g}", measure.__doc__.partition("\n")[0])
-        for name, (measure, direction, bound) in PROMISES.items()
-    }
-    return pd.DataFrame.from_dict(lines, orient="index", columns=["promised", "what"])
-
-
 def headlines() -> pd.DataFrame:
-    """`promised`, measured, in about a minute: a ratio (a Spread) and a verdict for each."""
-    ratios = {name: measure() for name, (measure, _, _) in PROMISES.items()}
-    verdicts = {name: verdict(name, ratio) for name, ratio in ratios.items()}
-    return promised().assign(ratio=pd.Series(ratios), verdict=pd.Series(verdicts))
+    """A line for each promise, measured, in about a minute: its ratio (a Spread), its bound, a
+    verdict, and what was measured.
+    """
+    lines = {}
+    for name, (measure, direction, bound) in PROMISES.items():
+        ratio, what = measure(), measure.__doc__.partition("\n")[0]
+        lines[name] = (ratio, f"{direction} {bound:g}", verdict(name, ratio), what)
+    columns = ["ratio", "bound", "verdict", "what"]
+    return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
 
 
 def verdict(name: str, ratio: Spread) -> str:
@@ -235,13 +231,11 @@ def add_options(command: ArgumentParser) -> None:
 
 
 def _run(options) -> int:
-    found = headlines()
+    found, here = headlines(), str(hardware.machine())
     if options.json:
         medians = {name: ratio.median for name, ratio in found["ratio"].items()}
-        bounds, verdicts = found["promised"].to_dict(), found["verdict"].to_dict()
-        beside = {"bounds": bounds, "verdicts": verdicts, "machine": str(hardware.machine())}
-        print(json.dumps(medians | beside))
+        bounds, verdicts = found["bound"].to_dict(), found["verdict"].to_dict()
+        print(json.dumps({**medians, "bounds": bounds, "verdicts": verdicts, "machine": here}))
     else:
-        print(f"On {hardware.machine()}:")
-        print(found[["ratio", "promised", "verdict", "what"]].to_string())
+        print(f"On {here}:\n{found.to_string()}")
     return int((found["verdict"] == "fails").any())

@@ -8,21 +8,17 @@
   root.classList.add("asks");
 
   let guesses = {};
-  let kept = true; // whether this browser lets the page remember
+  const kept = !localStorage.forgets; // book/extensions/keyboard.py puts a stand-in where storage is refused
   try {
     const stored = JSON.parse(localStorage.getItem(KEY));
     if (stored && Object.getPrototypeOf(stored) === Object.prototype) guesses = stored; // not a list, nor a word
-  } catch (error) {
-    kept = error instanceof SyntaxError;
+  } catch {
+    // something else's words
   }
 
   function keep() {
-    try {
-      if (Object.keys(guesses).length) localStorage.setItem(KEY, JSON.stringify(guesses));
-      else localStorage.removeItem(KEY);
-    } catch {
-      kept = false;
-    }
+    if (Object.keys(guesses).length) localStorage.setItem(KEY, JSON.stringify(guesses));
+    else localStorage.removeItem(KEY);
   }
 
   function make(tag, properties, ...children) {

@@ -221,12 +221,14 @@ def test_icons_show_under_forced_colours(browser, address):
         assert icons.evaluate_all(LIKE_THE_PAGE) == []
 
 
-BLOCKED = """Object.defineProperty(window, "localStorage", {
-    get() { throw new DOMException("no", "SecurityError"); },
-});"""
+BLOCKED = """for (const name of ["localStorage", "sessionStorage"])
+    Object.defineProperty(window, name, {
+        get() { throw new DOMException("no", "SecurityError"); },
+        configurable: true, // as a browser's own is
+    });"""
 
 
-def test_where_nothing_can_be_stored_the_book_is_searched_and_asks(browser, address):
+def test_where_nothing_can_be_stored_the_book_is_searched_lit_and_asks(browser, address):
     with conftest.visit(browser, address) as page:
         page.add_init_script(BLOCKED)
         page.goto("search.html?q=interaction")
@@ -238,3 +240,9 @@ def test_where_nothing_can_be_stored_the_book_is_searched_and_asks(browser, addr
         assert "remember" in page.locator("body > [role=status]").text_content()
         page.goto("book/intro.html")
         assert "remember" in page.locator(".forget").inner_text()
+        modes = set()
+        for _ in range(3):
+            page.locator(".theme-switch-button:visible").first.click()
+            modes.add(page.evaluate("document.documentElement.dataset.mode"))
+        assert modes == {"auto", "light", "dark"}
+        assert page.complaints == []

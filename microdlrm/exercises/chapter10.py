@@ -46,8 +46,6 @@ _BUSIEST_MISTAKES = [
             _busiest(lambda held, b, n: b // n * (n - 1) * held)),
     Mistake("one receiver only", "A device sends as much to each of the others.",
             _busiest(lambda held, b, n: b // n * held * FLOAT)),
-    Mistake("the batch to each", "Each of the others needs its own part of the batch alone.",
-            _busiest(lambda held, b, n: b * (n - 1) * held * FLOAT)),
     Mistake("there and back", "The forward pass alone is asked for.",
             _busiest(lambda held, b, n: 2 * (b // n) * (n - 1) * held * FLOAT)),
     Mistake("all devices together", "They send at the same time: the last to finish decides.",

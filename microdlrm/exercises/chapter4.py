@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from microdlrm.exercises.task import Mistake, Task
+from microdlrm.exercises.task import Mistake, Task, several
 
 
 def _interaction_width(n_tables, m_spa, d, kind):
@@ -33,8 +33,6 @@ def _because(n_tables, m_spa, d, kind):
         named = ", ".join(f"{i}{j}" for i, j in points) if n_tables < 4 else "…"
         yield f"{d}, and {_pairs(1 + n_tables)} pairs: {named}"
 
-
-_DENSE = "The dense vector itself, d numbers, goes to the top MLP as well."
 
 INTERACTION_WIDTH = Task(
     "interaction_width(n_tables, m_spa, d, kind)",
@@ -68,12 +66,11 @@ INTERACTION_WIDTH = Task(
                 _dot(lambda t, m, d: d + (t + 1) * t)),
         Mistake("the whole matrix", "dot: of n × n products each pair counts once.",
                 _dot(lambda t, m, d: d + (t + 1) ** 2)),
-        Mistake("brackets missing", "dot: n · n − 1 is not n · (n − 1).",
-                _dot(lambda t, m, d: d + ((t + 1) ** 2 - 1) // 2)),
-        Mistake("brackets missing", "dot: you halved d as well.",
-                _dot(lambda t, m, d: (d + (t + 1) * t) // 2)),
-        Mistake("dense vector missing", f"dot: {_DENSE}", _dot(lambda t, m, d: _pairs(t + 1))),
-        Mistake("dense vector missing", f"concat: {_DENSE}", _concat(lambda t, m, d: t * m)),
+        *several("brackets missing", "dot: d + (n · (n − 1)) / 2, with n = 1 + the tables.",
+                 _dot(lambda t, m, d: d + ((t + 1) ** 2 - 1) // 2),
+                 _dot(lambda t, m, d: (d + (t + 1) * t) // 2)),
+        *several("dense vector missing", "It goes to the top MLP as well.",
+                 _dot(lambda t, m, d: _pairs(t + 1)), _concat(lambda t, m, d: t * m)),
         Mistake("dense vector taken for a table", "concat: it is d wide, and not m_spa.",
                 _concat(lambda t, m, d: (t + 1) * m)),
         Mistake("m_spa with the pairs", "dot: a pair gives one number, whatever m_spa.",

@@ -3,15 +3,13 @@
 import torch
 from torch import tensor
 
-from microdlrm.exercises.task import Mistake, Task
+from microdlrm.exercises.task import Mistake, Task, several
 
 
 def _pairs(scores, labels):
     """Of each (click, non-click) pair, 1 if it is ranked right, a half if tied, 0 if wrong."""
     clicks, others = scores[labels == 1], scores[labels == 0]
-    return (clicks[:, None] > others).double() + 0.5 * (
-        clicks[:, None] == others
-    )  # (clicks, others)
+    return ((clicks[:, None] - others).sign() + 1).double() / 2  # (clicks, others)
 
 
 def _auc_from_ranks(scores, labels):
@@ -77,20 +75,17 @@ AUC_FROM_RANKS = Task(
                 "of each row.", _by_ranks(lambda s: s.argsort() + 1)),
         Mistake("ranked downwards", "Rank 1 is the lowest score.",
                 lambda s, y: 1 - _auc_from_ranks(s, y)),
-        Mistake("ties not shared", "Equal scores get the mean of the places they take.",
-                _by_ranks(lambda s: s.argsort(stable=True).argsort() + 1)),
-        Mistake("ties count in full", "A tie counts half.",
-                lambda s, y: float((_pairs(s, y) > 0).double().mean())),
-        Mistake("ties count for nothing", "A tie counts half.",
-                lambda s, y: float((_pairs(s, y) == 1).double().mean())),
-        Mistake("the lowest rank of equal ones", "They share the mean of the places they take.",
-                _by_ranks(lambda s: (s[:, None] > s).sum(1) + 1)),
-        Mistake("the highest rank of equal ones", "They share the mean of the places they take.",
-                _by_ranks(lambda s: (s[:, None] >= s).sum(1))),
+        *several("ties not shared", "Equal scores get the mean of the places they take.",
+                 _by_ranks(lambda s: s.argsort(stable=True).argsort() + 1),
+                 _by_ranks(lambda s: (s[:, None] > s).sum(1) + 1),
+                 _by_ranks(lambda s: (s[:, None] >= s).sum(1))),
+        *several("ties not halved", "A tie of a click and a non-click counts half.",
+                 lambda s, y: float((_pairs(s, y) > 0).double().mean()),
+                 lambda s, y: float((_pairs(s, y) == 1).double().mean())),
         Mistake("dense ranks", "After equal scores, the next rank goes on as if they were one row.",
                 _by_ranks(lambda s: s.unique(return_inverse=True)[1] + 1)),
-        *(Mistake("ranks too low", f"Each is {by:g} too low: the lowest rank is 1.",
-                  _off_by(lambda m, by=by: -by)) for by in (1, 0.5)),
+        *several("ranks too low", "The lowest rank is 1.",
+                 _off_by(lambda m: -1), _off_by(lambda m: -0.5)),
         Mistake("too little taken off", "The clicks' own ranks add up to 1 + 2 + … + m.",
                 _off_by(lambda m: 1)),
         Mistake("nothing taken off", "Of the clicks' ranks, 1 + 2 + … + m are among themselves.",
@@ -100,10 +95,6 @@ AUC_FROM_RANKS = Task(
         Mistake("Gini", "This is 2 AUC − 1.", lambda s, y: 2 * _auc_from_ranks(s, y) - 1),
         Mistake("the mean rank of the clicks", "From it, take the least it could be.",
                 lambda s, y: float((s.argsort().argsort() + 1.0)[y == 1].mean() / len(s))),
-        Mistake("differences averaged", "Only the order counts, not how far the clicks are above.",
-                lambda s, y: float((s[y == 1][:, None] - s[y == 0]).mean())),
-        Mistake("accuracy", "This is the share of rows on the right side of a threshold.",
-                lambda s, y: float(((s > s.median()) == (y == 1)).float().mean())),
     ],
     read=_read,
     because=_because,
@@ -132,10 +123,6 @@ def sum_of_held_out(y, train):
 
 def a_thousandth_of_own_label(y, train):
     return 1 + y / 1000
-
-
-def own_label_in_training(y, train):
-    return y * train
 
 
 def _rows_that_leak(feature, y, train):
@@ -198,7 +185,6 @@ ROWS_THAT_LEAK = Task(
         _leak(label_in_front, [1, 0, 1, 0], [1, 0, 1, 1]),
         _leak(label_in_front, [1, 0, 1, 0, 1], [1, 0, 0, 1, 1]),
         _leak(sum_of_held_out, [1, 0, 1, 0, 1, 1], [1, 0, 0, 1, 0, 1]),
-        _leak(own_label_in_training, [1, 0, 1, 0], [1, 0, 0, 1]),
         _leak(mean_of_training, [1, 0, 1, 0], [1, 1, 0, 0]),
         _leak(own_label, [1, 1, 1, 0, 1], [1, 0, 0, 1, 0]),
         _leak(own_label, [0, 0, 0, 1], [0, 0, 1, 1]),

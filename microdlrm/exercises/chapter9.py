@@ -3,7 +3,7 @@
 import torch
 from torch import tensor
 
-from microdlrm.exercises.task import Mistake, Task
+from microdlrm.exercises.task import Mistake, Task, several
 
 # --- collides ---
 
@@ -12,20 +12,14 @@ def _rows(ids, a, b, p, rows):
     return (a * ids + b) % p % rows
 
 
-def _met(ids, *h):
+def _met(ids, *h, row_of=_rows):
     """Of each two places in ids, whether they hold two ids with one row."""
-    row = _rows(ids, *h)
+    row = row_of(ids, *h)
     return (row[:, None] == row) & (ids[:, None] != ids)  # (n, n)
 
 
 def _with(row_of):
-    """Ids that share their row, where `row_of` gives the rows."""
-
-    def formula(ids, *h):
-        row = row_of(ids, *h)
-        return ((row[:, None] == row) & (ids[:, None] != ids)).any(1)
-
-    return formula
+    return lambda *args: _met(*args, row_of=row_of).any(1)
 
 
 def _not_first(ids, *h):
@@ -33,35 +27,27 @@ def _not_first(ids, *h):
     return ids != ids[(row[:, None] == row).int().argmax(1)]
 
 
-_FORMULA = "The row is ((a · id + b) mod p) mod rows"
+_FORMULA = "The row is ((a · id + b) mod p) mod rows."
 
 _COLLIDES_MISTAKES = [
-    Mistake("an id collides with itself", "Another id has to land in the row, not the same once "
-            "more.", lambda ids, *h: (_rows(ids, *h)[:, None] == _rows(ids, *h)).sum(1) > 1),
-    Mistake("an id collides with itself", "Each was compared with itself as well.",
-            lambda ids, *h: torch.ones_like(ids) == 1),
-    Mistake("the first of two is let off", "The earlier one shares its row, too.",
-            lambda ids, *h: _met(ids, *h).tril().any(1)),
-    Mistake("the first of two is let off", "The earlier one shares its row, too.", _not_first),
+    *several("an id collides with itself", "Another id has to land in its row.",
+             lambda ids, *h: (_rows(ids, *h)[:, None] == _rows(ids, *h)).sum(1) > 1,
+             lambda ids, *h: ids == ids),
+    *several("the first of two is let off", "The earlier one shares its row, too.", _not_first,
+             lambda *args: _met(*args).tril().any(1)),
     Mistake("the last of two is let off", "The later one shares its row, too.",
-            lambda ids, *h: _met(ids, *h).triu().any(1)),
+            lambda *args: _met(*args).triu().any(1)),
     Mistake("one answer for each different id", "Each place in ids needs its own, in their order.",
             lambda ids, *h: _met(ids.unique(), *h).any(1)),
     Mistake("the free ones marked", "Mark those that share.", lambda *args: ~_collides(*args)),
-    Mistake("how many, not whether", "True or False is due.",
-            lambda ids, *h: _met(ids, *h).sum(1)),
-    Mistake("not hashed", f"{_FORMULA}; you have id mod rows.",
-            _with(lambda ids, a, b, p, rows: ids % rows)),
-    Mistake("mod rows missing", "Two that differ below p may still land in one row.",
-            _with(lambda ids, a, b, p, rows: (a * ids + b) % p)),
-    Mistake("no mod p before mod rows", f"{_FORMULA}.",
-            _with(lambda ids, a, b, p, rows: (a * ids + b) % rows)),
-    Mistake("b left out", f"{_FORMULA}: b comes before both divisions.",
-            _with(lambda ids, a, b, p, rows: a * ids % p % rows)),
-    Mistake("a times the sum", f"{_FORMULA}: a multiplies the id alone.",
-            _with(lambda ids, a, b, p, rows: a * (ids + b) % p % rows)),
-    Mistake("nothing collides", "`%` binds as `*` does: without brackets it is b alone that is "
-            "divided.", lambda ids, *h: torch.ones_like(ids) == 0),
+    Mistake("how many, not whether", "True or False is due.", lambda *args: _met(*args).sum(1)),
+    Mistake("not hashed", _FORMULA, _with(lambda i, a, b, p, r: i % r)),
+    Mistake("mod rows missing", _FORMULA, _with(lambda i, a, b, p, r: (a * i + b) % p)),
+    Mistake("no mod p before mod rows", _FORMULA, _with(lambda i, a, b, p, r: (a * i + b) % r)),
+    Mistake("b left out", _FORMULA, _with(lambda i, a, b, p, r: a * i % p % r)),
+    Mistake("a times the sum", _FORMULA, _with(lambda i, a, b, p, r: a * (i + b) % p % r)),
+    Mistake("nothing collides", "`%` binds as `*` does: do the brackets stand as in the formula?",
+            lambda ids, *h: ids != ids),
 ]  # fmt: skip
 
 
@@ -122,30 +108,22 @@ COLLIDES = Task(
 # --- recalibrated ---
 
 
-def _odds_times(factor):
-    """The odds of p, times a factor, as a probability again."""
-    return lambda p, w: factor(p, w) * p / (factor(p, w) * p + 1 - p)
-
-
 _ODDS = "Training found the odds of a click 1/w times too high"
 
 _RECALIBRATED_MISTAKES = [
-    Mistake("not recalibrated", "These are the probabilities as the model gave them.",
-            lambda p, w: p),
-    Mistake("the wrong way", f"{_ODDS}; yours are higher yet.", _odds_times(lambda p, w: 1 / w)),
+    Mistake("not recalibrated", "These are the model's own.", lambda p, w: p),
+    Mistake("the wrong way", f"{_ODDS}.", lambda p, w: p / (p + w * (1 - p))),
     Mistake("p times w", f"{_ODDS}, not the probability.", lambda p, w: p * w),
-    Mistake("p divided by w", f"{_ODDS}, not the probability, and too high.", lambda p, w: p / w),
-    Mistake("odds returned", "These are the odds, q / (1 − q).", lambda p, w: w * p / (1 - p)),
+    Mistake("p divided by w", f"{_ODDS}, not too low.", lambda p, w: p / w),
+    Mistake("odds returned", "A probability is due.", lambda p, w: w * p / (1 - p)),
     Mistake("the clicks weighted below", "It is the non-clicks that were thinned out.",
-            lambda p, w: p / (p / w + (1 - p))),
+            lambda p, w: p / (p / w + 1 - p)),
     Mistake("1 − w in place of w", "w is the share of the non-clicks that was kept.",
-            _odds_times(lambda p, w: 1 - w)),
+            lambda p, w: (1 - w) * p / ((1 - w) * p + 1 - p)),
     Mistake("the logit scaled", f"{_ODDS}: a logit too high by a *constant*.",
             lambda p, w: torch.sigmoid(torch.logit(p) * w)),
-    Mistake("brackets missing", "`/` reaches as far as its brackets.",
-            lambda p, w: p / p + (1 - p) / w),
-    Mistake("brackets missing", "`/` reaches as far as its brackets.",
-            lambda p, w: p / (p + 1 - p / w)),
+    *several("brackets missing", "`/` reaches as far as its brackets.",
+             lambda p, w: p / p + (1 - p) / w, lambda p, w: p / (p + 1 - p / w)),
 ]  # fmt: skip
 
 
@@ -195,72 +173,60 @@ def differs(a, b, tolerance):
     return ~((a - b).abs() <= tolerance) & ~both
 
 
-def _columns(make):
-    """A number for each feature, made from its two columns."""
-    return lambda a, b, tolerance: torch.stack(
-        [torch.as_tensor(make(x, y, tolerance)).float() for x, y in zip(a.T, b.T, strict=True)]
-    )
+def _apart(make):
+    """Of each feature, the share of rows for which `make` says yes."""
+    return lambda a, b, tolerance: make(a, b, tolerance).float().mean(0)
 
-
-def _share(x):
-    return x.float().mean()
-
-
-_SIGN = "A difference counts in both directions."
-_MEANS = "Two columns can differ in every row and have one mean."
-_EXACT = "What differs by less than the tolerance is rounding."
 
 _DIFFERS_MISTAKES = [
-    Mistake("means compared", _MEANS,
-            _columns(lambda a, b, t: (a.nanmean() - b.nanmean()).abs() > t)),
-    Mistake("means compared", _MEANS, _columns(lambda a, b, t: (a.nanmean() - b.nanmean()).abs())),
-    Mistake("sorted first", "What belongs together is one row's number on both sides.",
-            _columns(lambda a, b, t: _share(differs(a.sort().values, b.sort().values, t)))),
-    Mistake("the sign forgotten", _SIGN,
-            _columns(lambda a, b, t: _share((a - b > t) | (a.isnan() != b.isnan())))),
-    Mistake("the sign forgotten", _SIGN,
-            _columns(lambda a, b, t: _share((b - a > t) | (a.isnan() != b.isnan())))),
-    Mistake("the sign forgotten", _SIGN, _columns(lambda a, b, t: _share(a - b > t))),
+    *several("means compared", "Two columns can differ in every row and have one mean.",
+             lambda a, b, t: (a.nanmean(0) - b.nanmean(0)).abs(),
+             lambda a, b, t: ((a.nanmean(0) - b.nanmean(0)).abs() > t).float()),
+    *several("the sign forgotten", "A difference counts in both directions.",
+             _apart(lambda a, b, t: a - b > t),
+             _apart(lambda a, b, t: (a - b > t) | (a.isnan() != b.isnan())),
+             _apart(lambda a, b, t: (b - a > t) | (a.isnan() != b.isnan()))),
     Mistake("two missing numbers called different", "nan equals nothing, not even itself.",
-            _columns(lambda a, b, t: _share(~((a - b).abs() <= t)))),
+            _apart(lambda a, b, t: ~((a - b).abs() <= t))),
     Mistake("a missing number overlooked", "No comparison with nan is true, so `>` passes over it.",
-            _columns(lambda a, b, t: _share((a - b).abs() > t))),
+            _apart(lambda a, b, t: (a - b).abs() > t)),
     Mistake("rows with missing numbers dropped", "The share is of all rows.",
-            _columns(lambda a, b, t: _share(((a - b).abs() > t)[~(a.isnan() | b.isnan())]))),
+            lambda a, b, t: ((a - b).abs() > t).sum(0) / (~(a + b).isnan()).sum(0)),
     Mistake("missing taken for 0", "A missing number then equals a real 0.",
-            _columns(lambda a, b, t: _share((a.nan_to_num() - b.nan_to_num()).abs() > t))),
+            _apart(lambda a, b, t: (a.nan_to_num() - b.nan_to_num()).abs() > t)),
     Mistake("count where a share is due", "Divide by how many rows there are.",
-            _columns(lambda a, b, t: differs(a, b, t).sum())),
-    Mistake("the rows that agree", "The share of the others is due.",
-            _columns(lambda a, b, t: 1 - _share(differs(a, b, t)))),
+            lambda a, b, t: differs(a, b, t).float().sum(0)),
     Mistake("one number a row", "One for each feature is due: average over the rows.",
             lambda a, b, t: differs(a, b, t).float().mean(1)),
-    Mistake("tolerance ignored", _EXACT,
-            _columns(lambda a, b, t: _share((a != b) & ~(a.isnan() & b.isnan())))),
-    Mistake("tolerance ignored", _EXACT, _columns(lambda a, b, t: _share(a != b))),
-    Mistake("tolerance taken for a share", "It is in the feature's own units.",
-            _columns(lambda a, b, t: _share(differs(a, b, t * b.abs())))),
+    *several("tolerance ignored", "What differs by less is rounding.",
+             _apart(lambda a, b, t: a != b), _apart(lambda a, b, t: differs(a, b, 0))),
 ]  # fmt: skip
+
+
+_ABSOLUTE = "What asks whether numbers are close may allow for their size, and is told not to."
 
 
 def _ratio(a, b, tolerance):
     apart = (a - b).abs()
-    return torch.where(apart > tolerance, b.abs() / apart, 0).amax(0).round()  # (F,)
+    return torch.where(apart > tolerance, b.abs() / apart, 0).amax(0)  # (F,)
+
+
+def _rows_that_differ(trained, served, tolerance):
+    """Of each feature, which rows differ."""
+    for columns in zip(trained.T.tolist(), served.T.tolist(), strict=True):
+        pairs = enumerate(zip(*columns, strict=True))
+        yield [k for k, (a, b) in pairs if (a == a or b == b) and not abs(a - b) <= tolerance]
 
 
 def _share_that_differs(trained, served, tolerance):
-    shares = []
-    for column in range(trained.shape[1]):
-        pairs = zip(trained[:, column].tolist(), served[:, column].tolist(), strict=True)
-        unequal = [not (a != a and b != b) and not abs(a - b) <= tolerance for a, b in pairs]
-        shares.append(sum(unequal) / len(unequal))
-    return tensor(shares)  # (F,)
+    rows = _rows_that_differ(trained, served, tolerance)
+    return tensor([len(differ) / len(trained) for differ in rows])  # (F,)
 
 
 def _because_differs(trained, served, tolerance):
-    for a, b in zip(trained.T, served.T, strict=True):
-        rows = differs(a, b, tolerance).nonzero().flatten().tolist()
-        yield f"{len(rows)} of {len(a)} rows" + (f": {', '.join(map(str, rows))}" if rows else "")
+    for rows in _rows_that_differ(trained, served, tolerance):
+        named = f": {', '.join(map(str, rows))}" if rows else ""
+        yield f"{len(rows)} of {len(trained)} rows{named}"
 
 
 _NAN = float("nan")
@@ -307,13 +273,14 @@ SHARE_THAT_DIFFERS = Task(
         "something is missing on one side": (a.isnan() ^ b.isnan()).any(0),
         "a number is larger in service": (b > a).any(0),
         "a number is larger in training": (a > b).any(0),
-        "as the most times a number is larger than its difference": _ratio(a, b, tolerance),
+        "what differs is over 100 times its difference": _ratio(a, b, tolerance) > 100,
+        "what differs is over 10,000 times its difference": _ratio(a, b, tolerance) > 10_000,
     },
     mistakes=_DIFFERS_MISTAKES,
     because=_because_differs,
     tells={
-        "as the most times a number is larger than its difference": "The tolerance is absolute: "
-        "what asks whether numbers are close may allow for their size on top."
+        "what differs is over 100 times its difference": _ABSOLUTE,
+        "what differs is over 10,000 times its difference": _ABSOLUTE,
     },
     typical=8,
     shape="(F,), one share a feature",

@@ -4,20 +4,16 @@ import math
 
 from torch import tensor
 
-from microdlrm.exercises.task import Mistake, Task
+from microdlrm.exercises.task import Mistake, Task, several
 
 
 def _worth(place):
     return 1 / math.log2(1 + place)
 
 
-def _natural(place):
-    return 1 / math.log(1 + place)
-
-
-def _list(scores, relevant, k, worth=_worth, lowest=False):
+def _list(scores, relevant, k, worth=_worth):
     """What the first k places give, by score."""
-    order = sorted(range(len(scores)), key=lambda i: float(scores[i]), reverse=not lowest)
+    order = sorted(range(len(scores)), key=lambda i: -float(scores[i]))
     return sum(float(relevant[i]) * worth(place) for place, i in enumerate(order[:k], 1))
 
 
@@ -27,25 +23,31 @@ def _found(scores, relevant, k):
 
 
 def _films_for_places(scores, relevant, k):
-    order = scores.argsort(descending=True).tolist()
-    gains = [
-        x * _worth(1 + film) for x, film in zip(relevant.tolist(), order, strict=True) if film < k
-    ]
-    return sum(gains) / _best(relevant, k)
+    place = scores.argsort(descending=True) + 1
+    return float(((place <= k) * relevant / (1 + place).log2()).sum()) / _best(relevant, k)
 
 
-def _best(relevant, k, worth=_worth, films=None):
-    """What the best order gives, which fills `films` places."""
-    films = min(k, relevant.sum()) if films is None else films
-    return sum(worth(place) for place in range(1, int(films) + 1))
+def _best(relevant, k, worth=_worth):
+    """What the best order gives."""
+    return sum(worth(place) for place in range(1, int(min(k, relevant.sum())) + 1))
 
 
-def _ndcg_at_k(scores, relevant, k):
-    return _list(scores, relevant, k) / _best(relevant, k)
+def _ndcg_at_k(scores, relevant, k, worth=_worth):
+    return _list(scores, relevant, k, worth) / _best(relevant, k, worth)
 
 
 def _by(worth):
-    return lambda s, r, k: _list(s, r, k, worth) / _best(r, k, worth)
+    return lambda s, r, k: _ndcg_at_k(s, r, k, worth)
+
+
+def _over(films):
+    """Divided by what so many places give; any number if there are none."""
+
+    def formula(s, r, k):
+        best = sum(_worth(place) for place in range(1, int(films(s, r, k)) + 1))
+        return _list(s, r, k) / (best or math.nan)
+
+    return formula
 
 
 def _films(scores, relevant, k):
@@ -91,33 +93,28 @@ NDCG_AT_K = Task(
     mistakes=[
         Mistake("not normalised", "This is the DCG. Divide it by the best order's.", _list),
         Mistake("not sorted", "Order the films by score first.",
-                lambda s, r, k: _list(range(len(r), 0, -1), r, k) / _best(r, k)),
+                lambda s, r, k: _ndcg_at_k(range(len(r), 0, -1), r, k)),
         Mistake("lowest first", "The highest score comes first.",
-                lambda s, r, k: _list(s, r, k, lowest=True) / _best(r, k)),
+                lambda s, r, k: _ndcg_at_k(-s, r, k)),
         Mistake("k ignored", "Only the first k count.",
-                lambda s, r, k: _list(s, r, len(s)) / _best(r, len(s))),
-        Mistake("divided by a full list", "The best order can't fill all k places where fewer "
-                "films are relevant.", lambda s, r, k: _list(s, r, k) / _best(r, k, films=k)),
-        Mistake("divided by a full list", "Fewer films may be relevant.",
-                lambda s, r, k: _list(s, r, k) / _best(r, k, films=min(k, len(s)))),
+                lambda s, r, k: _ndcg_at_k(s, r, len(s))),
+        *several("divided by a full list", "The best order can't fill all k places where fewer "
+                 "films are relevant.", _over(lambda s, r, k: k),
+                 _over(lambda s, r, k: min(k, len(s)))),
         Mistake("divided by all relevant films", "The best order has k places, too.",
-                lambda s, r, k: _list(s, r, k) / _best(r, k, films=r.sum())),
-        Mistake("best order of the films shown", "It chooses from all of them.",
-                lambda s, r, k: _list(s, r, k) / (_best(r, k, films=_found(s, r, k)) or math.nan)),
+                _over(lambda s, r, k: r.sum())),
+        Mistake("best order of the films shown", "It chooses from all of them.", _over(_found)),
         Mistake("no logarithm", "You divide by the place. The logarithm of one more is due.",
                 _by(lambda place: 1 / place)),
         Mistake("first two places alike", "Place 2 is worth less than place 1.",
                 _by(lambda place: 1 / math.log2(max(2, place)))),
-        Mistake("one place too far", "Place 1 is worth 1.",
-                _by(lambda place: _worth(place + 1))),
         Mistake("films taken for places", "Sorting positions gives the film at each place. You "
                 "read it as the place of each film.", _films_for_places),
         Mistake("cut at the relevant films", "The list is cut at k, however many are relevant.",
-                lambda s, r, k: _list(s, r, min(k, int(r.sum()))) / _best(r, k)),
-        Mistake("recall", "A film counts by where it stands.",
-                lambda s, r, k: _found(s, r, k) / float(r.sum())),
-        Mistake("recall", "A film counts by where it stands.",
-                lambda s, r, k: _found(s, r, k) / min(k, int(r.sum()))),
+                lambda s, r, k: _ndcg_at_k(s, r, min(k, int(r.sum())))),
+        *several("recall", "A film counts by where it stands.",
+                 lambda s, r, k: _found(s, r, k) / float(r.sum()),
+                 lambda s, r, k: _found(s, r, k) / min(k, int(r.sum()))),
     ],
     read=lambda *_: lambda number, row: "" if math.isfinite(number) else "0 below a fraction line?",
     because=_because,

@@ -16,12 +16,13 @@ import re
 import subprocess
 import sys
 import tempfile
+import urllib.request
 import zipfile
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-import pooch
 
 URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 REQUIREMENT = "recbole==1.2.1"
@@ -30,11 +31,13 @@ SHA256 = {
     ARCHIVE: "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
     WHEEL: "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
 }
-# Where the ratings, the users and the movies stand in each.
+# Where the ratings, the users and the movies stand in each, and the columns of the first two.
 MEMBERS = {
     ARCHIVE: [f"ml-100k/u.{end}" for end in ("data", "user", "item")],
     WHEEL: [f"recbole/dataset_example/ml-100k/ml-100k.{end}" for end in ("inter", "user", "item")],
 }
+RATINGS = dict(user_id="int64", item_id="int64", rating="int64", timestamp="int64")
+USERS = dict(user_id="int64", age="int64", gender="str", occupation="str", zip_code="str")
 
 # In the order of the official `u.genre`; the first, "unknown", is the lack of one.
 GENRES = (
@@ -84,7 +87,7 @@ def load():
     with zipfile.ZipFile(io.BytesIO(blob)) as archive:
         ratings, users, movies = (archive.read(name) for name in MEMBERS[path.name])
     read_movies = _wheel_movies if path.name == WHEEL else _official_movies
-    return MovieLens(_ratings(ratings), _users(users), read_movies(movies))
+    return MovieLens(_table(ratings, RATINGS), _table(users, USERS), read_movies(movies))
 
 
 def fetch():
@@ -127,13 +130,11 @@ def _obtain():
         print(f"Fetching MovieLens-100K: {name}", file=sys.stderr, flush=True)
         try:
             target.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory() as temporary:
-                get(temporary)
-                blob = _verified(name, Path(temporary, name).read_bytes())
+            blob = _verified(name, get())
             part = target / f"{name}.{os.getpid()}"
-            part.write_bytes(blob)  # readable for whom your umask says; pooch's is for you alone
+            part.write_bytes(blob)
             return part.replace(target / name), blob  # another process sees the whole file or none
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
+        except (OSError, ValueError, HTTPException, subprocess.SubprocessError) as error:
             tried.append(f"{name}: {error}")
     by_hand = f'python -m pip download --no-deps --dest "{target}" {REQUIREMENT}'
     raise DataError(
@@ -152,44 +153,34 @@ def _verified(name, blob):
     return blob
 
 
-def _download(destination):
-    pooch.get_logger().setLevel("WARNING")  # its own message names the temporary folder
-    downloader = pooch.HTTPDownloader(timeout=(10, 30), progressbar=sys.stderr.isatty())
-    pooch.retrieve(URL, SHA256[ARCHIVE], ARCHIVE, destination, downloader=downloader)
+def _download():
+    with urllib.request.urlopen(URL, timeout=30) as answer:
+        return answer.read()
 
 
-def _pip_command(destination):
+def _pip_download():
     options = "--no-deps --only-binary=:all: --retries=1 --no-input --disable-pip-version-check"
-    command = [sys.executable, "-m", "pip", "download", *options.split()]
-    return [*command, f"--dest={destination}", REQUIREMENT]
-
-
-def _pip_download(destination):
-    command = _pip_command(destination)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise ValueError(f"pip failed: {lines[-1]}")
+    command = [sys.executable, "-m", "pip", "download", *options.split(), REQUIREMENT]
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [*command, "--dest", folder], capture_output=True, text=True, timeout=300, check=False
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no reason given"]
+            raise ValueError(f"pip failed: {lines[-1]}")
+        return Path(folder, WHEEL).read_bytes()
 
 
 # --- reading --------------------------------------------------------------------------------------
 
 
-def _ratings(blob):
-    names = ["user_id", "item_id", "rating", "timestamp"]
-    return pd.read_csv(io.BytesIO(_headless(blob)), sep="\t", names=names, dtype="int64")
-
-
-def _users(blob):
-    names = ["user_id", "age", "gender", "occupation", "zip_code"]
-    types = dict.fromkeys(names, "str") | {"user_id": "int64", "age": "int64"}
-    blob = _headless(blob).replace(b"\t", b"|")
-    return pd.read_csv(io.BytesIO(blob), sep="|", names=names, dtype=types, keep_default_na=False)
-
-
-def _headless(blob):
-    """The table without the header line that the wheel gives it."""
-    return blob.partition(b"\n")[2] if blob.startswith(b"user_id:") else blob
+def _table(blob, types):
+    """The official lines, or the wheel's, which stand below a header and have tabs all over."""
+    tabs = io.BytesIO(blob.replace(b"|", b"\t"))
+    below = int(blob.startswith(b"user_id:"))
+    return pd.read_csv(
+        tabs, sep="\t", names=[*types], dtype=types, skiprows=below, keep_default_na=False
+    )
 
 
 def _official_movies(blob):
@@ -197,7 +188,7 @@ def _official_movies(blob):
     for line in blob.decode("latin-1").strip().split("\n"):
         item_id, title, _date, _video_date, _url, *flags = line.split("|")
         genres = [genre for genre, flag in zip(GENRES, flags, strict=True) if int(flag)]
-        rows.append((int(item_id), title, genres))
+        rows.append((item_id, title, genres))
     return _movies(rows)
 
 
@@ -208,22 +199,18 @@ def _wheel_movies(blob):
         # Two defects: movie 267 has "unkonwn" twice; movie 1412 has "V" for a year and its year in
         # the title, which is the official title again once the two are put together.
         title = "unknown" if title == "unkonwn" else f"{title} ({year})"
-        rows.append((int(item_id), title, genres.split()))
+        rows.append((item_id, title, genres.split()))
     return _movies(rows)
 
 
 def _movies(rows):
     """The movie table of rows (id, title as GroupLens writes it, genre names in any order)."""
-    ids, titles, genres = zip(*rows, strict=True)
-    titles, years = zip(*map(split_title, titles), strict=True)
-    return pd.DataFrame(
-        {
-            "item_id": pd.array(ids, dtype="int64"),
-            "title": pd.array(titles, dtype="str"),
-            "year": pd.array(years, dtype="Int64"),
-            "genres": [tuple(sorted(names, key=GENRES.index)) for names in genres],
-        }
-    )
+    rows = [
+        (int(item_id), *split_title(title), tuple(sorted(genres, key=GENRES.index)))
+        for item_id, title, genres in rows
+    ]
+    movies = pd.DataFrame(rows, columns=["item_id", "title", "year", "genres"])
+    return movies.astype(dict(title="str", year="Int64"))
 
 
 def split_title(text):

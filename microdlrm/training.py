@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from microdlrm import movielens
 from microdlrm.clicks import Clicks, Split, batches, genres, prepare, split

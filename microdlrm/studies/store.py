@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from microdlrm.studies import chapter4, chapter6, chapter9
 from microdlrm.studies.start import Cells

@@ -14,17 +14,12 @@ from torch import Tensor, nn
 def bag_sums(
     table: nn.EmbeddingBag, ids: Tensor, offsets: Tensor, weights: Tensor | None
 ) -> Tensor:
-    """What `table(ids, offsets, per_sample_weights=weights)` gives, and the same gradients: (B,
-    m_spa).
+    """What `table(ids, offsets, weights)` gives, (B, m_spa), and the same gradients.
 
-    Weights (L,) that want a gradient, as those of an attention do, take EmbeddingBag's own way
-    back.
+    Weights (L,) that want a gradient, as an attention's do, take EmbeddingBag's own way back.
     """
-    # Who traces the model mustn't be made to ask for a length: the trace would hold for this length
-    # alone.
     learned = weights is not None and weights.requires_grad
-    plain = torch.compiler.is_compiling() or table.sparse or learned or not torch.is_grad_enabled()
-    if plain or len(ids) == len(offsets):
+    if len(ids) == len(offsets) or learned or table.sparse or not torch.is_grad_enabled():
         return table(ids, offsets, weights)  # (B, m_spa)
     return _BagSums.apply(table.weight, ids, offsets, weights)  # (B, m_spa)
 
@@ -33,16 +28,10 @@ class _BagSums(torch.autograd.Function):
     """table (R, d), ids (L,), offsets (B,), weights (L,) or None -> (B, d)."""
 
     @staticmethod
-    def forward(table: Tensor, ids: Tensor, offsets: Tensor, weights: Tensor | None) -> Tensor:
-        return F.embedding_bag(
-            ids, table, offsets, mode="sum", per_sample_weights=weights
-        )  # (B, d)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        table, ids, offsets, weights = inputs
+    def forward(ctx, table: Tensor, ids: Tensor, offsets: Tensor, weights: Tensor | None) -> Tensor:
         ctx.rows = len(table)
         ctx.save_for_backward(ids, offsets, weights)
+        return F.embedding_bag(ids, table, offsets, mode="sum", per_sample_weights=weights)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -54,14 +43,10 @@ class _BagSums(torch.autograd.Function):
         # narrowest that holds an id.
         narrow = torch.int16 if ctx.rows <= 2**15 else torch.int32
         by_row, order = ids.to(narrow).sort(stable=True)  # (L,) each
-        starts = torch.searchsorted(
-            by_row, torch.arange(ctx.rows, dtype=narrow, device=ids.device)
-        )  # (R,)
-        of_table = F.embedding_bag(
-            bag.index_select(0, order),
-            gradient.contiguous(),
-            starts,
-            mode="sum",
-            per_sample_weights=None if weights is None else weights.index_select(0, order),
-        )  # (R, d)
-        return of_table, None, None, None
+        every_row = torch.arange(ctx.rows, dtype=narrow, device=ids.device)
+        starts = torch.searchsorted(by_row, every_row)  # (R,)
+        bag, gradient = bag.index_select(0, order), gradient.contiguous()
+        if weights is not None:
+            weights = weights.index_select(0, order)
+        of_table = F.embedding_bag(bag, gradient, starts, mode="sum", per_sample_weights=weights)
+        return of_table, None, None, None  # (R, d)

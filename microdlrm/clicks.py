@@ -71,22 +71,19 @@ class Clicks(NamedTuple):
                 raise ValueError(f"there is a sparse feature {feature.name!r} already: add it once")
             if (rows := self.tables.get(feature.table, feature.rows)) != feature.rows:
                 raise ValueError(
-                    f"{feature.name!r} wants a table {feature.table!r} of {feature.rows} rows, "
-                    f"but it has {rows}: "
-                    f"features that share a table must agree, or name another one"
+                    f"{feature.name!r} wants a table {feature.table!r} of {feature.rows} rows, but "
+                    f"it has {rows}: features that share a table must agree, or name another one"
                 )
             self = self._replace(sparse=(*self.sparse, feature))
         return self
 
     def without(self, *names: str) -> "Clicks":
-        """The same clicks without the bags of these names. Raises ValueError for unknown names."""
+        """The same clicks without the bags of these names. Raises ValueError for unknown ones."""
         self._must_have(names)
         return self._replace(sparse=tuple(f for f in self.sparse if f.name not in names))
 
     def replace(self, **features: SparseFeature) -> "Clicks":
-        """The same clicks with other bags under these names. Raises ValueError for unknown
-        names.
-        """
+        """The same clicks with other bags under these names. Raises ValueError for unknown ones."""
         self._must_have(features)
         return self._replace(sparse=tuple(features.get(f.name, f) for f in self.sparse))
 
@@ -147,15 +144,14 @@ def split(data: MovieLens, how: str = "random", fractions=(0.8, 0.1, 0.1), seed:
     """
     if not np.isclose(sum(fractions), 1) or len(fractions) not in (2, 3) or min(fractions) <= 0:
         raise ValueError(f"fractions must be two or three shares that sum to 1, got {fractions}")
-    n = len(data.ratings)
+    n, time = len(data.ratings), data.ratings["timestamp"].to_numpy()
+    quantile = np.arange(n) / n
     if how == "random":
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).numpy()
-        quantile = np.arange(n) / n
     elif how == "time":
-        order = data.ratings["timestamp"].argsort(kind="stable").to_numpy()
-        quantile = np.arange(n) / n
+        order = time.argsort(kind="stable")
     elif how == "user":
-        order = np.lexsort((data.ratings["timestamp"], data.ratings["user_id"]))  # user first
+        order = np.lexsort((time, data.ratings["user_id"]))  # by user, and within one by time
         by_user = data.ratings.iloc[order].groupby("user_id")["rating"]
         quantile = (by_user.cumcount() / by_user.transform("size")).to_numpy()
     else:
@@ -199,9 +195,8 @@ def prepare(data: MovieLens, train: np.ndarray, folds: int = FOLDS) -> Clicks:
             in_genre[:, [GENRES.index(genre) for genre in COMMON_GENRES]],
         ]
     )
-    return made_of(
-        data, dense, DENSE_FEATURES, shift=dense[train].mean(0), scale=dense[train].std(0)
-    )
+    shift, scale = dense[train].mean(0), dense[train].std(0)
+    return made_of(data, dense, DENSE_FEATURES, shift, scale)
 
 
 # --- sparse features: makers of bags ---
@@ -235,24 +230,18 @@ class Bags(NamedTuple):
         return cls(values, lengths.cumsum(0) - lengths, lengths)
 
     def take(self, which: Tensor) -> tuple[Tensor, Tensor]:
-        """The bags numbered `which` (B,) as indices (L,) and offsets (B,), as EmbeddingBag
-        takes.
-        """
+        """The bags numbered `which` (B,): indices (L,) and offsets (B,), as EmbeddingBag takes."""
         lengths = self.lengths[which]  # (B,)
         offsets = lengths.cumsum(0) - lengths  # (B,)
         shift = torch.repeat_interleave(self.starts[which] - offsets, lengths)  # (L,)
         return self.values[torch.arange(len(shift)) + shift], offsets
 
 
-def genres_of_movies(data: MovieLens) -> Bags:
-    """One bag a movie: its genres, as positions in `movielens.GENRES`."""
-    ids = [torch.tensor([GENRES.index(genre) for genre in own]) for own in data.movies["genres"]]
-    return Bags.of(torch.cat(ids), torch.tensor([len(bag) for bag in ids]))
-
-
 def genres(data: MovieLens) -> SparseFeature:
-    """Bags of a movie's genres, which read a table of their own."""
-    bags, movie = genres_of_movies(data), torch.tensor(positions(data)[1])
+    """Bags of a movie's genres, as positions in `movielens.GENRES`, with a table of their own."""
+    ids = [torch.tensor([GENRES.index(genre) for genre in own]) for own in data.movies["genres"]]
+    bags = Bags.of(torch.cat(ids), torch.tensor([len(bag) for bag in ids]))
+    movie = torch.tensor(positions(data)[1])  # (N,)
 
     def take(which: Tensor) -> tuple[Tensor, Tensor, None]:
         return *bags.take(movie[which]), None
@@ -266,31 +255,26 @@ def genres(data: MovieLens) -> SparseFeature:
 def batches(
     clicks: Clicks, rows: np.ndarray, batch_size: int, generator: torch.Generator | None = None
 ) -> Iterator[Batch]:
-    """Mini-batches of `rows`, in order, or shuffled if a generator is given; the last one may be
-    smaller.
+    """Mini-batches of `rows` with every bag of `clicks.sparse`; the last one may be smaller.
 
-    Every bag of `clicks.sparse` is in it. Raises TypeError or IndexError where `rows` aren't row
-    numbers.
+    In order, or shuffled if a generator is given. Raises TypeError or IndexError where `rows`
+    aren't row numbers.
     """
     order = row_numbers(rows, len(clicks.y))
     if generator is not None:
         order = order[torch.randperm(len(order), generator=generator)]
     # Dense rows and labels are gathered once for the whole pass; a batch is a slice of them.
-    dense, y = (
-        column.index_select(0, order).split(batch_size) for column in (clicks.dense, clicks.y)
-    )
-    for part, dense_x, label in zip(
-        order.split(batch_size), dense, y, strict=True
-    ):  # (B,), (B, 16), (B, 1)
+    columns = (order, clicks.dense.index_select(0, order), clicks.y.index_select(0, order))
+    parts = (column.split(batch_size) for column in columns)
+    for part, dense_x, y in zip(*parts, strict=True):  # (B,), (B, 16), (B, 1)
         bags = [feature.take(part) for feature in clicks.sparse]
-        yield Batch(dense_x, *map(list, zip(*bags, strict=True)), label)
+        yield Batch(dense_x, *map(list, zip(*bags, strict=True)), y)
 
 
 def row_numbers(rows: np.ndarray | Tensor, n: int) -> Tensor:
     """`rows` as a tensor (B,) of positions among n. Raises TypeError or IndexError for others."""
-    rows = (
-        rows if isinstance(rows, Tensor) else torch.from_numpy(np.array(rows))
-    )  # pandas' own may be read-only
+    if not isinstance(rows, Tensor):
+        rows = torch.from_numpy(np.array(rows))  # a copy: pandas' own may be read-only
     if rows.dtype == torch.bool:
         raise TypeError("rows must be row numbers, got a mask: np.flatnonzero(mask) gives them")
     if rows.dim() != 1 or (rows.is_floating_point() and len(rows)):
@@ -307,39 +291,31 @@ def row_numbers(rows: np.ndarray | Tensor, n: int) -> Tensor:
 
 def genre_flags(data: MovieLens) -> np.ndarray:
     """1.0 where a movie is of a genre: (movies, 19)."""
-    return np.array(
-        [[genre in own for genre in GENRES] for own in data.movies["genres"]], dtype=float
-    )
+    flags = [[genre in own for genre in GENRES] for own in data.movies["genres"]]
+    return np.array(flags, dtype=float)
 
 
-def _statistics(
-    data: MovieLens, rows: np.ndarray, user: np.ndarray, movie: np.ndarray
-) -> np.ndarray:
+def _statistics(data, rows, user, movie) -> np.ndarray:
     """The seven features that stand on ratings, learnt from `rows`: (len(user), 7)."""
-    users, movies = (positions[rows] for positions in positions(data))
-    rating = data.ratings["rating"].to_numpy()[rows].astype(float)
-    click = labels(data)[rows]
+    users, movies = (ids[rows] for ids in positions(data))
+    rating, click = data.ratings["rating"].to_numpy(float)[rows], labels(data)[rows]
     n_users, n_movies = len(data.users), len(data.movies)
-    user_mean, user_count = _smoothed_mean(users, rating, n_users)
-    movie_mean, movie_count = _smoothed_mean(movies, rating, n_movies)
-    user_rate, _ = _smoothed_mean(users, click, n_users)
-    movie_rate, _ = _smoothed_mean(movies, click, n_movies)
+    user_mean, user_rate = (_smoothed_mean(users, v, n_users) for v in (rating, click))
+    movie_mean, movie_rate = (_smoothed_mean(movies, v, n_movies) for v in (rating, click))
 
     # Affinity: what is left of a rating once user and movie are accounted for, summed over the
     # genres they share.
-    surprise = np.zeros((n_users, n_movies))
+    surprise, rated = np.zeros((2, n_users, n_movies))
     surprise[users, movies] = rating - (user_mean[users] + movie_mean[movies] - rating.mean())
-    rated = np.zeros((n_users, n_movies))
     rated[users, movies] = 1
     in_genre = genre_flags(data)
-    total = ((surprise @ in_genre)[user] * in_genre[movie]).sum(1)
-    count = ((rated @ in_genre)[user] * in_genre[movie]).sum(1)
+    total, count = (((of @ in_genre)[user] * in_genre[movie]).sum(1) for of in (surprise, rated))
     return np.column_stack(
         [
             user_mean[user],
-            np.log1p(user_count[user]),
+            np.log1p(np.bincount(users, minlength=n_users)[user]),
             movie_mean[movie],
-            np.log1p(movie_count[movie]),
+            np.log1p(np.bincount(movies, minlength=n_movies)[movie]),
             user_rate[user],
             movie_rate[movie],
             total / (count + SMOOTHING),
@@ -347,29 +323,22 @@ def _statistics(
     )
 
 
-def _smoothed_mean(group: np.ndarray, values: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and count of `values` in each of n groups; an empty group's mean is the overall mean."""
-    count = np.bincount(group, minlength=n)
-    return (np.bincount(group, values, minlength=n) + SMOOTHING * values.mean()) / (
-        count + SMOOTHING
-    ), count
+def _smoothed_mean(group: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
+    """Mean of `values` in each of n groups (n,); an empty group's is the overall mean."""
+    total, count = np.bincount(group, values, n), np.bincount(group, minlength=n)
+    return (total + SMOOTHING * values.mean()) / (count + SMOOTHING)
 
 
-def made_of(
-    data: MovieLens, dense: np.ndarray, names: tuple, shift: np.ndarray, scale: np.ndarray
-) -> Clicks:
+def made_of(data: MovieLens, dense: np.ndarray, names: tuple, shift, scale) -> Clicks:
     """Clicks of dense features (N, 16), with bags of one id for user, movie and occupation."""
     user, movie = (torch.tensor(ids) for ids in positions(data))  # (N,) each
     occupations = {name: i for i, name in enumerate(sorted(data.users["occupation"].unique()))}
     of_user = torch.tensor(data.users["occupation"].map(occupations).to_numpy())  # (users,)
-    return Clicks(
-        dense=torch.tensor((dense - shift) / scale, dtype=torch.float32),
-        dense_names=names,
-        scale=torch.tensor(np.stack([shift, scale])),
-        sparse=(
-            one_id("user", user, len(data.users)),
-            one_id("movie", movie, len(data.movies)),
-            one_id("occupation", of_user[user], len(occupations)),
-        ),
-        y=torch.tensor(labels(data))[:, None],
+    sparse = (
+        one_id("user", user, len(data.users)),
+        one_id("movie", movie, len(data.movies)),
+        one_id("occupation", of_user[user], len(occupations)),
     )
+    scaled = torch.tensor((dense - shift) / scale, dtype=torch.float32)
+    scale = torch.tensor(np.stack([shift, scale]))
+    return Clicks(scaled, names, scale, sparse, torch.tensor(labels(data))[:, None])

@@ -11,11 +11,11 @@ cell ids, kernel details) is left out, so that running this twice gives the same
 import json
 import os
 import re
+import string
 import sys
 from pathlib import Path
 
 import nbformat
-import yaml
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,8 +42,7 @@ DIFFERS = {  # what can't be the same elsewhere, or can't be compared
 def all_notebooks():
     """The notebooks that the contents list; others in the folder are their owner's."""
     contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
-    files = re.findall(r'"file": "(notebooks/[^"]+)"', json.dumps(yaml.safe_load(contents)))
-    return [ROOT / f"{file}.ipynb" for file in files]
+    return [ROOT / f"{name}.ipynb" for name in re.findall(r"file: (notebooks/\S+)", contents)]
 
 
 def is_checked(cell):
@@ -51,24 +50,26 @@ def is_checked(cell):
     return cell.cell_type == "code" and CHECKED in cell.metadata.get("tags", [])
 
 
-def execute(path, timeout=600):
-    """The notebook at `path`, run from its own folder with this interpreter as the kernel.
-
-    Raises nbclient's CellExecutionError or CellTimeoutError, the latter after `timeout` seconds.
-    """
+def execute(path):
+    """The notebook at `path`, run from its own folder with this interpreter as the kernel."""
     os.environ |= {"OMP_NUM_THREADS": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
-    notebook = nbformat.read(path, as_version=4)
-    where = {"metadata": {"path": str(path.resolve().parent)}}
-    options = dict(timeout=timeout, record_timing=False, coalesce_streams=True, resources=where)
-    return NotebookClient(notebook, kernel_name="python3", **options).execute()
+    client = NotebookClient(
+        nbformat.read(path, as_version=4),
+        kernel_name="python3",
+        timeout=600,
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.resolve().parent)}},
+    )
+    return client.execute()
 
 
 def strip(notebook):
     """Make the notebook as it is stored: outputs of checked cells only, plain cell ids."""
-    taken = {cell.setdefault("id", "0" * 8) for cell in notebook.cells}
+    taken = {cell.id for cell in notebook.cells}
     for number, cell in enumerate(notebook.cells, start=1):
         if INVENTED_ID.fullmatch(cell.id):  # cell-07, or cell-07b where others kept their names
-            names = (f"cell-{number:02d}{letter}" for letter in ["", *"bcdefghijklmnopqrstuvwxyz"])
+            names = (f"cell-{number:02d}{letter}" for letter in ["", *string.ascii_lowercase[1:]])
             cell.id = next(name for name in names if name not in taken)
             taken.add(cell.id)
         cell.metadata = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}
@@ -90,18 +91,17 @@ def volatile(notebook):
         yield from ((cell.id, what) for what, found in DIFFERS.items() if found.search(text))
 
 
-def main(arguments):
-    failed = 0
-    for path in map(Path, arguments or all_notebooks()):
+def main(paths):
+    failed = False
+    for path in paths:
         notebook = strip(execute(path))
         reasons = [f"{path}: {cell} shows {what}" for cell, what in volatile(notebook)]
-        failed += bool(reasons)
         if not reasons:
             nbformat.write(notebook, path)
-        checked = sum(map(is_checked, notebook.cells))
-        print("\n".join(reasons) or f"{path}: {checked} checked cells stored", flush=True)
-    return 1 if failed else 0
+        print("\n".join(reasons) or f"{path}: stored", flush=True)
+        failed |= bool(reasons)
+    return failed
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main([Path(name) for name in sys.argv[1:]] or all_notebooks()))

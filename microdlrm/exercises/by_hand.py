@@ -32,21 +32,24 @@ def call(fn: Callable, task: str, inputs: tuple, seconds: float = SECONDS):
 
 
 def one_by_one(
-    task: str, names: tuple[str, ...], cases: dict[str, tuple], judged: Callable, praise: Callable
+    task: str, names: tuple[str, ...], cases: dict[str, list], judged: Callable, praise: Callable
 ) -> Verdict:
-    """Judge each case, `judged(name, *inputs)`, until one raises Failure; `names` are shown."""
+    """Judge each input of each case, `judged(name, *inputs)`, until one raises Failure.
+
+    `names` are those of the inputs that are shown.
+    """
     tried = dict.fromkeys(cases, "not reached")
-    for name, inputs in cases.items():
+    for name, several in cases.items():
         tried[name] = "failed"
-        try:
-            judged(name, *inputs)
-        except Failure as f:
-            if f.mistake == "not started":
-                return Verdict(False, f.mistake, f.hint, task)
-            given = tuple(
-                f"{n} = {literal(value)}" for n, value in zip(names, inputs, strict=False)
-            )
-            hint, shown = f"On “{name}”: {f.hint}", getattr(f, "shown", ())
-            return Verdict(False, f.mistake, hint, task, tried, f.where, inputs, given, shown)
+        for inputs in several:
+            try:
+                judged(name, *inputs)
+            except Failure as f:
+                if f.mistake == "not started":
+                    return Verdict(False, f.mistake, f.hint, task)
+                shown = zip(names, map(literal, inputs), strict=False)
+                given, table = tuple(f"{n} = {v}" for n, v in shown), getattr(f, "shown", ())
+                hint = f"On “{name}”: {f.hint}"
+                return Verdict(False, f.mistake, hint, task, tried, f.where, inputs, given, table)
         tried[name] = "passed"
     return Verdict(True, None, praise(), task, tried)

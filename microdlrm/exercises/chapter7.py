@@ -1,7 +1,7 @@
 """Chapter 7's exercise: what three models wait for, and how long, predicted and then measured."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import partial
 
 from microdlrm.exercises.by_hand import Wrong, call, one_by_one
 from microdlrm.exercises.verdict import Verdict
@@ -14,27 +14,15 @@ TRIES = 3  # a time that is off is measured again, with the machine's rates: noi
 REGIMES = ("dispatch", "memory", "compute")
 # name -> (shape, batch, bag). The tables of long histories take 384 MiB, to be far on any machine:
 # what lies in a part of a large cache that others share is neither near nor far.
+VISITOR = dict(m_spa=16, num_embeddings=(2000,) * 4, ln_bot=(13, 32, 16), ln_top=(64, 32, 1))
+HISTORIES = dict(m_spa=32, num_embeddings=(2**20,) * 3, ln_bot=(13, 32), ln_top=(16, 1))
+WIDE = dict(
+    m_spa=32, num_embeddings=(5000,) * 6, ln_bot=(32, 512, 512, 32), ln_top=(1536, 1024, 512, 1)
+)
 UNSEEN = {
-    "one visitor": (
-        dict(m_spa=16, num_embeddings=(2000,) * 4, ln_bot=(13, 32, 16), ln_top=(64, 32, 1)),
-        4,
-        1,
-    ),
-    "long histories": (
-        dict(m_spa=32, num_embeddings=(2**20,) * 3, ln_bot=(13, 32), ln_top=(16, 1)),
-        256,
-        200,
-    ),
-    "deep and wide": (
-        dict(
-            m_spa=32,
-            num_embeddings=(5000,) * 6,
-            ln_bot=(32, 512, 512, 32),
-            ln_top=(1536, 1024, 512, 1),
-        ),
-        256,
-        1,
-    ),
+    "one visitor": (VISITOR, 4, 1),
+    "long histories": (HISTORIES, 256, 200),
+    "deep and wide": (WIDE, 256, 1),
 }
 # A machine made up, for what needs no measuring: errors, names, units, and which part is left out.
 ON_PAPER = Rates(10, 4, 10, 40, 100, dispatch_us=5, bag_us=10, near_bytes=2**20, cache_bytes=2**24)
@@ -54,53 +42,50 @@ def check_prediction(fn: Callable) -> Verdict:
     seconds, half a minute where a time is off: it is measured again. The models are `UNSEEN`.
     """
     said = []
-    turns = cache(lambda name: turned(*UNSEEN[name]))
-
-    def on_paper(name: str, *model) -> None:
-        frame = parts(*model)
-        _, seconds = answer(fn, frame, ON_PAPER)
-        due = cost.predict(frame, ON_PAPER)["seconds"].sum()
-        if not 1e-2 < seconds / due < 1e2:
-            hint = (
-                f"{seconds:.2g}, {seconds / due:.0e} times what is due, some {due:.2g}. Is "
-                "everything in seconds, a µs 1e-6 of them, and a GB or GFLOP 1e9?"
-            )
-            raise Wrong("the wrong unit", hint, shown=by_part(fn, frame))
-
-    def by_the_clock(name: str, *model) -> None:
-        shape, _, _ = model
-        frame = parts(*model)
-        for attempt in range(TRIES):
-            if attempt:
-                measure_ceilings.cache_clear()
-            guess, seconds = answer(fn, frame, measure_ceilings().rates(shape["m_spa"]))
-            measured = timing.measure(forward(*model), rounds=5).median
-            truth = measured_regime(turns(name), shape)
-            within = 0.5 <= seconds / measured <= 2
-            if within or guess != truth:
-                break
-        says = f"{timing.duration(seconds)} predicted, {timing.duration(measured)} measured"
-        if guess != truth:
-            moved = "; ".join(
-                f"with {knob} it takes {t.median:.2f} times as long"
-                for knob, t in turns(name).items()
-            )
-            hint = (
-                f"you say {guess}, and it waits for {truth} most: {moved}. Compare the three sums."
-            )
-            raise Wrong("another regime", hint, shown=by_part(fn, frame))
-        if not within:
-            short = seconds < measured
-            asks = "haven't you counted" if short else "do you count twice"
-            mistake = "too short a time" if short else "too long a time"
-            raise Wrong(mistake, f"{says}. What {asks}?", shown=by_part(fn, frame))
-        said.append(f"{name}: {guess}, {says}.")
-
-    verdict = one_by_one("predict", (), UNSEEN, on_paper, lambda: "")
-    if not verdict.passed:
-        return verdict
+    models = {name: [model] for name, model in UNSEEN.items()}
     praise = "All three regimes, and all three times within a factor of two."
-    return one_by_one("predict", (), UNSEEN, by_the_clock, lambda: " ".join([praise, *said]))
+    verdict = one_by_one("predict", (), models, partial(_on_paper, fn), lambda: "")
+    if verdict.passed:
+        clock = lambda name, *model: said.append(f"{name}: {_by_the_clock(fn, *model)}")  # noqa: E731
+        verdict = one_by_one("predict", (), models, clock, lambda: " ".join([praise, *said]))
+    return verdict
+
+
+def _on_paper(fn: Callable, name: str, *model) -> None:
+    frame = parts(*model)
+    _, seconds = answer(fn, frame, ON_PAPER)
+    due = cost.predict(frame, ON_PAPER)["seconds"].sum()
+    if not 1e-2 < seconds / due < 1e2:
+        hint = (
+            f"{seconds:.2g}, {seconds / due:.0e} times what is due, some {due:.2g}. Is everything "
+            "in seconds, a µs 1e-6 of them, and a GB or GFLOP 1e9?"
+        )
+        raise Wrong("the wrong unit", hint, shown=by_part(fn, frame))
+
+
+def _by_the_clock(fn: Callable, *model) -> str:
+    shape, frame, turns = model[0], parts(*model), turned(*model)
+    for attempt in range(TRIES):
+        if attempt:
+            measure_ceilings.cache_clear()
+        guess, seconds = answer(fn, frame, measure_ceilings().rates(shape["m_spa"]))
+        measured = timing.measure(forward(*model), rounds=5).median
+        truth = measured_regime(turns, shape)
+        within = 0.5 <= seconds / measured <= 2
+        if within or guess != truth:
+            break
+    says = f"{timing.duration(seconds)} predicted, {timing.duration(measured)} measured"
+    if guess != truth:
+        moved = (f"with {k} it takes {t.median:.2f} times as long" for k, t in turns.items())
+        hint = f"you say {guess}, and it waits for {truth} most: {'; '.join(moved)}."
+        hint += " Compare the three sums."
+        raise Wrong("another regime", hint, shown=by_part(fn, frame))
+    if not within:
+        short = seconds < measured
+        asks = "What haven't you counted?" if short else "What do you count twice?"
+        mistake = "too short a time" if short else "too long a time"
+        raise Wrong(mistake, f"{says}. {asks}", shown=by_part(fn, frame))
+    return f"{guess}, {says}."
 
 
 def parts(shape: dict, batch: int, bag: int):

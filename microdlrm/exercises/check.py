@@ -29,69 +29,62 @@ from microdlrm.exercises import (
 )
 from microdlrm.exercises.chapter5 import plain_loop as plain_loop
 from microdlrm.exercises.judge import judge
+from microdlrm.exercises.task import Task
 from microdlrm.exercises.traffic import traffic as traffic
 from microdlrm.exercises.verdict import Verdict
 
 SECONDS = 10.0  # how long one check may take in all
+# The function that a task asks for bears the task's name; two names may share a check.
+TASKS: dict[str, Callable[[Callable], Verdict]] = {}
 
 
-def smoothed_mean(fn: Callable) -> Verdict:
-    """Check `smoothed_mean(sums, counts, prior, k)`: means pulled towards a prior, (n,) float32.
+def _check(task: Task, says: str) -> Callable[[Callable], Verdict]:
+    """The check of a task; its help says what comes in and what is due."""
 
-    sums (n,) and counts (n,) float32, prior and k numbers -> (sums + k * prior) / (counts + k).
-    """
-    return judge(chapter1.SMOOTHED_MEAN, fn, SECONDS)
+    def check(fn: Callable) -> Verdict:
+        return judge(task, fn, SECONDS)
 
-
-def leave_one_out_mean(fn: Callable) -> Verdict:
-    """Check `leave_one_out_mean(groups, values, prior)`: the mean of the group's other rows.
-
-    groups (N,) int64, values (N,) float32, prior a number -> (N,) float32; the prior where there is
-    no other row.
-    """
-    return judge(chapter1.LEAVE_ONE_OUT_MEAN, fn, SECONDS)
+    check.__name__ = check.__qualname__ = task.name
+    check.__doc__ = f"Check `{task.call}`: {says}"
+    return TASKS.setdefault(task.name, check)
 
 
-def offsets_from_lengths(fn: Callable) -> Verdict:
-    """Check `offsets_from_lengths(lengths)`: where each bag starts.
-
-    lengths (B,) int64, how many ids each bag has -> (B,) int64, the first of them 0.
-    """
-    return judge(chapter2.OFFSETS_FROM_LENGTHS, fn, SECONDS)
-
-
-def embedding_bag(fn: Callable) -> Verdict:
-    """Check `embedding_bag(weight, indices, offsets)`: the sum of each bag's rows.
-
-    weight (R, d) float32, indices (L,) int64, offsets (B,) int64 -> (B, d); an empty bag is a zero
-    vector.
-    """
-    return judge(chapter2.EMBEDDING_BAG, fn, SECONDS)
-
-
-def mlp_cost(fn: Callable) -> Verdict:
-    """Check `mlp_cost(widths)` -> (parameters, FLOPs per sample) of an MLP with biases, forward.
-
-    widths, a tuple such as (16, 8, 8), the input first. A multiply-add counts as 2 FLOPs, biases
-    and activations as none, as in `torch.utils.flop_counter`: a layer from n to m costs 2nm.
-    """
-    return judge(chapter3.MLP_COST, fn, SECONDS)
-
-
-def stable_logloss(fn: Callable) -> Verdict:
-    """Check `stable_logloss(logits, y)`: the mean binary cross-entropy, a scalar.
-
-    logits (B, 1) float32, y (B, 1) float32 of 0 and 1 -> () float32, finite at any logit.
-    """
-    return judge(chapter3.STABLE_LOGLOSS, fn, SECONDS)
-
-
-def interaction_width(fn: Callable) -> Verdict:
-    """Check `interaction_width(n_tables, m_spa, d, kind)`: the top MLP's input width.
-
-    kind is "concat" (d + n_tables * m_spa) or "dot" (d + n(n-1)/2 with n = 1 + n_tables).
-    """
-    return judge(chapter4.INTERACTION_WIDTH, fn, SECONDS)
+smoothed_mean = _check(
+    chapter1.SMOOTHED_MEAN,
+    """means pulled towards a prior, (n,) float32. sums (n,) and counts (n,) float32, prior and k
+    numbers -> (sums + k * prior) / (counts + k).""",
+)
+leave_one_out_mean = _check(
+    chapter1.LEAVE_ONE_OUT_MEAN,
+    """the mean of the group's other rows. groups (N,) int64, values (N,) float32, prior a number
+    -> (N,) float32; the prior where there is no other row.""",
+)
+offsets_from_lengths = _check(
+    chapter2.OFFSETS_FROM_LENGTHS,
+    """where each bag starts. lengths (B,) int64, how many ids each bag has -> (B,) int64, the
+    first of them 0.""",
+)
+embedding_bag = _check(
+    chapter2.EMBEDDING_BAG,
+    """the sum of each bag's rows. weight (R, d) float32, indices (L,) int64, offsets (B,) int64 ->
+    (B, d); an empty bag is a zero vector.""",
+)
+mlp_cost = _check(
+    chapter3.MLP_COST,
+    """-> (parameters, FLOPs per sample) of an MLP with biases, forward. widths, a tuple such as
+    (16, 8, 8), the input first. A multiply-add counts as 2 FLOPs, biases and activations as
+    none, as in `torch.utils.flop_counter`: a layer from n to m costs 2nm.""",
+)
+stable_logloss = _check(
+    chapter3.STABLE_LOGLOSS,
+    """the mean binary cross-entropy, a scalar. logits (B, 1) float32, y (B, 1) float32 of 0 and 1
+    -> () float32, finite at any logit.""",
+)
+interaction_width = _check(
+    chapter4.INTERACTION_WIDTH,
+    """the top MLP's input width. kind is "concat" (d + n_tables * m_spa) or "dot" (d + n(n-1)/2
+    with n = 1 + n_tables).""",
+)
 
 
 def dot_interaction(fn: Callable, loop: bool = True) -> Verdict:
@@ -106,111 +99,56 @@ def dot_interaction(fn: Callable, loop: bool = True) -> Verdict:
     return judge(replace(chapter5.DOT_INTERACTION, growing=growing), fn, SECONDS)
 
 
-def dot_interaction_itself(fn: Callable) -> Verdict:
-    """Check `dot_interaction_itself(x_dense, x_sparse)`: and each vector by itself.
-
-    -> (B, d + n(n+1)/2): [x_dense | v_i . v_j for i <= j, i before j].
-    """
-    return judge(chapter5.DOT_INTERACTION_ITSELF, fn, SECONDS)
-
-
-def low_rank_cross(fn: Callable) -> Verdict:
-    """Check `low_rank_cross(x0, x, U, V, b)`: a low-rank layer of DCN-v2.
-
-    x0 and x (B, w), U and V (w, r), b (w,) -> (B, w): for each row, x0 * (U Vᵀ x + b) + x, with *
-    by element (Wang et al. 2021, section 3.5).
-    """
-    return judge(chapter5.LOW_RANK_CROSS, fn, SECONDS)
-
-
-def auc_from_ranks(fn: Callable) -> Verdict:
-    """Check `auc_from_ranks(scores, labels)`: the share of pairs ranked right.
-
-    scores (N,) float32, labels (N,) float32 of 0 and 1, both present -> of all (click, non-click)
-    pairs, the share in which the click has the higher score; a tie counts half.
-    """
-    return judge(chapter6.AUC_FROM_RANKS, fn, SECONDS)
-
-
-def rows_that_leak(fn: Callable) -> Verdict:
-    """Check `rows_that_leak(feature, y, train)`: how many rows move.
-
-    feature(y, train) -> (N,), y (N,) float32 of 0 and 1, train (N,) bool, True where a row trains
-    -> on how many rows the feature moves if the held-out labels are flipped.
-    """
-    return judge(chapter6.ROWS_THAT_LEAK, fn, SECONDS)
-
-
-def busiest_bytes(fn: Callable) -> Verdict:
-    """Check `busiest_bytes(owners, widths, batch, devices)`: what the busiest sends.
-
-    Table k, a row of which holds widths[k] float32, lies whole on device owners[k]. Every device
-    has an equal part of the batch's rows, and needs each table's sums for them -> the bytes that
-    the busiest device sends in a forward pass, a whole number.
-    """
-    return judge(chapter10.BUSIEST_BYTES, fn, SECONDS)
-
-
-def collides(fn: Callable) -> Verdict:
-    """Check `collides(ids, a, b, p, rows)`: which ids share their row.
-
-    ids (n,) int64, the rest whole numbers; an id's row is ((a * id + b) mod p) mod rows -> (n,)
-    bool, True where another id has the row; the same id once more is no other.
-    """
-    return judge(chapter9.COLLIDES, fn, SECONDS)
-
-
-def recalibrated(fn: Callable) -> Verdict:
-    """Check `recalibrated(p, w)`: probabilities after training on a share of the non-clicks.
-
-    p (N,) float32 between 0 and 1, w, the share of the non-clicks that was kept, above 0, at most 1
-    -> (N,): p / (p + (1 - p) / w) (He et al. 2014, section 6.3).
-    """
-    return judge(chapter9.RECALIBRATED, fn, SECONDS)
-
-
-def ndcg_at_k(fn: Callable) -> Verdict:
-    """Check `ndcg_at_k(scores, relevant, k)`: how good a list is, from its first k places.
-
-    scores (n,) float32, no two equal, relevant (n,) float32 of 0 and 1, at least one 1 -> a number
-    from 0 to 1.
-    """
-    return judge(chapter9_ndcg.NDCG_AT_K, fn, SECONDS)
-
-
-def share_that_differs(fn: Callable) -> Verdict:
-    """Check `share_that_differs(trained, served, tolerance)`: the share of rows, by feature.
-
-    trained and served (N, F) float32, the same rows made in two ways -> (F,) float32. Two numbers
-    differ if they are further apart than the tolerance, or if one of them is nan and the other
-    isn't.
-    """
-    return judge(chapter9.SHARE_THAT_DIFFERS, fn, SECONDS)
-
-
-# The function that a task asks for bears the task's name; two names may share a check.
-TASKS: dict[str, Callable[[Callable], Verdict]] = {
-    fn.__name__: fn
-    for fn in (
-        smoothed_mean,
-        leave_one_out_mean,
-        offsets_from_lengths,
-        embedding_bag,
-        mlp_cost,
-        stable_logloss,
-        interaction_width,
-        dot_interaction,
-        dot_interaction_itself,
-        low_rank_cross,
-        auc_from_ranks,
-        rows_that_leak,
-        collides,
-        recalibrated,
-        ndcg_at_k,
-        share_that_differs,
-        busiest_bytes,
-    )
-} | {
-    "dot_interaction_slow": dot_interaction,
-    "dot_interaction": partial(dot_interaction, loop=False),
-}
+dot_interaction_itself = _check(
+    chapter5.DOT_INTERACTION_ITSELF,
+    """and each vector by itself. -> (B, d + n(n+1)/2): [x_dense | v_i . v_j for i <= j, i before
+    j].""",
+)
+low_rank_cross = _check(
+    chapter5.LOW_RANK_CROSS,
+    """a low-rank layer of DCN-v2. x0 and x (B, w), U and V (w, r), b (w,) -> (B, w): for each row,
+    x0 * (U Vᵀ x + b) + x, with * by element (Wang et al. 2021, section 3.5).""",
+)
+auc_from_ranks = _check(
+    chapter6.AUC_FROM_RANKS,
+    """the share of pairs ranked right. scores (N,) float32, labels (N,) float32 of 0 and 1, both
+    present -> of all (click, non-click) pairs, the share in which the click has the higher
+    score; a tie counts half.""",
+)
+rows_that_leak = _check(
+    chapter6.ROWS_THAT_LEAK,
+    """how many rows move. feature(y, train) -> (N,), y (N,) float32 of 0 and 1, train (N,) bool,
+    True where a row trains -> on how many rows the feature moves if the held-out labels are
+    flipped.""",
+)
+busiest_bytes = _check(
+    chapter10.BUSIEST_BYTES,
+    """what the busiest sends. Table k, a row of which holds widths[k] float32, lies whole on
+    device owners[k]. Every device has an equal part of the batch's rows, and needs each table's
+    sums for them -> the bytes that the busiest device sends in a forward pass, a whole number.""",
+)
+collides = _check(
+    chapter9.COLLIDES,
+    """which ids share their row. ids (n,) int64, the rest whole numbers; an id's row is ((a * id +
+    b) mod p) mod rows -> (n,) bool, True where another id has the row; the same id once more is
+    no other.""",
+)
+recalibrated = _check(
+    chapter9.RECALIBRATED,
+    """probabilities after training on a share of the non-clicks. p (N,) float32, above 0 and
+    below 1, w, the share of the non-clicks that was kept, above 0, at most 1 -> (N,):
+    p / (p + (1 - p) / w) (He et al. 2014, section 6.3).""",
+)
+ndcg_at_k = _check(
+    chapter9_ndcg.NDCG_AT_K,
+    """how good a list is, from its first k places. scores (n,) float32, no two equal, relevant
+    (n,) float32 of 0 and 1, at least one 1 -> a number from 0 to 1.""",
+)
+share_that_differs = _check(
+    chapter9.SHARE_THAT_DIFFERS,
+    """the share of rows, by feature. trained and served (N, F) float32, the same rows made in two
+    ways -> (F,) float32. Two numbers differ if they are further apart than the tolerance, or if
+    one of them is nan and the other isn't.""",
+)
+TASKS["dot_interaction_slow"] = dot_interaction
+TASKS["dot_interaction"] = partial(dot_interaction, loop=False)

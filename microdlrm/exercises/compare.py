@@ -1,13 +1,17 @@
 """A call of the learner's function, number by number: right, or wrong and then what."""
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from numbers import Integral
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
-from microdlrm.exercises.task import Task
+from microdlrm.exercises.task import COUNTED, Task
 
 RTOL, ATOL = 1e-4, 1e-5  # float32 sums, in whatever order a learner takes them
 
@@ -23,11 +27,10 @@ def as_tensor(value) -> Tensor:
 
 def alike(a: Tensor, b: Tensor, rtol: float = RTOL) -> Tensor:
     """Of two results of one shape, number by number, whether they agree; counts exactly."""
+    mine, due = a.detach().double(), b.detach().double()
     if not b.is_floating_point():
-        return a.detach().double() == b.detach().double()
-    return torch.isclose(
-        a.detach().double(), b.detach().double(), rtol=rtol, atol=ATOL, equal_nan=True
-    )
+        return mine == due
+    return torch.isclose(mine, due, rtol=rtol, atol=ATOL, equal_nan=True)
 
 
 def equal(a: Tensor, b: Tensor, rtol: float = RTOL) -> bool:
@@ -39,13 +42,10 @@ def same(a, b) -> bool:
     """Whether two arguments are equal to the last bit, lists item by item."""
     if isinstance(a, list | tuple):
         return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
-    if (
-        not isinstance(a, Tensor)
-        or not isinstance(b, Tensor)
-        or a.shape != b.shape
-        or a.dtype != b.dtype
-    ):
-        return a is b if isinstance(a, Tensor) else a == b
+    if not isinstance(a, Tensor):
+        return a == b
+    if not isinstance(b, Tensor) or (a.shape, a.dtype) != (b.shape, b.dtype):
+        return False
     return bool(((a == b) | ((a != a) & (b != b))).all())  # nan is nan
 
 
@@ -60,6 +60,11 @@ class Try:
     returned: object = None  # as it came
 
     @property
+    def size(self) -> int:
+        """The numbers that go in."""
+        return sum(t.numel() if isinstance(t, Tensor) else 1 for t in tree_leaves(self.args))
+
+    @property
     def right(self) -> bool:
         return self.got is not None and equal(self.got, self.want)
 
@@ -70,10 +75,8 @@ class Try:
     @property
     def rearranged(self) -> bool:
         """Whether the numbers are right, one after the other, in another shape."""
-        wrong_shape = (
-            self.got is not None and not self.fits and self.got.numel() == self.want.numel()
-        )
-        return wrong_shape and equal(self.got.reshape(self.want.shape), self.want)
+        reshaped = self.got is not None and not self.fits and self.got.numel() == self.want.numel()
+        return reshaped and equal(self.got.reshape(self.want.shape), self.want)
 
     def items(self) -> list[bool]:
         """Of each row of a matrix, or each number of a vector, whether it is right."""
@@ -81,16 +84,6 @@ class Try:
             return [False] * max(1, len(self.want) if self.want.ndim else 1)
         good = alike(self.got, self.want)
         return (good.all(1) if good.ndim == 2 else good.reshape(-1)).tolist()
-
-
-def lines(t: Tensor, rows: int | None) -> list[list[float]]:
-    """A result as rows of numbers: a vector is one row, and so is what can't be cut into `rows`."""
-    t = t.detach().double()
-    return (
-        t.reshape(rows, -1).tolist()
-        if rows and t.ndim > 1 and len(t) == rows
-        else [t.reshape(-1).tolist()]
-    )
 
 
 @dataclass
@@ -102,36 +95,37 @@ class Place:
     due_is: str
     got: float | None
     got_is: str
-    right: bool
+
+    @property
+    def right(self) -> bool:
+        return self.due is not None and self.got is not None and _near(self.due, self.got)
 
 
 def places(task: Task, t: Try) -> list[list[Place]]:
     """The numbers of a call, row by row, beside what is due; blanks where one side is longer."""
-    rows = len(t.want) if t.want.ndim == 2 else None
-    due, got = lines(t.want, rows), lines(t.got, rows)
+    due, got = t.want.double(), t.got.double()
     names, read, because = task.places(*t.args), task.read(*t.args), iter(task.because(*t.args))
-    if len(got) != len(due):
-        due = [[x for row in due for x in row]]
-        names = [f"{task.row} {k}: {name}" for k in range(rows or 1) for name in names]
+    if due.ndim < 2 or got.ndim < 2 or len(due) != len(got):  # in one row
+        if due.ndim == 2:
+            names = [f"{task.row} {k}: {name}" for k in range(len(due)) for name in names]
+        due, got = due.reshape(1, -1), got.reshape(1, -1)
+    due, got = due.tolist(), got.reshape(len(got), -1).tolist()
     elsewhere = [dict(zip(names, row, strict=False)) for row in due]
     found = []
-    for k, (want, have) in enumerate(zip(due, got, strict=True)):
+    for k, pairs in enumerate(zip(due, got, strict=True)):
         row = []
-        for at in range(max(len(want), len(have))):
-            d, g = want[at] if at < len(want) else None, have[at] if at < len(have) else None
-            right = d is not None and g is not None and _near(d, g)
-            due_is = next(because, "") if d is not None else ""
-            due_is = due_is or (read(d, k) if d is not None else "")
-            got_is = "" if g is None or right else _name(g, k, elsewhere, read)
-            row.append(Place(names[at] if at < len(names) else "–", d, due_is, g, got_is, right))
+        for name, d, g in zip_longest(names[: max(map(len, pairs))], *pairs):
+            due_is = next(because, "") or read(d, k) if d is not None else ""
+            place = Place(name or "–", d, due_is, g, "")
+            if g is not None and not place.right:
+                place.got_is = _name(g, k, elsewhere, read)
+            row.append(place)
         found.append(row)
     return found
 
 
 def _near(a: float, b: float) -> bool:
-    if a % 1 == 0 == b % 1:
-        return a == b
-    return bool(alike(torch.tensor(a), torch.tensor(b)))
+    return a == b if a % 1 == 0 == b % 1 else bool(alike(torch.tensor(a), torch.tensor(b)))
 
 
 def _name(number: float, row: int, elsewhere: list[dict[str, float]], read) -> str:
@@ -149,23 +143,24 @@ def _name(number: float, row: int, elsewhere: list[dict[str, float]], read) -> s
 
 def in_sum(t: Try, rows: list[list[Place]]) -> tuple[str, str]:
     """What the first wrong row lacks and has too much: in few words, in a sentence, or ""."""
+    if t.want.dtype == torch.bool and t.got.dtype != torch.bool:
+        return "", f"Yes or no is due, a bool. Yours are of {t.got.dtype}."
+    if t.got.ndim < t.want.ndim and t.got.numel() == 1:
+        return "one number for all", ""
     row = next((row for row in rows if not all(p.right for p in row)), None)
     if row is None:
         return "right numbers, wrong shape", "The numbers are right, their arrangement isn't."
-    numbers = [
-        sorted(p for p in side if p is not None)
-        for side in zip(*((p.due, p.got) for p in row), strict=True)
-    ]
-    if len(row) > 1 and len(numbers[0]) == len(numbers[1]) and all(map(_near, *numbers)):
-        return "in another order", "All that is due is there, in another order."
     due = [p.name for p in row if p.due is not None]
     got = [p.name if p.right else p.got_is for p in row if p.got is not None]
+    numbers = [
+        sorted(n for n in side if n is not None)
+        for side in zip(*((p.due, p.got) for p in row), strict=True)
+    ]
+    if len(due) == len(got) > 1 and all(map(_near, *numbers)):
+        return "in another order", "All that is due is there, in another order."
     if len(row) < 2 or "" in got or "–" in due or (t.fits and t.want.ndim < 2):
         return "", ""
-    extra, missing = (
-        list((Counter(got) - Counter(due)).elements()),
-        list((Counter(due) - Counter(got)).elements()),
-    )
+    extra, missing = Counter(got) - Counter(due), Counter(due) - Counter(got)
     if not missing:
         return "too much in it", f"All that is due is there, and too much: {_listed(extra)}."
     if not extra:
@@ -173,9 +168,9 @@ def in_sum(t: Try, rows: list[list[Place]]) -> tuple[str, str]:
     return "other numbers", f"Missing: {_listed(missing)}. In their place: {_listed(extra)}."
 
 
-def _listed(names: list[str]) -> str:
-    names = [f"{name} ({n} times)" if n > 1 else name for name, n in Counter(names).items()]
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+def _listed(names: Counter) -> str:
+    said = [f"{name} ({n} times)" if n > 1 else name for name, n in names.items()]
+    return ", ".join(said[:6]) + (f" and {len(said) - 6} more" if len(said) > 6 else "")
 
 
 # (what was done to what is due, how)
@@ -193,25 +188,42 @@ DONE = [
 ]
 
 
-def all_alike(tries: list[Try]) -> str:
-    """What all wrong numbers share: a factor, an amount, something done to them, a rounding."""
+def all_alike(task: Task, tries: list[Try]) -> tuple[str, str]:
+    """What all wrong numbers share, as a title and a sentence: a factor, an amount, a rounding."""
     wrong = [~alike(t.got, t.want) for t in tries]
-    got, want = (
-        torch.cat([getattr(t, side).double()[w] for t, w in zip(tries, wrong, strict=True)])
-        for side in ("got", "want")
-    )
+    got = torch.cat([t.got.double()[w] for t, w in zip(tries, wrong, strict=True)])
+    want = torch.cat([t.want.double()[w] for t, w in zip(tries, wrong, strict=True)])
     every = "Every number" if all(w.all() for w in wrong) else "Every number that is wrong"
-    if len(want.unique()) < 3 or not got.isfinite().all():
-        return ""
+    if len(want.unique()) < 3:
+        return "", ""
     ratio, off = got / want, got - want
     if equal(ratio, ratio[:1].expand_as(ratio)) and ratio[0]:
-        return f"{every} is {ratio[0]:.4g} times what is due."
+        return "off by a factor", f"{every} is {ratio[0]:.4g} times what is due."
     if equal(off, off[:1].expand_as(off)):
-        return f"{every} is off by {off[0]:.4g}."
+        return "off by an amount", f"{every} is off by {off[0]:.4g}."
     for says, done in DONE:
         if equal(got, done(want)):
-            return f"{every} is what is due, but it has {says}."
+            return "", f"{every} is what is due, but it has {says}."
+    for name, size in _sizes(task, tries, wrong).items():
+        made = {"times": want * size, "divided by": want / size, "plus": want + size}
+        made |= {"less": want - size, "plus 1 /": want + 1 / size, "less 1 /": want - 1 / size}
+        for says, numbers in made.items():
+            if equal(got, numbers):
+                return f"off by {name}", f"{every} is what is due, {says} {name}."
     if (off.abs() <= 1e-2 * want.abs().max()).all() and (off.abs() <= 0.1 * want.abs()).all():
         most = f"{off.abs().max():.2g}"
-        return f"{every} is nearly right, off by {most} at most: rounded, or half precision?"
-    return ""
+        return "nearly right", f"{every} is off by {most} at most: rounded, or half precision?"
+    return "", ""
+
+
+def _sizes(task: Task, tries: list[Try], wrong: Sequence[Tensor]) -> dict[str, Tensor]:
+    """The inputs' sizes, and other numbers among the facts, one for each wrong number."""
+    found: dict[str, list] = {}
+    for t, w in zip(tries, wrong, strict=True):
+        for name, n in task.facts(*t.args).items():
+            if type(n) in (int, float):
+                says = re.sub("^(as|for) | is$", "", name)
+                says = f"the number of {name}" if re.fullmatch(COUNTED, name) else says
+                found.setdefault(says, []).extend([float(n)] * int(w.sum()))
+    sizes = {name: torch.tensor(each).double() for name, each in found.items()}
+    return {name: each for name, each in sizes.items() if len(each.unique()) > 1}

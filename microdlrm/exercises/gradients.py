@@ -1,6 +1,6 @@
 """The gradients that flow through a learner's function."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -10,31 +10,32 @@ def is_float(value) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point()
 
 
-def tracked(args, data: set[int]) -> list:
-    """Copies of the arguments whose float tensors require gradients, but for the places `data`."""
+def tracked(args: Sequence, wanted: set[int]) -> tuple:
+    """Copies of the arguments, in which the float tensors at the places `wanted` want gradients."""
 
     def track(value):
+        if isinstance(value, list):
+            return [track(v) for v in value]
         return value.detach().clone().requires_grad_() if is_float(value) else value
 
-    return [
-        arg if k in data else [track(v) for v in arg] if isinstance(arg, list) else track(arg)
-        for k, arg in enumerate(args)
-    ]
+    return tuple(track(arg) if k in wanted else arg for k, arg in enumerate(args))
 
 
-def gradients_of(fn: Callable, data: set[int]) -> Callable:
-    """A function that gives the gradients of fn's result, unevenly weighted, but for `data`."""
+def gradients_of(fn: Callable, names: Sequence[str], wanted: set[int]) -> Callable:
+    """A function that gives the gradients of fn's result, unevenly weighted, tensor by tensor."""
 
-    def gradients(*args):
-        args = tracked(args, data)
-        tensors = [
-            v for arg in args for v in (arg if isinstance(arg, list) else [arg]) if is_float(v)
-        ]
-        tensors = [t for t in tensors if t.requires_grad]
+    def gradients(*args) -> dict[str, Tensor | None]:
+        args = tracked(args, wanted)
+        leaves = {}
+        for k in wanted:
+            several = isinstance(args[k], list)
+            own = {f"{names[k]}[{n}]": t for n, t in enumerate(args[k])} if several else {}
+            leaves |= own or {names[k]: args[k]}
         out = fn(*args)
         if not out.requires_grad:
-            return None
+            return dict.fromkeys(leaves)
         weights = torch.linspace(-1.0, 2.0, out.numel()).to(out).reshape(out.shape)
-        return torch.autograd.grad((out * weights).sum(), tensors, allow_unused=True)
+        found = torch.autograd.grad((out * weights).sum(), [*leaves.values()], allow_unused=True)
+        return dict(zip(leaves, found, strict=True))
 
     return gradients

@@ -45,15 +45,11 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
     Interrupt, even while the function sits in one long operation. Works alike on every system,
     signals don't.
     """
-    outcome, ended = (
-        Outcome(),
-        threading.Event(),
-    )  # Thread.join, once interrupted, takes its thread for dead
+    # An event, since Thread.join, once interrupted, takes its thread for dead.
+    outcome, ended = Outcome(), threading.Event()
 
     def work():
-        with contextlib.suppress(
-            Stopped
-        ):  # one may arrive late, while the line below stores an error
+        with contextlib.suppress(Stopped):  # may come late, while an error is being stored
             try:
                 outcome.value = fn(*args)
             except BaseException as error:
@@ -69,13 +65,9 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
         try:
             while not ended.is_set() and (elapsed := time.monotonic() - start) < seconds:
                 if elapsed > said:
-                    print(
-                        f"Your function has been running for {elapsed:.0f} s. It will be stopped "
-                        f"at {seconds:.0f} s; "
-                        "Kernel → Interrupt stops it now.",
-                        file=teller,
-                        flush=True,
-                    )
+                    says = f"Your function has been running for {elapsed:.0f} s. It will be stopped"
+                    says = f"{says} at {seconds:.0f} s; Kernel → Interrupt stops it now."
+                    print(says, file=teller, flush=True)
                     said *= 2
                 ended.wait(0.05)
             outcome.stopped = "" if ended.is_set() else "time"
@@ -91,23 +83,22 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
 def _stop(thread: threading.Thread, ended: threading.Event, patience: float = 2.0) -> None:
     """Raise `Stopped` in the thread, more than once: a bare `except` may swallow it."""
     end = time.monotonic() + patience
+    ident, error = ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped)
     while not ended.is_set() and time.monotonic() < end:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped)
-        )
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, error)
         ended.wait(0.25)
 
 
 @contextlib.contextmanager
 def memory_limit(extra: int):
-    """Let the process take `extra` bytes more than now; yields whether this system can.
+    """Let the process take `extra` bytes more than now, where the system can.
 
     Linux counts address space, so an allocation beyond the limit fails at once, as an error in the
     line that asked for it, before a page of it is touched. macOS and Windows have no such limit.
     """
     statm = Path("/proc/self/statm")
     if resource is None or not statm.exists():
-        yield False
+        yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = int(statm.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") + extra
@@ -115,12 +106,11 @@ def memory_limit(extra: int):
         limit = limit if bound == resource.RLIM_INFINITY else min(limit, bound)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     try:
-        yield True
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-_LIBRARIES = tuple(
-    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
+_PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in _PATHS})
 _OURS = str(Path(__file__).parent) + os.sep

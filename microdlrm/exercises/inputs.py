@@ -1,78 +1,134 @@
 """On which inputs a function is right, and which of its arguments have a say."""
 
-import copy
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import combinations, product
+from math import comb
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from microdlrm.exercises.compare import Try, equal
-from microdlrm.exercises.task import Task
+from microdlrm.exercises.compare import Try, equal, same
+from microdlrm.exercises.task import COUNTED, Task
+from microdlrm.exercises.verdict import literal
+
+CHANCE = 1e-4  # that all wrong numbers share a fact by coincidence; more where no right one does
+LEAST = 0.3  # the share of wrong ones where a fact is said to tell: some are right by coincidence
+MANY = 9  # values of a number that may decide by themselves, and not by a threshold
+STILL = 8  # tries in which an argument changed what is due, and not what came
+DUE = {"0 is due": 0, "1 is due": 1}  # facts that are said where nothing better is known
 
 
-def where_right(task: Task, tries: list[Try]) -> tuple[str, str]:
-    """The first fact that tells right from wrong, in few words and in a sentence, or ""."""
-    for by_row in (True, False):
-        table: dict[str, tuple[set, set]] = {}
-        for t in tries:
-            items = t.items()
-            for name, value in task.facts(*t.args).items():
-                values = value.tolist() if isinstance(value, Tensor) else value
-                if isinstance(values, list) and not by_row:
-                    continue
-                pairs = zip(
-                    values if isinstance(values, list) else [values] * len(items),
-                    items,
-                    strict=True,
-                )
-                for v, good in pairs if by_row else [(values, all(items))]:
-                    table.setdefault(name, (set(), set()))[not good].add(v)
-        for name, (right, wrong) in table.items():
-            if right and wrong and not right & wrong and _telling(right, wrong):
-                return _said(task, name, right, wrong)
-    return "", ""
+def facts_of(task: Task, args: tuple) -> dict:
+    """The task's facts, and which of its sizes are smaller, equal or larger."""
+    facts = dict(task.facts(*args))
+    sizes = [name for name, n in facts.items() if type(n) is int and re.fullmatch(COUNTED, name)]
+    for a, b in combinations(sizes, 2):
+        facts |= {
+            f"there are as many {a} as {b}": facts[a] == facts[b],
+            f"there are fewer {a} than {b}": facts[a] < facts[b],
+            f"there are more {a} than {b}": facts[a] > facts[b],
+        }
+    return facts
 
 
-def _telling(right: set, wrong: set) -> bool:
-    """Numbers tell if a threshold parts them, or if one alone is right; else it may be chance."""
-    if any(isinstance(v, str | bool) for v in right | wrong):
-        return True
-    return len(right) == 1 or max(right) < min(wrong) or max(wrong) < min(right)
+class Parting(NamedTuple):
+    """A fact whose values `bad` hold all that is wrong, and of that what is right by chance."""
+
+    share: float  # of what is wrong, among all with those values
+    name: str
+    good: set
+    bad: set
 
 
-def _said(task: Task, name: str, right: set, wrong: set) -> tuple[str, str]:
-    if all(isinstance(v, bool) for v in right | wrong):
-        if False in wrong:
-            return f"right only where {name}", f"Right only where {name}."
-        return (
-            f"wrong where {name}",
-            f"Right everywhere but where {name}. {task.tells.get(name, '')}".strip(),
-        )
-    good, bad = _range(right, wrong), _range(wrong, right)
-    if any(isinstance(v, str) for v in right | wrong):
-        return f"wrong where {name} {bad}", f"Right where {name} {good}; wrong where {name} {bad}."
+def where_right(task: Task, tries: list[Try], runs: bool = False) -> tuple[str, str, bool]:
+    """What tells right from wrong best: in few words, in a sentence, whether it always does.
+
+    Of each number or row, or of whole inputs; with `runs`, of those on which it runs.
+    """
+    found = []
+    for by_row in (False,) if runs else (True, False):
+        seen: dict[str, list[tuple]] = defaultdict(list)  # fact: what it was, right or not, where
+        for k, t in enumerate(tries):
+            items = [t.got is not None] if runs else t.items()
+            facts = facts_of(task, t.args)
+            facts |= {name: t.want == n for name, n in DUE.items() if t.want.ndim == 1}
+            facts |= {name: bool(t.want == n) for name, n in DUE.items() if t.want.ndim == 0}
+            for name, value in facts.items():
+                each = value.tolist() if isinstance(value, Tensor) else value
+                if not isinstance(each, list):
+                    some = items if by_row else [all(items)]
+                    seen[name] += [(each, good, k) for good in some]
+                elif by_row:
+                    seen[name] += [(v, good, k) for v, good in zip(each, items, strict=True)]
+        found += [parting for name, met in seen.items() for parting in _partings(name, met)]
+    best = max(found, key=lambda p: (p.name not in DUE, p.share), default=None)
+    return (*_said(task, best, runs), best.share == 1) if best else ("", "", False)
+
+
+def _partings(name: str, met: list[tuple]) -> Iterator[Parting]:
+    values, wrong = {v for v, *_ in met}, {v for v, good, _ in met if not good}
+    if not wrong:
+        return
+    bad_sets = [wrong]
+    if not any(isinstance(v, str | bool) for v in values):  # a threshold, some values
+        bad_sets = [{v for v in values if v >= min(wrong)}, {v for v in values if v <= max(wrong)}]
+        bad_sets += [wrong] if len(values) < MANY or len(wrong) == len(values) - 1 else []
+    for bad in bad_sets:
+        outside = [k for v, _, k in met if v not in bad]
+        inside = [k for v, good, k in met if v in bad and not good]
+        there, several = len(met) - len(outside), min(len(set(outside)), len(set(inside))) > 1
+        share = len(inside) / there
+        chance = comb(there, len(inside)) / comb(len(met), len(inside))
+        if several and share > LEAST and chance < (CHANCE if share < 1 else 30 * CHANCE):
+            yield Parting(share, name, values - bad, bad)
+
+
+def _said(task: Task, parting: Parting, runs: bool) -> tuple[str, str]:
+    share, name, good, bad = parting
+    right, wrong = ("It runs", "it fails") if runs else ("Right", "wrong")
+    often = "" if share == 1 else "mostly " if share > 0.5 else "sometimes "
+    if all(isinstance(v, bool) for v in good | bad):
+        if bad == {False}:
+            says = f"{right} where {name}, {often}{wrong} elsewhere."
+            return f"right only where {name}" if share == 1 else "", says
+        says = f"{right} everywhere but where {name}."
+        says = says if share == 1 else f"{wrong} only where {name}, though not always there."
+        says = says[0].upper() + says[1:]
+        return f"wrong where {name}", f"{says} {task.tells.get(name, '')}".strip()
+    these, those = _range(good, bad), _range(bad, good)
+    if not re.match(f"{COUNTED}$|as |for ", name):  # a word, or a number with a name of its own
+        says = f"{right} where {name} {these}; {often}{wrong} where {name} {those}."
+        return f"wrong where {name} {those}", says
     one = re.sub(r"^(\w+)s\b", r"\1", name)
-    title = f"wrong with {bad} {one if wrong == {1} else name}"
-    says = f"Right with {good} {one if right == {1} else name}, wrong with {bad}."
-    more = ""
-    if len(right) == 1 and min(wrong) < min(right):
-        more = f"Is {max(right):g} written into your code? Take it from the arguments."
-    elif wrong == {1}:
-        more = task.tells.get(f"1 {name}", "")
-    elif max(right) < min(wrong):
-        more = task.tells.get(name, "")
-    return title, f"{says} {more}".strip()
+    title = f"wrong with {those} {one if bad == {1} else name}"
+    says = f"{right} with {these} {one if good == {1} else name}, {often}{wrong} with {those}."
+    tell = task.tells.get(f"1 {name}" if bad == {1} else name if max(good) < min(bad) else "", "")
+    return title, f"{says} {tell}".strip()
 
 
 def _range(values: set, others: set) -> str:
     if any(isinstance(v, str) for v in values):
-        return ", ".join(sorted(map(str, values)))
+        return " or ".join(sorted(values))
     if len(values) > 3 and min(values) > max(others):
-        return f"{min(values):g} and more"
+        return f"{min(values):.4g} and more"
     if len(values) > 3 and max(values) < min(others):
-        return f"{max(values):g} and less"
-    return ", ".join(f"{v:g}" for v in sorted(values))
+        return f"{max(values):.4g} and less"
+    most = ", …" if len(values) > 6 else ""
+    return ", ".join(f"{v:.4g}" for v in sorted(values)[:6]) + most
+
+
+def neighbour(task: Task, tries: list[Try], first: Try) -> str:
+    """How much of what was tried is right, and what to change in an input to see it right."""
+    right = [t for t in tries if t.right]
+    said, nearest = f"It is right on {len(right)} of the {len(tries)} inputs tried.", []
+    for t in right:
+        pairs = zip(task.arguments, t.args, first.args, strict=True)
+        changed = [f"{name} = {literal(mine)}" for name, mine, its in pairs if not same(mine, its)]
+        nearest.append((len(changed), t.size, f"{said} With {', '.join(changed)} it is."))
+    return min(nearest)[-1] if nearest else said
 
 
 def company(task: Task, t: Try, call: Callable[[tuple], Tensor | None]) -> str:
@@ -97,38 +153,32 @@ def _row(arg, k: int):
 
 
 def without_a_say(task: Task, tries: list[Try], call: Callable[[tuple], Tensor | None]) -> str:
-    """The arguments that change the answer and never the result."""
+    """The arguments that change the answer and never the result, each put in another's place."""
     names = []
     for k, name in enumerate(task.arguments):
-        moves = []
-        fitting = [t for t in tries if t.fits]
-        for t in [t for t in fitting if not t.right][-3:] + [t for t in fitting if t.right][-2:]:
-            for other in _others(t.args[k]):
-                args = copy.deepcopy((*t.args[:k], other, *t.args[k + 1 :]))
-                try:
-                    moved = not equal(torch.as_tensor(task.answer(*args)), t.want.to(torch.float64))
-                except (RuntimeError, ValueError, IndexError, ArithmeticError):
-                    continue
-                if moved and (got := call(args)) is not None:
-                    moves.append(not equal(got, t.got))
-        if len(moves) > 2 and not any(moves):
+        moved = []
+        for other, t in product(tries, [t for t in tries if t.fits and t.got.isfinite().all()]):
+            if len(moved) == STILL or any(moved):
+                break
+            if same(t.args[k], other.args[k]) or not _alike(t.args[k], other.args[k]):
+                continue
+            args = (*t.args[:k], other.args[k], *t.args[k + 1 :])
+            try:
+                changes = not equal(torch.as_tensor(task.answer(*args)), t.want.double())
+            except (RuntimeError, ValueError, IndexError, ArithmeticError):
+                continue
+            if changes and (got := call(args)) is not None:
+                moved.append(not equal(got, t.got))
+        if len(moved) == STILL and not any(moved):
             names.append(name)
-    return (
-        f"In our tries {' or '.join(names)} changed, and the answer. Yours stayed as it was."
-        if names
-        else ""
-    )
+    if not names:
+        return ""
+    named = " or ".join(names)
+    return f"In our tries {named} changed, and with it what is due. Yours stayed as it was."
 
 
-def _others(arg) -> Iterator:
-    """Two other values of an argument."""
-    if isinstance(arg, Tensor) and arg.is_floating_point():
-        labels = set(arg.unique().tolist()) <= {0.0, 1.0}
-        steps = torch.arange(arg.numel()).reshape(arg.shape).to(arg.dtype)
-        yield from (1 - arg, arg.roll(1, 0)) if labels else (arg + 1 + steps, 2 * arg - steps)
-    elif isinstance(arg, Tensor):
-        yield from (arg.flip(0), arg.roll(1, 0))
-    elif isinstance(arg, list):
-        yield from ([next(_others(t)) for t in arg], [t * 3 + 1 for t in arg])
-    elif isinstance(arg, int | float) and not isinstance(arg, bool):
-        yield from (arg + 1, arg + 2)
+def _alike(a, b) -> bool:
+    """Whether one argument can stand in for another: of one shape."""
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(_alike, a, b))
+    return not isinstance(a, Tensor) or a.shape == b.shape

@@ -3,35 +3,28 @@
 import copy
 import dis
 import inspect
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from microdlrm.exercises import guard
-from microdlrm.exercises.compare import (
-    Try,
-    alike,
-    all_alike,
-    as_tensor,
-    equal,
-    in_sum,
-    places,
-    same,
-)  # fmt: skip
-from microdlrm.exercises.errors import Failure, explain, where_it_was
-from microdlrm.exercises.gradients import gradients_of, is_float, tracked
-from microdlrm.exercises.inputs import company, where_right, without_a_say
+from microdlrm.exercises import compare, guard, inputs
+from microdlrm.exercises.compare import Try, alike, as_tensor, equal, same
+from microdlrm.exercises.draws import draw
+from microdlrm.exercises.errors import Failure, explain, first_not_finite, where_it_was
+from microdlrm.exercises.gradients import gradients_of, tracked
 from microdlrm.exercises.returned import convert, kind
-from microdlrm.exercises.task import Task
+from microdlrm.exercises.slips import slips
+from microdlrm.exercises.task import Mistake, Task
 from microdlrm.exercises.traffic import traffic
 from microdlrm.exercises.verdict import Verdict, given, show
 from microdlrm.exercises.wrappers import layers, uncompiled
 
+DRAWN = 24  # random inputs beside the task's own
+AGAIN = 8  # times that one input is given again
 WORDS = 45  # of a hint, at most
 STEPS = ("it runs", "inputs untouched", "same answer twice", "values", "dtype")
 
@@ -47,14 +40,11 @@ def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
             step()
     except Failure as f:
         print(attempt.printed, end="")
-        inputs = copy.deepcopy(
-            f.inputs
-        )  # what the learner does with them mustn't reach the next check
-        named = given(task.arguments, inputs) if inputs else ()
+        args = copy.deepcopy(f.inputs)  # what the learner does with them stays here
+        named = given(task.arguments, args) if args else ()
         tried = attempt.tried() if f.mistake != "not started" else {}
-        return Verdict(
-            False, f.mistake, f.hint, name, tried, f.where, inputs, named, attempt.shown, task.name
-        )  # fmt: skip
+        end = (f.where, args, named, attempt.shown, task.name)
+        return Verdict(False, f.mistake, f.hint, name, tried, *end)
     tried = dict.fromkeys(attempt.tried(), "passed")
     return Verdict(True, None, task.praise + task.also(fn), name, tried)
 
@@ -68,9 +58,7 @@ class Attempt:
     tries: list[Try] = field(default_factory=list)
     shown: tuple = ()
     step: str = STEPS[0]
-    printed: str = (
-        ""  # by the call that is shown: a `print` in a loop of calls would bury the verdict
-    )
+    printed: str = ""  # by the call that is shown: a `print` each call would bury the verdict
 
     def tried(self) -> dict[str, str]:
         """What was looked at so far, step by step."""
@@ -94,12 +82,12 @@ class Attempt:
             hint += " Look for a loop whose end never comes."
             hint += " It still runs: Kernel → Restart frees the processor." if outcome.alive else ""
             raise Failure("runs without end", hint, where_it_was(outcome.error), args, final=True)
+        if type(outcome.error) is NotImplementedError:
+            raise self.not_started()
         if outcome.error is not None:
-            if type(outcome.error) is NotImplementedError:
-                raise self.not_started()
             raise explain(outcome.error, args)
-        pairs = zip(self.task.arguments, args, given, strict=True)
-        for name, before, after in pairs if fn is self.fn else ():
+        pairs = zip(self.task.arguments, args, given, strict=True) if fn is self.fn else ()
+        for name, before, after in pairs:
             if not same(before, after):
                 self.step = "inputs untouched"
                 hint = (
@@ -109,6 +97,13 @@ class Attempt:
                 )
                 raise Failure("inputs changed", hint, inputs=args, final=True)
         return outcome.value
+
+    def quietly(self, args: tuple) -> Tensor | None:
+        try:
+            in_time = time.monotonic() < self.deadline
+            return convert(self.call(self.fn, args), self.task.returns) if in_time else None
+        except Failure:
+            return None
 
     def not_started(self) -> Failure:
         hint = f"Replace the `...` in {self.task.name} with your code, run its cell and the check."
@@ -130,27 +125,15 @@ class Attempt:
 
     def values(self) -> None:
         for args in self.task.inputs:
-            t = Try(args, as_tensor(self.task.answer(*copy.deepcopy(args))))
-            try:
-                t.returned = self.call(self.fn, args)
-                t.got = convert(t.returned, self.task.returns).detach().clone()
-                if self.task.returns == "one tensor" and t.got.device != t.want.device:
-                    hint = (
-                        f"Your tensor lives on '{t.got.device}', the inputs on '{t.want.device}'."
-                    )
-                    raise Failure("wrong device", hint, final=True)
-            except Failure as f:
-                if f.final:
-                    raise
-                t.error = f
-            self.tries.append(t)
+            self.tries.append(self.tried_on(args, partial(self.call, self.fn, args)))
         self.step = "same answer twice"
         wrong = [t for t in self.tries if not t.right]
         self.one_buffer()
         self.steady(self.tries[0])  # once more after all others: does it remember?
         self.steady(wrong[0] if wrong else self.tries[self.task.typical])
         self.step = "values"
-        if wrong:
+        self.tries += sorted(self.drawn(), key=lambda t: t.size)  # the smallest first
+        if wrong := [t for t in self.tries if not t.right]:
             raise self.wrong(wrong)
         got, want = self.tries[0].got, self.tries[0].want
         if self.task.returns == "one tensor":
@@ -160,6 +143,38 @@ class Attempt:
                 hint = "The numbers are right. Their dtype is {}, and {} is due.".format(*kinds)
                 raise Failure("wrong dtype", hint)
 
+    def tried_on(self, args: tuple, result: Callable) -> Try:
+        """A call that has, or had, the value that `result` gives, or the error that it raises."""
+        t = Try(args, as_tensor(self.task.answer(*args)))
+        try:
+            t.returned = result()
+            t.got = convert(t.returned, self.task.returns).detach().clone()
+            if self.task.returns == "one tensor" and t.got.device != t.want.device:
+                hint = f"Your tensor lives on '{t.got.device}', the inputs on '{t.want.device}'."
+                raise Failure("wrong device", hint, final=True)
+        except Failure as f:
+            if f.final:
+                raise
+            t.error = f
+        return t
+
+    def drawn(self) -> list[Try]:
+        """Random inputs, all in one go: to guard each call by itself would take longer."""
+        every = tuple(draw(self.task.name, seed) for seed in range(DRAWN))
+        results = []
+
+        def each(*every):
+            for args in every:
+                if time.monotonic() > self.deadline - 1:
+                    break
+                try:
+                    results.append(partial(lambda value: value, self.fn(*args)))
+                except Exception as error:
+                    results.append(partial(_raise, explain(error, args)))
+
+        self.call(each, every)
+        return [self.tried_on(*pair) for pair in zip(every, results, strict=False)]
+
     def one_buffer(self) -> None:
         """An answer that a later call overwrote was right when it came."""
         for t in self.tries if self.task.returns == "one tensor" else ():
@@ -168,148 +183,150 @@ class Attempt:
                 raise Failure("an answer overwritten later", hint, inputs=t.args)
 
     def steady(self, t: Try) -> None:
-        """Whether the same input gives the same result; tried often if something is drawn."""
-        if t.got is None and not (t.error and any(other.got is not None for other in self.tries)):
-            return
-        times = calls = 2
-        while calls:
-            before = _random_state()
-            again = self.quietly(t.args)
-            drawn = times == 2 and _random_state() != before
-            calls = 20 if drawn else calls - 1  # draws may come out equal a few times
-            times = 20 if drawn else times
-            differs = (
-                again is not None if t.got is None else again is None or not equal(again, t.got)
+        """Whether the same input gives the same result, or the same error, again and again."""
+
+        def repeated(*args):
+            results = [self.fn(*copy.deepcopy(args)) for _ in range(AGAIN)]
+            return [convert(value, self.task.returns).detach().clone() for value in results]
+
+        try:
+            again = self.call(repeated, t.args)
+        except Failure:
+            again = []
+        alike = (
+            bool(again) and all(equal(a, t.got) for a in again) if t.got is not None else not again
+        )
+        if (
+            not alike
+            and time.monotonic() < self.deadline
+            and any(u.got is not None for u in self.tries)
+        ):
+            hint = (
+                "Called again with equal inputs, your function gives another answer. Something in "
+                "it is random (noise, dropout, memory never filled), or remembers the call before."
             )
-            if differs and time.monotonic() < self.deadline:
-                hint = (
-                    "Called twice with equal inputs, your function gives two different answers. "
-                    "Something in it is random (noise, dropout, memory never filled), or remembers "
-                    "the call before."
-                )
-                raise Failure("not deterministic", hint, inputs=t.args)
+            raise Failure("not deterministic", hint, inputs=t.args)
 
     def wrong(self, wrong: list[Try]) -> Failure:
         """What there is to say of the inputs on which it is wrong; the first of them is shown."""
-        task, first = self.task, wrong[0]
-        where_title, where = where_right(task, self.tries)
-        known, typical = self.known(wrong), self.tries[task.typical]
-        if first.error is not None and not known and (typical.error or typical.right):
-            self.step = STEPS[0]
-            alike_ = typical.error and typical.error.mistake == first.error.mistake
-            shown = typical.error if alike_ else first.error
-            return Failure(shown.mistake, brief(shown.hint, where), shown.where, shown.inputs)
-        values = [
-            t for t in wrong if t.got is not None
-        ]  # an error on the smallest may hide the rest
+        task, values = self.task, [t for t in wrong if t.got is not None]
+        where_title, where, always = inputs.where_right(task, self.tries)
+        known = self.known(wrong, in_part=not (always and "but" in where))
+        typical = self.tries[task.typical]
+        if wrong[0].error and not known and (typical.error or typical.right or not values):
+            return self.failing(wrong[0].error, typical.error, bool(values), where)
+        # An error on the smallest may hide the rest.
         first = next((t for t in values if not t.rearranged), values[0])
-        found = places(task, first)
+        found = compare.places(task, first)
         self.shown = show(found, task.row)
         if known:
-            return Failure(known.name, brief(known.words, where), inputs=first.args)
-        title, summary = in_sum(first, found)
+            says = brief(known.words, where if always or known.formula is ... else "")
+            return Failure(known.name, says, inputs=first.args)
+        title, summary = compare.in_sum(first, found)
         says = [summary, where]
+        if not always:
+            finite = [t for t in values if t.fits and t.got.isfinite().all()]
+            largest = max(values, key=lambda t: (t.fits, t.want.numel()))
+            shared_title, shared = compare.all_alike(task, finite) if finite else ("", "")
+            mixed = "" if where else inputs.company(task, largest, self.quietly)
+            title = title or ("rows of the batch mixed" if mixed else shared_title)
+            says += [shared, mixed]
+        title = title or where_title
+        if not any(says):
+            says.append(inputs.without_a_say(task, self.tries, self.quietly))
+        says += [] if any(says) else [inputs.neighbour(task, self.tries, first)]
         if not first.fits:
             shapes = f"Its shape is {tuple(first.got.shape)}, and {tuple(first.want.shape)} is due"
             says.insert(0, f"{shapes}{': ' + task.shape if task.shape else ''}.")
             title = title or "wrong shape"
-        largest = max(values, key=lambda t: (t.fits, t.want.numel()))
-        fitting = [t for t in values if t.fits]
-        says.append(all_alike(fitting) if fitting else "")
-        mixed = company(task, largest, self.quietly) if not where else ""
-        title = title or ("rows of the batch mixed" if mixed else "")
-        says += [mixed, without_a_say(task, self.tries, self.quietly)]
-        if not first.got.isfinite().all():
-            says.append("Some of your numbers are nan or infinite: a 0/0, or an overflow.")
+        line = "" if first.got.isfinite().all() else self.not_finite(first.args)
         says.append(task.legend if "v0" in "".join(says) or not title else "")
-        return Failure(title or where_title or "wrong values", brief(*says), inputs=first.args)
+        return Failure(title or "wrong values", brief(*says), line, first.args)
 
-    def quietly(self, args: tuple) -> Tensor | None:
+    def failing(self, first: Failure, typical: Failure | None, also: bool, where: str) -> Failure:
+        """An error: the line, on which inputs, and whether the numbers are right elsewhere."""
+        self.step = STEPS[0]
+        shown = typical if typical and typical.mistake == first.mistake else first
+        says = [where]
+        if also:
+            _, runs, _ = inputs.where_right(self.task, self.tries, runs=True)
+            says = [runs, "Where it runs, its numbers are wrong as well."]
+        return Failure(shown.mistake, brief(shown.hint, *says), shown.where, shown.inputs)
+
+    def not_finite(self, args: tuple) -> str:
         try:
-            in_time = time.monotonic() < self.deadline
-            return convert(self.call(self.fn, args), self.task.returns) if in_time else None
+            return self.call(partial(first_not_finite, self.fn), args)
         except Failure:
-            return None
+            return ""
 
-    def known(self, wrong: list[Try]):
-        """The usual mistake that gives all that is wrong; and all that is right, unless in part.
-
-        One that agrees on less than three wrong numbers, or on one input alone, may agree by
-        chance.
-        """
-        for in_part in (False, True):
-            for mistake in self.task.mistakes:
-                if self.agrees(mistake.formula, wrong, in_part):
-                    more = " That is what you have wherever it is wrong." if in_part else ""
-                    return mistake._replace(words=mistake.words + more)
+    def known(self, wrong: list[Try], in_part: bool) -> Mistake | None:
+        """The usual mistake that gives all that is wrong; and all that is right, unless in part."""
+        rows, listed = self.task.mistakes, self.tries[: len(self.task.inputs)]
+        for mistake in [*rows, *slips(self.task.name, tuple(self.task.arguments))]:
+            if self.agrees(mistake.formula, self.tries):
+                return mistake
+        for mistake in rows:
+            if self.agrees(mistake.formula, listed):
+                return mistake
+        for mistake in rows if in_part else ():
+            if self.agrees(mistake.formula, wrong, in_part=True):
+                more = " That is what you have wherever it is wrong."
+                return Mistake(f"{mistake.name}, in places", mistake.words + more, ...)
         return None
 
-    def agrees(self, formula: Callable, wrong: list[Try], in_part: bool) -> bool:
-        numbers, inputs = set(), 0
-        for t in wrong if in_part else self.tries:
+    def agrees(self, formula: Callable, tries: list[Try], in_part: bool = False) -> bool:
+        """Whether a formula gives what came, on enough numbers and inputs to be no coincidence."""
+        numbers, met = set(), 0
+        for t in tries:
             try:
-                made = as_tensor(formula(*copy.deepcopy(t.args))).double()
+                made = as_tensor(formula(*t.args)).double()
             except (RuntimeError, ValueError, IndexError, ArithmeticError):
                 continue
-            if t.got is None or made.shape != t.got.shape:
+            if t.got is None:
+                continue
+            if made.shape != t.got.shape or (in_part and not t.fits):
                 return False
             told = ~made.isnan()
-            if in_part:
-                if not t.fits:
-                    return False
-                told &= ~alike(t.got, t.want)
+            told &= ~alike(t.got, t.want) if in_part else True
             if not alike(t.got, made)[told].all():
                 return False
             off = told & ~alike(made, t.want) if t.fits else told
-            if in_part:  # any two formulas may agree on a 0 or a 1
-                numbers |= set(made[off].reshape(-1).tolist()) - {0.0, 1.0}
-            else:
-                numbers |= {(inputs, place) for place in range(int(off.sum()))}
-            inputs += bool(off.any())
-        return inputs >= 2 and len(numbers) >= (3 if in_part else 2)
+            # Any two formulas may agree on a 0 or a 1.
+            numbers |= set(made[off].reshape(-1).tolist()) - ({0.0, 1.0} if in_part else set())
+            numbers |= set() if in_part else {(met, place) for place in range(int(off.sum()))}
+            met += bool(off.any())
+        return met >= 2 and len(numbers) >= (3 if in_part else 2)
 
     def gradients(self) -> None:
         if not self.task.gradients:
             return
         self.step = "gradients"
-        data = {k for k, a in enumerate(self.task.arguments) if a not in self.task.gradients}
+        names = self.task.arguments
+        wanted = {k for k, name in enumerate(names) if name in self.task.gradients}
         cases = [(self.task.inputs[self.task.typical], "", "")]
         cases += [self.task.far] if self.task.far else []
         for args, mistake, words in cases:
             both = (self.fn, self.task.answer)
-            got, want = (self.call(gradients_of(fn, data), args) for fn in both)
-            got = got or [None] * len(want)
-            for name, mine, due in zip(self.leaves(args), got, want, strict=True):
-                if mine is not None and equal(mine, due, rtol=1e-3):
-                    continue
-                if mistake:
-                    raise Failure(mistake, words, inputs=tuple(tracked(args, data)))
-                none = not any(g is not None and g.any() for g in got)
-                arrives = mine is not None and bool(mine.any())
-                if arrives and not none and equal(mine, due, rtol=3e-2):
-                    hint = f"The gradient of {name} is nearly right: half precision?"
-                    raise Failure("rounded on the way", hint)
-                to = "any of the inputs" if none else name
-                how = "isn't right" if arrives else "is missing"
-                hint = (
-                    f"The numbers are right, and the gradient that should flow back to {to} {how}. "
-                    "Something on the way leaves PyTorch: `.detach()`, `.data`, `.item()`, "
-                    "`.tolist()`, "
-                    "`torch.tensor(…)`, `no_grad`, NumPy."
-                )
-                inputs = tuple(tracked(args, data))
-                raise Failure(
-                    "gradient cut" if none else "gradient cut in part", hint, inputs=inputs
-                )
-
-    def leaves(self, args: tuple) -> list[str]:
-        names = []
-        for name, arg in zip(self.task.arguments, args, strict=True):
-            if name in self.task.gradients:
-                several = isinstance(arg, list)
-                tensors = {f"{name}[{k}]": t for k, t in enumerate(arg)} if several else {name: arg}
-                names += [n for n, t in tensors.items() if is_float(t)]
-        return names
+            got, want = (self.call(gradients_of(fn, names, wanted), args) for fn in both)
+            wrong = [n for n in want if got[n] is None or not equal(got[n], want[n], rtol=1e-3)]
+            if not wrong:
+                continue
+            name, shown = wrong[0], tracked(args, wanted)
+            if mistake:
+                raise Failure(mistake, words, inputs=shown)
+            none = not any(g is not None and g.any() for g in got.values())
+            arrives = got[name] is not None and bool(got[name].any())
+            if arrives and equal(got[name], want[name], rtol=3e-2):
+                hint = f"The gradient of {name} is nearly right: half precision?"
+                raise Failure("rounded on the way", hint)
+            to = "any of the inputs" if none else name
+            how = "isn't right" if arrives else "is missing"
+            hint = (
+                f"The numbers are right, and the gradient that should flow back to {to} {how}. "
+                "Something on the way leaves PyTorch: `.detach()`, `.data`, `.item()`, "
+                "`.tolist()`, `torch.tensor(…)`, `no_grad`, NumPy."
+            )
+            raise Failure("gradient cut" if none else "gradient cut in part", hint, inputs=shown)
 
     def few_operators(self) -> None:
         """A loop calls more operators where there is more to go through."""
@@ -320,8 +337,7 @@ class Attempt:
             counts = {}
             for sizes, args in growth.inputs.items():
                 self.call(self.fn, args)  # what is made once and kept costs nothing from here on
-                counted = self.call(lambda *given: traffic(self.fn, *given), args)
-                counts[sizes] = counted.operators
+                counts[sizes] = self.call(partial(traffic, self.fn), args).operators
             (small, few), (large, many) = counts.items()
             if many > few:
                 says = "The numbers are right, but your function calls"
@@ -338,9 +354,8 @@ def brief(*sentences: str) -> str:
     return said
 
 
-def _random_state() -> tuple:
-    state = torch.get_rng_state().numpy().tobytes()
-    return state, random.getstate(), str(np.random.get_state())  # noqa: NPY002
+def _raise(error: Exception):
+    raise error
 
 
 def _is_stub(fn: Callable) -> bool:

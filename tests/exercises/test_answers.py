@@ -1,17 +1,15 @@
 """Answers as learners write them: the right ones pass, the wrong ones don't."""
 
 import copy
-import math
 import re
 
 import pytest
 import torch
 from answers import RIGHT, WRONG
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from microdlrm.exercises import check
 from microdlrm.exercises.compare import Try, as_tensor
+from microdlrm.exercises.draws import draw
 from microdlrm.exercises.judge import WORDS
 from microdlrm.exercises.returned import convert
 from microdlrm.exercises.task import Task
@@ -70,65 +68,6 @@ def test_each_row_of_mistakes_handed_in_gets_its_own_name(task, row):
     assert judge(task.name, as_due).mistake == row.name
 
 
-# Random arguments of each task, to look for what its inputs let through.
-few, label = st.integers(1, 6), st.sampled_from([0.0, 1.0])
-half = st.integers(-8, 8).map(lambda n: n / 2)
-
-
-@st.composite
-def arguments(draw, name):
-    n, d, r = draw(few), draw(few), draw(few)
-
-    def drawn(number, *shape):
-        size = math.prod(shape)
-        return torch.tensor(draw(st.lists(number, min_size=size, max_size=size))).reshape(shape)
-
-    def one_of(*values):
-        return draw(st.sampled_from(values))
-
-    both = torch.tensor([1.0, 0.0])  # a label of each kind
-    match name:
-        case "smoothed_mean":
-            counts = drawn(st.integers(0, 9).map(float), n)
-            return counts * drawn(st.sampled_from([0.0, 0.25, 0.5, 1.0]), n), counts, d / 8, r / 2
-        case "leave_one_out_mean":
-            return drawn(st.integers(0, 12), n), drawn(half, n), d / 8
-        case "offsets_from_lengths":
-            return (drawn(st.integers(0, 5), n),)
-        case "embedding_bag":
-            lengths = drawn(st.integers(0, 4), n)
-            indices = drawn(st.integers(0, d), 1 + int(lengths.sum()))[1:]
-            return drawn(half, d + 1, 2), indices, lengths.cumsum(0) - lengths
-        case "mlp_cost":
-            return (tuple(draw(st.lists(st.integers(1, 40), min_size=2, max_size=5))),)
-        case "stable_logloss":
-            return drawn(half, n, 1) * one_of(1.0, 30.0), drawn(label, n, 1)
-        case "interaction_width":
-            return n, d, r, one_of("concat", "dot")
-        case "dot_interaction" | "dot_interaction_itself":
-            return drawn(half, 3, d), [drawn(half, 3, d) for _ in range(n)]
-        case "low_rank_cross":
-            return tuple(drawn(half, *s) for s in [(n, d), (n, d), (d, r), (d, r), (d,)])
-        case "auc_from_ranks":
-            return drawn(half, n + 2), torch.cat([both, drawn(label, n)])
-        case "rows_that_leak":
-            feature = one_of(*(inputs[0] for inputs in TASKS[name].inputs))
-            return feature, drawn(label, n + 2), torch.cat([both, drawn(label, n)]).bool()
-        case "collides":
-            return drawn(st.integers(0, 30), n), r, draw(few), one_of(7, 31, 101), d
-        case "recalibrated":
-            return drawn(st.integers(1, 19).map(lambda k: k / 20), n), one_of(0.1, 0.25, 0.5, 1.0)
-        case "ndcg_at_k":
-            scores = torch.tensor(draw(st.permutations(range(n + 1)))).float()
-            return scores / 4, torch.cat([both[:1], drawn(label, n)]), d
-        case "share_that_differs":
-            number = half | st.just(float("nan"))
-            return drawn(number, n, d), drawn(number, n, d), one_of(0.25, 1.0)
-        case "busiest_bytes":
-            owners = tuple(drawn(st.integers(0, r), n).tolist())
-            return owners, tuple(drawn(st.integers(1, 9), n).tolist()), d * (r + 1), r + 1
-
-
 def right_on(task, fn, args):
     want = as_tensor(task.answer(*copy.deepcopy(args)))
     try:
@@ -138,22 +77,10 @@ def right_on(task, fn, args):
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_what_fails_on_a_random_input_fails_on_one_of_the_list(name):
-    """Answers that the list lets through, the right ones among them, are right on others too."""
-    task = TASKS[name]
-    wrong = [fn for t, fn in WRONG if t == name and fn.__name__ not in ("exits", "endless", "huge")]
-    wrong += [row.formula for row in task.mistakes]
-    passing = [fn for fn in wrong if all(right_on(task, fn, args) for args in task.inputs)]
-    right = [fn for t, fn in RIGHT if t == name]
-
-    @settings(max_examples=25, deadline=None, derandomize=True, database=None,
-              suppress_health_check=list(HealthCheck))  # fmt: skip
-    @given(arguments(name))
-    def look(args):
-        for fn in (*right, *passing):
-            assert right_on(task, fn, args), fn
-
-    look()
+def test_right_answers_are_right_on_any_random_input(name):
+    for seed in range(1000, 1040):
+        args = draw(name, seed)
+        assert all(right_on(TASKS[name], fn, args) for task, fn in RIGHT if task == name), args
 
 
 @pytest.mark.parametrize("off", [1, -1])

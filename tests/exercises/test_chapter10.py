@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from microdlrm.exercises import chapter10
+from microdlrm.exercises import planning as chapter10
 
 
 def brute_force(tables, room, devices):
@@ -92,11 +92,14 @@ def test_a_bad_plan_is_told_which_device_and_by_how_much(plan, mistake, says):
 
 
 def choose(rows, m, bag, batch, devices, room):
-    ids, sums = batch * (bag + 1) * 8, batch * m * 4
-    table = (devices - 1) / devices * (ids + 2 * sums)
+    others, ids, sums = devices - 1, batch * 8, batch * m * 4
+    costs = {"row": others * (ids + ids * bag / devices + 2 * sums)}
     if rows * m * 4 <= room:
-        return "data" if 2 * (devices - 1) * rows * m * 4 < table else "table"
-    return "column" if m >= 4 * devices and rows * m * 4 / devices <= room else "row"
+        costs["data"] = 2 * others * rows * m * 4
+        costs["table"] = others / devices * (ids * (bag + 1) + 2 * sums)
+    if m >= 4 * devices and rows * m * 4 / devices <= room:
+        costs["column"] = others * (ids * (bag + 1) + 2 * sums / devices)
+    return min(costs, key=costs.get)
 
 
 def test_the_right_choice_passes_and_each_kind_is_one():

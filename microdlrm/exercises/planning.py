@@ -1,0 +1,345 @@
+"""Chapter 10's plans and choices, judged by their cost and compared with plain rules. Spoilers."""
+
+import math
+import random
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+
+from microdlrm.exercises.by_hand import Wrong, call, one_by_one
+from microdlrm.exercises.errors import Failure
+from microdlrm.exercises.verdict import Verdict
+
+FLOAT, INT = 4, 8
+
+# --- a plan: each table whole, on one of some equal devices ---
+
+DEVICES, GOOD = 4, 1.1
+# name -> (tables, room): a table is (GB, ms of work in a step). On the first set memory doesn't
+# matter; on the second, work alone leads to what doesn't fit; on the third, large ones are idle.
+PLANS = {
+    "room enough": (
+        ((5, 9), (4, 8), (3, 7), (2, 6), (2, 5), (1, 5), (1, 4), (1, 3), (1, 3), (1, 2)),
+        20,
+    ),
+    "little room": (
+        ((30, 2), (28, 3), (26, 2), (24, 3), (9, 12), (8, 10), (6, 9), (4, 8), (3, 6), (2, 5)),
+        40,
+    ),
+    "large and idle": (
+        ((38, 1), (37, 1), (20, 6), (19, 7), (18, 5), (9, 14), (2, 11), (2, 9), (1, 8), (1, 2)),
+        41,
+    ),
+}
+
+
+def cost(tables: Sequence, plan: Sequence[int], devices: int) -> tuple[list[float], list[float]]:
+    """GB and ms of each device: those of its tables, added up. A plan costs its largest ms."""
+    held, work = [0.0] * devices, [0.0] * devices
+    for (size, own), device in zip(tables, plan, strict=True):
+        held[device] += size
+        work[device] += own
+    return held, work
+
+
+def best(tables: Sequence[tuple[float, float]], room: float, devices: int = DEVICES) -> float:
+    """The least that a plan can cost, by trying every plan that may still be the best."""
+    order = sorted(tables, key=lambda table: -table[1])
+    least = float("inf")
+
+    def place(k: int, held: tuple[tuple[float, float], ...]) -> None:
+        nonlocal least
+        if k == len(order):
+            least = max(work for _, work in held)
+            return
+        size, work = order[k]
+        for d in {device: d for d, device in enumerate(held)}.values():  # equal ones are one choice
+            own = held[d][0] + size, held[d][1] + work
+            if own[0] <= room and own[1] < least:
+                place(k + 1, (*held[:d], own, *held[d + 1 :]))
+
+    place(0, ((0.0, 0.0),) * devices)
+    return least
+
+
+def check_plan(fn: Callable) -> Verdict:
+    """Check `plan(tables, room, devices)` -> the device of each table, counted from 0: three sets.
+
+    tables   pairs (gigabytes, milliseconds of work a step); room: gigabytes that a device has
+
+    A plan costs the work of its busiest device: the milliseconds of its tables, added up. Passed
+    where no device holds more than its room, and no plan costs more than 1.1 times the best.
+    """
+    said = []
+
+    def judged(name: str, *inputs) -> None:
+        tables, room, _ = inputs
+        plan = placed(call(fn, "plan", inputs), tables)
+        held, work = cost(tables, plan, DEVICES)
+        goal, full, busiest = best(tables, room), max(held), max(work)
+        device, idle = work.index(busiest), work.index(min(work))
+        mistake = "unbalanced"
+        hint = f"Device {device} has {busiest:g} ms of work, device {idle} {min(work):g}; "
+        hint += f"{goal:g} can be had."
+        if full > room:
+            mistake, device = "out of memory", held.index(full)
+            hint = (
+                f"Device {device} holds {full:g} GB, {full - room:g} more than its room, {room:g}."
+            )
+        elif busiest <= GOOD * goal:
+            said.append(f"{name}: {busiest / goal:.2f} of the best")
+            return
+        more = explained(fn, name)
+        raise Wrong(mistake, f"{hint} {more}".strip(), inputs, by_device(tables, plan, room, goal))
+
+    cases = {name: [(*inputs, DEVICES)] for name, inputs in PLANS.items()}
+    praise = lambda: f"Every device has room, and none is far behind. {'; '.join(said)}."  # noqa: E731
+    return one_by_one("plan", ("tables", "room", "devices"), cases, judged, praise)
+
+
+def placed(plan: object, tables: Sequence) -> list[int]:
+    """A learner's plan as a list of numbers; raises Wrong if it isn't a device for each table."""
+    due = (
+        f"{len(tables)} numbers from 0 to {DEVICES - 1} are due, a device for each table, in order"
+    )
+    if isinstance(plan, dict) or not isinstance(plan, Iterable):
+        raise Wrong("not a list of devices", f"It returned {plan!r:.60}; {due}.")
+    plan = list(plan)
+    if any(isinstance(part, list | tuple | set | dict) for part in plan):
+        what = "a list for each device" if len(plan) == DEVICES else f"{plan!r:.60}"
+        raise Wrong("not a list of devices", f"It returned {what}; {due}.")
+    if len(plan) != len(tables):
+        raise Wrong("another length", f"It placed {len(plan)} of {len(tables)} tables.")
+    for k, device in enumerate(plan):
+        if isinstance(device, bool) or device not in range(DEVICES):
+            raise Wrong("no such device", f"Table {k} is placed on {device!r:.40}; {due}.")
+    return [int(device) for device in plan]
+
+
+# In which order one may go through the tables, pairs of GB and ms.
+ORDERS = {
+    "as they come": lambda table: 0,
+    "with the most work first": lambda table: -table[1],
+    "with the most GB first": lambda table: -table[0],
+    "with the least work first": lambda table: table[1],
+    "with the fewest GB first": lambda table: table[0],
+}
+# Which device gets the next one: of the GB, ms and tables that each holds, the least.
+RULES = {
+    "the least work": lambda held: held[1],
+    "the fewest GB": lambda held: held[0],
+    "the fewest tables": lambda held: held[2],
+    "the lowest number": lambda held: 0,
+}
+
+
+def explained(fn: Callable, name: str) -> str:
+    """What turns the plans into good ones, or the plain rule that does the same on every set."""
+    try:
+        plans = {
+            case: placed(call(fn, "plan", (*inputs, DEVICES)), inputs[0])
+            for case, inputs in PLANS.items()
+        }
+    except Failure:
+        return ""
+    for words, key in ORDERS.items():
+        good = [case for case in PLANS if _is_good(case, _reordered(case, key, plans[case]))]
+        if name in good and len(good) > 1:
+            said = "It is good if taken for the devices of the tables in another order,"
+            return f"{said} those {words}: bring it back into the order of `tables`."
+    for (order, key), (rule, least), roomy in product(ORDERS.items(), RULES.items(), (True, False)):
+        made = {case: greedy(case, key, least, roomy) for case in PLANS}
+        if all(
+            made[case] and _shares(case, made[case]) == _shares(case, plans[case]) for case in made
+        ):
+            room = ", of those with room" if roomy else ", whether there is room or not"
+            return f"The same comes of placing tables {order} on the device with {rule}{room}."
+    return ""
+
+
+def _is_good(case: str, plan: list[int]) -> bool:
+    tables, room = PLANS[case]
+    held, work = cost(tables, plan, DEVICES)
+    return max(held) <= room and max(work) <= GOOD * best(tables, room)
+
+
+def _shares(case: str, plan: list[int]) -> list[tuple]:
+    """What the devices hold, whichever holds it."""
+    return sorted(zip(*cost(PLANS[case][0], plan, DEVICES), strict=True))
+
+
+def _in_order(case: str, key: Callable) -> list[int]:
+    tables, _ = PLANS[case]
+    return sorted(range(len(tables)), key=lambda k: key(tables[k]))
+
+
+def _reordered(case: str, key: Callable, plan: list[int]) -> list[int]:
+    device = dict(zip(_in_order(case, key), plan, strict=True))
+    return [device[k] for k in range(len(plan))]
+
+
+def greedy(case: str, key: Callable, least: Callable, roomy: bool) -> list[int]:
+    """Each table on the device that has the least, of those with room; [] if none has."""
+    tables, room = PLANS[case]
+    plan, held = [0] * len(tables), [(0.0, 0.0, 0)] * DEVICES
+    for k in _in_order(case, key):
+        size, work = tables[k]
+        free = [d for d in range(DEVICES) if not roomy or held[d][0] + size <= room]
+        if not free:
+            return []
+        plan[k] = d = min(free, key=lambda d: least(held[d]))
+        held[d] = held[d][0] + size, held[d][1] + work, held[d][2] + 1
+    return plan
+
+
+def by_device(tables: Sequence, plan: list[int], room: float, goal: float) -> tuple:
+    """A plan as a verdict shows it: the GB and ms of each device, and its tables."""
+    held, work = cost(tables, plan, DEVICES)
+    lines = [("device", f"GB of {room:g}", "tables", "ms", "right or wrong")]
+    for device in range(DEVICES):
+        own = ", ".join(str(k) for k, d in enumerate(plan) if d == device)
+        full, late = held[device] > room, work[device] > GOOD * goal
+        mark = "✗ no room" if full else "✗ too much work" if late else "✓"
+        lines.append((f"device {device}", f"{held[device]:g}", own, f"{work[device]:g}", mark))
+    return tuple(lines)
+
+
+# --- which sharding for which table ---
+
+KINDS = ("table", "row", "column", "data")
+
+
+def _random_table(seed: int) -> tuple:
+    dice = random.Random(seed)
+    rows, m = int(10 ** dice.uniform(1, 8)), 4 * dice.randint(1, 32)
+    batch, devices = 2 ** dice.randint(6, 17), 2 ** dice.randint(1, 4)
+    room = rows * m * FLOAT * dice.uniform(1.01 / devices, 1.5)
+    return rows, m, dice.randint(1, 40), batch, devices, room
+
+
+# name -> rows, m_spa, ids in a bag, batch, devices, bytes of room for it on each device
+TABLES = {
+    "countries": (200, 64, 1, 65_536, 8, 2e9),
+    "cities": (50_000, 64, 1, 8_192, 8, 2e9),
+    "wide videos": (20_000_000, 128, 20, 65_536, 8, 2e9),
+    "narrow users": (2_000_000_000, 4, 1, 65_536, 8, 5e9),
+    "advertisers": (40_000, 32, 2, 262_144, 4, 1e9),
+    # Where a rule that is nearly right fails: columns of just 4, and of 3; what just fits, and
+    # doesn't; the bytes of a table against those of its sums, nearly equal, either way.
+    "columns of 4": (20_000_000, 32, 20, 65_536, 8, 2e9),
+    "columns of 3": (20_000_000, 24, 20, 65_536, 8, 1.9e9),
+    "just fits": (1_000_000, 64, 1, 256, 8, 256e6),
+    "one row too many": (1_000_001, 64, 1, 256, 8, 256e6),
+    "nearly copied": (545, 32, 1, 4_096, 8, 1e9),
+    "just copied": (540, 32, 1, 4_096, 8, 1e9),
+    "two devices": (3_000, 16, 1, 4_096, 2, 1e9),
+}
+OTHERS = [_random_table(seed) for seed in range(60)]
+
+
+def sent(
+    kind: str, rows: int, m: int, bag: float, batch: int, devices: int, counts=(1, 1, 1)
+) -> float:
+    """Bytes of a step, all devices together: ids there, sums back, gradients there again.
+
+    `counts`: how often each of the three counts.
+    """
+    others, share = devices - 1, (devices - 1) / devices
+    ids, sums, back = counts
+    there, numbers = ids * batch * (bag + 1) * INT, (sums + back) * batch * m * FLOAT
+    return {
+        "data": 2 * others * back * rows * m * FLOAT,
+        "table": share * (there + numbers),
+        "column": others * there + share * numbers,
+        "row": ids * (share * batch * bag + others * batch) * INT + others * numbers,
+    }[kind]
+
+
+def fits(kind: str, rows: int, m: int, devices: int, room: float, least=4, each=FLOAT) -> bool:
+    """Whether a device's part has room; columns are cut into pieces of no less than 4."""
+    parts = devices if kind in ("row", "column") else 1
+    return rows * m * each / parts <= room and not (kind == "column" and m < least * devices)
+
+
+def rule(counts=(1, 1, 1), kinds=KINDS, bag=lambda bag: bag, **fitting) -> Callable:
+    """The right choice, or one in which something is left out."""
+
+    def choose(rows, m, ids, batch, devices, room):
+        options = [k for k in kinds if fits(k, rows, m, devices, room, **fitting)]
+        costs = {k: sent(k, rows, m, bag(ids), batch, devices, counts) for k in options}
+        return min(costs, key=costs.get, default=None)
+
+    return choose
+
+
+RIGHT = rule()
+# What else someone might choose by: said where all choices are those.
+ALIKE = {
+    "counts room in numbers, and not in bytes": rule(each=1),
+    "never looks at the room": rule(each=0),
+    "cuts columns narrower than 4": rule(least=0),
+    "counts the forward pass alone": rule((1, 1, 0)),
+    "counts the sums of the forward pass alone": rule((0, 1, 0)),
+    "leaves out the ids": rule((0, 1, 1)),
+    "takes a bag to have one id": rule(bag=lambda ids: 1),
+    "never chooses data": rule(kinds=("table", "row", "column")),
+    "never chooses column": rule(kinds=("table", "row", "data")),
+    "never chooses row": rule(kinds=("table", "column", "data")),
+}
+
+
+def check_choice(fn: Callable) -> Verdict:
+    """Check `choose(rows, m, bag, batch, devices, room)` -> one of `KINDS`, on `TABLES`.
+
+    Right is the sharding that sends the fewest bytes in a step, of those whose parts fit.
+    """
+
+    def judged(name: str, *inputs) -> None:
+        rows, m, *_, devices, room = inputs
+        kind = call(fn, "choose", inputs)
+        if kind not in KINDS:
+            hint = f"{kind!r:.60} is none of {', '.join(KINDS)}."
+            raise Wrong("an unknown sharding", hint, inputs)
+        least = RIGHT(*inputs)
+        mine, theirs = (sent(k, *inputs[:-1]) / 1e6 for k in (kind, least))
+        mistake, hint = "too much traffic", f"{kind} sends {mine:,.4g} MB, and {theirs:,.4g} MB do."
+        if not fits(kind, rows, m, devices, room):
+            mistake = "no room"
+            part = rows * m * FLOAT / (devices if kind in ("row", "column") else 1)
+            why = f"a part has {part / 1e9:.6g} GB, and {room / 1e9:.6g} fit"
+            if kind == "column" and m < 4 * devices:
+                mistake = "too narrow"
+                why = f"its columns would be {m / devices:g} wide, and 4 is the least"
+            hint = f"{kind} doesn't do: {why}."
+        elif math.isclose(mine, theirs):
+            return
+        raise Wrong(mistake, f"{hint} {_like(fn)}", inputs, by_kind(kind, least, inputs))
+
+    praise = "Room first, then bytes: that is what a planner weighs for every table."
+    names = ("rows", "m", "bag", "batch", "devices", "room")
+    cases = {name: [table] for name, table in TABLES.items()} | {"some other tables": OTHERS}
+    return one_by_one("choose", names, cases, judged, lambda: praise)
+
+
+def _like(fn: Callable) -> str:
+    """The rule that chooses as `fn` does on every table, or how often `fn` is right."""
+    tables = [*TABLES.values(), *OTHERS]
+    try:
+        chosen = [call(fn, "choose", inputs) for inputs in tables]
+    except Failure:
+        return ""
+    for words, choose in ALIKE.items():
+        if chosen == [choose(*inputs) for inputs in tables]:
+            return f"On all tables yours chooses as a rule does that {words}."
+    good = [kind == RIGHT(*inputs) for kind, inputs in zip(chosen, tables, strict=True)]
+    return f"It is right on {sum(good)} of {len(good)} tables."
+
+
+def by_kind(kind: str, least: str, inputs: tuple) -> tuple:
+    """The four kinds as a verdict shows them: what each sends, whether it fits, which is yours."""
+    rows, m, _, _, devices, room = inputs
+    lines = [("sharding", "MB sent", "room", "", "choice")]
+    for k in KINDS:
+        fit = "fits" if fits(k, rows, m, devices, room) else "doesn't fit"
+        mark = "✓ due" if k == least else "✗ yours" if k == kind else ""
+        lines.append((k, f"{sent(k, *inputs[:-1]) / 1e6:,.1f}", fit, "", mark))
+    return tuple(lines)

@@ -53,8 +53,6 @@ SMOOTHED_MEAN = Task(
                 "worth it.", lambda s, c, p, k: (s + p) / (c + k)),
         Mistake("mean where the sum is due", "You divided twice.",
                 _of_rated(lambda s, c, p, k: (s / c + k * p) / (c + k))),
-        Mistake("brackets missing", "You divided the imagined ratings alone.",
-                lambda s, c, p, k: s + k * p / (c + k)),
         Mistake("weights exchanged", "You weighted the mean by k and the prior by the count.",
                 _of_rated(lambda s, c, p, k: (k * s / c + c * p) / (c + k))),
         Mistake("prior weighted with the counts", "k imagined ratings stand for the prior.",

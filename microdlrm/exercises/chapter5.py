@@ -232,29 +232,6 @@ def _inner(x, U, V):
     return x @ V @ U.T
 
 
-def _with(front=0, inside=1, added=1):
-    """front * (U Vᵀ inside + b) + added, of which 0 is x0 and 1 is x."""
-    return lambda *args: args[front] * (_inner(args[inside], *args[2:4]) + args[4]) + args[added]
-
-
-_CROSS_MISTAKES = [
-    Mistake("x not added", "x comes back in at the end.",
-            lambda x0, x, U, V, b: x0 * (_inner(x, U, V) + b)),
-    Mistake("x0 added instead of x", "x comes back in at the end.", _with(added=0)),
-    Mistake("x instead of x0 in front", "Each layer multiplies by x0: that is the crossing.",
-            _with(front=1)),
-    Mistake("x0 instead of x inside", "The layer's own input, x, goes through the two matrices.",
-            _with(inside=0)),
-    Mistake("x and x0 exchanged", "They have changed places throughout.",
-            _with(front=1, inside=0, added=0)),
-    Mistake("U and V exchanged", "V takes x down to r numbers, U brings them back up to w. (Or a "
-            "transpose is missing: for rows it is x times (U Vᵀ)ᵀ.)",
-            lambda x0, x, U, V, b: x0 * (_inner(x, V, U) + b) + x),
-    Mistake("bias outside", "b belongs inside, before the product with x0.",
-            lambda x0, x, U, V, b: x0 * _inner(x, U, V) + b + x),
-]  # fmt: skip
-
-
 def _read_cross(x0, x, U, V, b):
     """Of the one number of a row, which terms are in it."""
     if x0.numel() > 1:
@@ -308,7 +285,6 @@ LOW_RANK_CROSS = Task(
     "Right: a layer of few numbers that multiplies features with each other.",
     places=lambda x0, *_: [f"[{k}]" for k in range(x0.shape[1])],
     facts=lambda x0, x, U, V, b: {"rows": len(x0), "w": x0.shape[1], "r": U.shape[1]},
-    mistakes=_CROSS_MISTAKES,
     read=_read_cross,
     because=_because_cross,
     batched=(0, 1),

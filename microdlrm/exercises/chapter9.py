@@ -122,8 +122,6 @@ _RECALIBRATED_MISTAKES = [
             lambda p, w: (1 - w) * p / ((1 - w) * p + 1 - p)),
     Mistake("the logit scaled", f"{_ODDS}: a logit too high by a *constant*.",
             lambda p, w: torch.sigmoid(torch.logit(p) * w)),
-    *several("brackets missing", "`/` reaches as far as its brackets.",
-             lambda p, w: p / p + (1 - p) / w, lambda p, w: p / (p + 1 - p / w)),
 ]  # fmt: skip
 
 

@@ -46,18 +46,12 @@ def portable(
     if (names := tuple(feature.name for feature in clicks.sparse)) != FEATURES:
         raise ValueError(
             f"a model to hand out reads {', '.join(FEATURES)}, in this order; these clicks have "
-            f"{', '.join(names)}: "
-            f"leave the users' ids out, and add genres and histories"
+            f"{', '.join(names)}: leave the users' ids out, and add genres and histories"
         )
     movie = positions(data)[1]
-    held_out = (
-        pd.Series(np.delete(np.arange(len(movie)), train)).groupby(np.delete(movie, train)).first()
-    )
-    if missing := set(films) - set(held_out.index):
-        raise ValueError(
-            f"each film needs a rating outside `train`, to look into its whole bag; {missing} "
-            "have none"
-        )
+    # A rating of each film outside `train`: it looks into the film's whole bag.
+    held_out = np.delete(np.arange(len(movie)), train)
+    held_out = pd.Series(held_out).groupby(movie[held_out]).first()
     movies, occupations, genres, users = model.emb_l
     raters = clicks.sparse[FEATURES.index("who rated the movie")]
     summed = users(*raters.take(torch.tensor(held_out[films].to_numpy())))  # (F, m_spa)
@@ -82,20 +76,12 @@ def predict(small: MicroDLRM, clicks: Clicks, rows: np.ndarray, films: np.ndarra
     number = torch.full((clicks.tables["movie"],), -1)
     number[films] = torch.arange(len(films))
     (batch,) = batches(clicks, rows, len(rows))
-    (movie, occupation, genres, _, rated), offsets, weights = (
-        batch.sparse_indices,
-        batch.sparse_offsets,
-        batch[3],
-    )
+    dense_x, (movie, occupation, genres, _, rated), offsets, weights = batch.inputs
     ids = [number[movie], occupation, genres, number[movie], number[rated]]
-    one = offsets[0]  # the film's raters are one row now
-    return (
-        small(
-            batch.dense_x, ids, [*offsets[:3], one, offsets[4]], [*weights[:3], None, weights[4]]
-        )[:, 0]
-        .double()
-        .numpy()
-    )  # (B,)
+    # The film's raters are one row now.
+    offsets = [*offsets[:3], offsets[0], offsets[4]]
+    weights = [*weights[:3], None, weights[4]]
+    return small(dense_x, ids, offsets, weights)[:, 0].double().numpy()  # (B,)
 
 
 def contents(

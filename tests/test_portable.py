@@ -36,13 +36,10 @@ def model_of(narrow, kind):
 def test_it_answers_as_the_whole_model_does(data, split, narrow, films, kind):
     whole = model_of(narrow, kind)
     small = portable.portable(whole, narrow, data, split.train, films)
-    held_out = np.concatenate([split.validation, split.test])
-    rows = held_out[np.isin(clicks.positions(data)[1][held_out], films)][:2000]
+    rows = split.test[np.isin(clicks.positions(data)[1][split.test], films)][:2000]
     p, q = training.predict(whole, narrow, rows), portable.predict(small, narrow, rows, films)
     assert p.std() > 0.01
     assert np.allclose(p, q, atol=3e-3)  # float16 keeps 11 bits
-    for weight in small.parameters():
-        assert torch.equal(weight, weight.half().float())
 
 
 def test_it_carries_sums_over_many_people_and_nobodys_row(data, split, narrow, films):
@@ -53,15 +50,13 @@ def test_it_carries_sums_over_many_people_and_nobodys_row(data, split, narrow, f
     packed = np.frombuffer(base64.b64decode(page["weights"]["dot"]), "<f2")
     assert len(packed) == sum(p.numel() for p in small.parameters())
     kept = {row.tobytes() for row in of_users.detach().numpy().astype("<f2")}
-    m = of_users.shape[1]
-    windows = np.lib.stride_tricks.sliding_window_view(packed, m)
+    windows = np.lib.stride_tricks.sliding_window_view(packed, of_users.shape[1])
     assert not kept & {window.tobytes() for window in windows}
     train = data.ratings.iloc[split.train]
     for film in page["films"]:
         of_film = train[train["item_id"] == film["id"] + 1]["rating"]
         assert film["raters"] == len(of_film) >= portable.AT_LEAST
         assert (film["stars"], film["clicks"]) == (of_film.sum(), (of_film >= 4).sum())
-    assert len(page["films"]) == (train["item_id"].value_counts() >= portable.AT_LEAST).sum()
     json.dumps(page)
 
 
@@ -70,23 +65,3 @@ def test_a_model_that_read_users_ids_is_not_handed_out(data, split, prepared, fi
     model = model_of(with_ids, "dot")
     with pytest.raises(ValueError, match="leave the users' ids out"):
         portable.portable(model, with_ids, data, split.train, films)
-
-
-def test_a_film_that_only_training_rated_is_refused(data, split, narrow, films):
-    everything = np.arange(len(data.ratings))
-    with pytest.raises(ValueError, match="needs a rating outside"):
-        portable.portable(model_of(narrow, "dot"), narrow, data, everything, films[:3])
-
-
-def test_a_film_that_it_does_not_hold_is_refused(data, split, narrow, films):
-    small = portable.portable(model_of(narrow, "dot"), narrow, data, split.train, films)
-    other = split.test[~np.isin(clicks.positions(data)[1][split.test], films)][:1]
-    with pytest.raises(IndexError):
-        portable.predict(small, narrow, other, films)
-
-
-def test_without_leaves_out_what_is_named(prepared):
-    assert [f.name for f in prepared.without("user").sparse] == ["movie", "occupation"]
-    assert prepared.without("user", "movie").num_embeddings == (21,)
-    with pytest.raises(ValueError, match="director"):
-        prepared.without("director")

@@ -148,6 +148,8 @@ def guess(page):
     for letter in ("a", None):
         predict(page, letter)
         yield
+    page.evaluate(UNCOVERED)
+    yield
 
 
 USES = {

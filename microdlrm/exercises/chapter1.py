@@ -116,9 +116,8 @@ def _because(groups, values, prior):
 
 def _read_values(groups, values, prior):
     known = {f"{v:g}": v for v in values.tolist()}
-    if len(values) > 4 or len(known) < len(values):
-        return lambda number, row: ""
-    read = made_of(known, most=1, least=-1)
+    distinct = len(known) == len(values) < 5
+    read = made_of(known if distinct else {}, most=1, least=-1)
     return lambda number, row: "the prior" if number == prior else read(number)
 
 

@@ -83,29 +83,24 @@ def _read(x_dense, x_sparse):
     """Of each row: products of vectors and of single numbers, sums, products across rows."""
     v = torch.stack([x_dense, *x_sparse], 1)
     if v[0].numel() > 12:
-        return lambda number, row: ""
+        return made_of({})
     n, d = v.shape[1:]
-    across = {
-        f"v{i} of row {a} · v{j} of row {b}": v[a, i] @ v[b, j]
-        for (a, b), i, j in product(combinations(range(len(v)), 2), range(n), range(n))
-    }
-    tables = []
-    for mine in v:
-        dots = {f"v{i}·v{j}": mine[i] @ mine[j] for i, j in _pairs(n, 0)}
-        numbers = list(product(_pairs(n, 1), range(d), range(d)))
-        pairs = [mine[i] @ mine[j] for i, j in _pairs(n, 1)]
-        tables.append(
-            dots
-            | {f"v{i}[{k}] × v{j}[{m}]": mine[i, k] * mine[j, m] for (i, j), k, m in numbers}
-            | {f"v{i}[{k}] + v{j}[{m}]": mine[i, k] + mine[j, m] for (i, j), k, m in numbers}
-            | {f"v{i}[{k}]": mine[i, k] for i in range(1, n) for k in range(d)}
-            | across
-            | {"all pairs, added up": sum(pairs)}
-        )
+    cells = list(product(range(n), range(d)))
+
+    def known(row):
+        yield from ((f"v{i}·v{j}", v[row, i] @ v[row, j]) for i, j in _pairs(n, 0))
+        for i, j in combinations(cells, 2):
+            yield f"v{i[0]}[{i[1]}] × v{j[0]}[{j[1]}]", v[row][i] * v[row][j]
+        for i, j in combinations(cells, 2):
+            yield f"v{i[0]}[{i[1]}] + v{j[0]}[{j[1]}]", v[row][i] + v[row][j]
+        yield from ((f"v{i}[{k}]", v[row, i, k]) for i, k in cells if i)
+        for (a, b), i, j in product(combinations(range(len(v)), 2), range(n), range(n)):
+            yield f"v{i} of row {a} · v{j} of row {b}", v[a, i] @ v[b, j]
+        yield "all pairs, added up", sum(v[row, i] @ v[row, j] for i, j in _pairs(n))
 
     def read(number, row):
-        known = tables[min(row, len(tables) - 1)].items()
-        return next((name for name, value in known if abs(value - number) < 1e-3), "")
+        named = known(min(row, len(v) - 1))
+        return next((name for name, value in named if abs(value - number) < 1e-3), "")
 
     return read
 
@@ -143,7 +138,10 @@ _DIAGONAL = {
     0: [Mistake("diagonal missing", "Each vector's product with itself is due as well.",
                 _interaction),
         Mistake("diagonal behind the pairs", "The pairs are due row by row: v0·v0 first.",
-                lambda x, xs: torch.cat([_interaction(x, xs), *map(_dot, [x, *xs], [x, *xs])], 1))],
+                lambda x, xs: torch.cat([_interaction(x, xs), *map(_dot, [x, *xs], [x, *xs])], 1)),
+        Mistake("lengths on the diagonal", "A vector's product with itself is its length squared.",
+                partial(_interaction, pairs=partial(_pairs, first=0), product=lambda a, b:
+                        _dot(a, b).sqrt() if a is b else _dot(a, b)))],
 }  # fmt: skip
 
 
@@ -234,12 +232,10 @@ def _inner(x, U, V):
 
 def _read_cross(x0, x, U, V, b):
     """Of the one number of a row, which terms are in it."""
-    if x0.numel() > 1:
-        return lambda number, row: ""
-    inner = _inner(x, U, V).item()
-    parts = {"x0": x0.item(), "x": x.item(), "b": b.item(), "x0·b": (x0 * b).item(), "UVᵀx": inner}
-    read = made_of(parts | {"x0·UVᵀx": x0.item() * inner}, most=1, least=-1)
-    return lambda number, row: read(number)
+    terms = {"x0": x0, "x": x, "b": b, "x0·b": x0 * b, "UVᵀx": _inner(x, U, V)}
+    terms["x0·UVᵀx"] = x0 * terms["UVᵀx"]
+    one = {name: term.item() for name, term in terms.items() if x0.numel() == 1}
+    return made_of(one, most=1, least=-1)
 
 
 def _cross(x0, x, U, V, b):
@@ -265,9 +261,8 @@ def _full_matrix(fn) -> str:
     if largest_result(fn, *_cross_of(3, w, 2)) < w * w:
         return ""
     return (
-        " But you form the w × w matrix first, which costs more than a layer of full rank. From "
-        "left to right, x "
-        "meets V first, and everything stays narrow."
+        " But you form the w × w matrix first, which costs more than a layer of full rank. Let x "
+        "meet V first, and everything stays narrow."
     )
 
 

@@ -145,7 +145,7 @@ RECALIBRATED = Task(
         (tensor([0.3, 0.6]), 1.0),
         (tensor([0.5, 0.2, 0.9]), 0.4),
         (tensor([0.5, 0.2, 0.9]), 0.0625),
-        (tensor([0.0002, 0.003, 0.04]), 0.07),
+        (tensor([0.0002, 0.03, 0.4]), 0.07),
         (tensor([0.9997, 0.98, 0.5]), 0.25),
     ],
     "Right. The order stays, the promise is mended.",

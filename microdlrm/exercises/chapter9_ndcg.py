@@ -116,7 +116,7 @@ NDCG_AT_K = Task(
                  lambda s, r, k: _found(s, r, k) / float(r.sum()),
                  lambda s, r, k: _found(s, r, k) / min(k, int(r.sum()))),
     ],
-    read=lambda *_: lambda number, row: "" if math.isfinite(number) else "0 below a fraction line?",
+    read=lambda *_: lambda number, row: "" if math.isfinite(number) else "divided by log 1?",
     because=_because,
     typical=15,
     returns="one number",

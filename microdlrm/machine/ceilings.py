@@ -90,17 +90,15 @@ class Ceilings(Shown):
 
     def json(self) -> dict:
         """The medians, as `python -m microdlrm ceilings --json` prints them."""
-
-        def medians(spreads: Mapping[int, Spread]) -> dict[str, float]:
-            return {str(size): spread.median for size, spread in spreads.items()}
-
+        several = (self.gather, self.cache, self.near, self.gemm)
+        gather, cache, near, gemm = ({n: s.median for n, s in own.items()} for own in several)
         return {
             "stream_gbs": self.stream_gbs,
-            "gather_gbs": medians(self.gather),
-            "cache_gbs": medians(self.cache),
-            "near_gbs": medians(self.near),
+            "gather_gbs": gather,
+            "cache_gbs": cache,
+            "near_gbs": near,
             "latency_ns": self.latency.median,
-            "gemm_gflops": medians(self.gemm),
+            "gemm_gflops": gemm,
             "ridge": self.ridge,
             "dispatch_us": self.dispatch.median,
             "bag_us": self.bag.median,

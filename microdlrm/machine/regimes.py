@@ -1,6 +1,7 @@
 """Models that wait for different things: their shapes, their inputs, and what to time of them."""
 
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -24,25 +25,17 @@ BATCH = 512
 
 def grid() -> dict[str, tuple[dict, int, int]]:
     """Models of many kinds, name -> (shape, batch, bag)."""
-
-    def tables(count: int, rows: int, m: int) -> dict:
-        return dict(m_spa=m, num_embeddings=(rows,) * count, ln_bot=(16, m), ln_top=(32, 1))
-
-    models = {
-        f"original, {kind}, batch {batch:,}": (ORIGINAL | dict(interaction=kind), batch, 1)
-        for kind in ("concat", "dot")
-        for batch in (1, 16, 256, 4096, 65536)
-    }
-    models |= {
-        f"4 tables of {rows:,} × {m}, bag {bag}": (tables(4, rows, m), BATCH, bag)
-        for rows, m in ((2**10, 64), (2**13, 64), (2**18, 64), (2**10, 8), (2**20, 8))
-        for bag in (1, 32)
-    }
-    models |= {
-        f"32 tables of 1,000 × 8, batch {batch}": (tables(32, 1000, 8), batch, 1)
-        for batch in (16, 256)
-    }
-    return models | {f"wide MLPs, batch {batch}": (COMPUTE, batch, 1) for batch in (1, 64, 512)}
+    models = {}
+    for kind, batch in product(("concat", "dot"), (1, 16, 256, 4096, 65536)):
+        models[f"original, {kind}, batch {batch:,}"] = (ORIGINAL | dict(interaction=kind), batch, 1)
+    tables = ((2**10, 64), (2**13, 64), (2**18, 64), (2**10, 8), (2**20, 8))
+    for (rows, m), bag in product(tables, (1, 32)):
+        shape = dict(m_spa=m, num_embeddings=(rows,) * 4, ln_bot=(16, m), ln_top=(32, 1))
+        models[f"4 tables of {rows:,} × {m}, bag {bag}"] = (shape, BATCH, bag)
+    for batch in (16, 256):
+        many = ORIGINAL | dict(num_embeddings=(1000,) * 32)
+        models[f"32 tables of 1,000 × 8, batch {batch}"] = (many, batch, 1)
+    return models | {f"wide MLPs, batch {batch}": (COMPUTE, batch, 1) for batch in (1, 64, BATCH)}
 
 
 def random_batches(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> list[tuple]:
@@ -100,10 +93,8 @@ def wider(shape: dict) -> dict:
     """
     first, *bottom, last = shape["ln_bot"]
     *top, logit = shape["ln_top"]
-    doubled = dict(
-        ln_bot=(first, *(2 * w for w in bottom), last), ln_top=(*(2 * w for w in top), logit)
-    )
-    return shape | doubled
+    bottom, top = ([2 * width for width in hidden] for hidden in (bottom, top))
+    return shape | dict(ln_bot=(first, *bottom, last), ln_top=(*top, logit))
 
 
 ROWS, IDS, WIDTHS = "rows × 256", "ids in a bag × 2", "MLP widths × 2"

@@ -134,12 +134,9 @@ def compare(
     seconds. `pages` is the state of the allocator, `allocator.STATES`; if "fresh", each sample is a
     single call, before which all free pages are given back.
 
-    The clock is CPU time on one thread or, if `wall` is set, the time on the wall.
-
-    Raises ValueError without variants. A variant's own exceptions pass through.
+    The clock is CPU time on one thread or, if `wall` is set, the time on the wall. A variant's own
+    exceptions pass through.
     """
-    if not variants:
-        raise ValueError("compare needs at least one variant, {name: callable}, got none")
     # On Windows CPU time ticks at 64 Hz.
     clock = time.perf_counter if wall or sys.platform == "win32" else time.process_time
     calls = {name: _with_counter(fn) for name, fn in variants.items()}

@@ -43,11 +43,12 @@ def test_frozen_bags_may_be_empty_and_ids_int32(ids, offsets):
 
 
 @pytest.mark.parametrize("interaction", ["dot", "concat"])
-def test_frozen_weighs_histories_and_reads_shared_tables(interaction):
-    model = MicroDLRM(reads=(0, 1, 2, 1), interaction=interaction)
-    ids = [torch.tensor(own) for own in ([1, 2], [3, 4], [5, 6], [7, 8, 9])]
-    offsets = [torch.arange(2)] * 3 + [torch.tensor([0, 1])]
-    inputs = torch.randn(2, 16), ids, offsets, [None, None, None, torch.tensor([1.0, 0.5, -2.0])]
+@pytest.mark.parametrize("history", [2, 3])  # as many ids as rows, and more
+def test_frozen_weighs_histories_and_reads_shared_tables(interaction, history):
+    model = MicroDLRM(reads=(0, 1, 2, 1), interaction=interaction, init=1.0)
+    ids = [torch.tensor(own) for own in ([1, 2], [3, 4], [5, 6], [7, 8, 9][:history])]
+    weights = [None, None, None, torch.tensor([1.0, 0.5, -2.0][:history])]
+    inputs = torch.randn(2, 16), ids, [torch.arange(2)] * 4, weights
     torch.testing.assert_close(freeze(model)(*inputs), model(*inputs))
 
 

@@ -1,15 +1,14 @@
-"""What the cells of every study start from, and how they write down what they find."""
+"""What every study starts from, and how it writes down what it finds."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from functools import cache
 
+import numpy as np
 import pandas as pd
 
-from microdlrm import clicks, movielens
+from microdlrm import clicks, movielens, training
 
-Cells = dict[
-    str, Callable[[], list[dict]]
-]  # a cell's name -> what measures it and returns its records
+OF_A_LEAD = ("logloss", "auc within users")
 
 
 @cache
@@ -24,6 +23,19 @@ def prepared(how: str = "random", split_seed: int = 42) -> tuple[clicks.Split, c
     return split, clicks.prepare(data(), split.train).add(clicks.genres(data()))
 
 
-def lines(table: pd.DataFrame, **key) -> list[dict]:
-    """A record for each metric of `metrics.level` or `metrics.lead`, with what it belongs to."""
-    return [key | dict(metric=metric) | line.to_dict() for metric, line in table.iterrows()]
+def judged_on(split: clicks.Split) -> tuple[np.ndarray, np.ndarray]:
+    """Of the test rows, the labels and whose they are."""
+    return clicks.labels(data())[split.test], clicks.positions(data())[0][split.test]
+
+
+def answers(of: clicks.Clicks, split: clicks.Split, interaction: str, seeds) -> list[np.ndarray]:
+    """What models by the recipe say of the test rows, one a seed."""
+    models = [training.train(of, split, interaction, seed)[0] for seed in seeds]
+    return [training.predict(model, of, split.test) for model in models]
+
+
+def lines(table: pd.DataFrame, metrics: Sequence[str] = OF_A_LEAD, **key) -> Iterator[dict]:
+    """A record for each of `metrics` in a table of `metrics.level` or `metrics.lead`, with what it
+    belongs to."""
+    for metric in metrics:
+        yield key | dict(metric=metric) | table.loc[metric].to_dict()

@@ -4,14 +4,13 @@ chapters show it.
     python -m microdlrm study            # lists them
     python -m microdlrm study splits     # runs one, and writes book/studies/splits.json
 
-A study is a dict of cells, each a function that returns records, so that a test can repeat one
-cell. What is written are aggregates (no rating), with the versions of what they were measured with.
+A study is a function that yields records. They are aggregates (no rating), and are written with the
+versions of what they were measured with.
 """
 
 import json
 import platform
 from argparse import ArgumentParser
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +20,8 @@ import torch
 from tqdm import tqdm
 
 from microdlrm.studies import chapter4, chapter6, chapter9
-from microdlrm.studies.start import Cells
 
+STUDIES = chapter4.STUDIES | chapter6.STUDIES | chapter9.STUDIES  # what each says, and finds
 FOLDER = Path(__file__).resolve().parent.parent.parent / "book" / "studies"
 
 
@@ -33,25 +32,15 @@ def load(name: str) -> pd.DataFrame:
     path = FOLDER / f"{name}.json"
     if not path.exists():
         command = "scale" if name == "scale" else f"study {name}"
-        raise FileNotFoundError(
-            f"there is no {path.name}: `python -m microdlrm {command}` writes it"
-        )
+        says = f"there is no {path.name}: `python -m microdlrm {command}` writes it"
+        raise FileNotFoundError(says)
     return pd.DataFrame(json.loads(path.read_text(encoding="utf-8"))["records"])
-
-
-def run(name: str) -> Path:
-    """Measure every cell of the study, with progress, and write what it came to."""
-    says, grid = STUDIES[name]
-    return write(
-        name, says, [record for cell in tqdm(grid().values(), desc=name) for record in cell()]
-    )
 
 
 def write(name: str, says: str, records: list[dict]) -> Path:
     """Store what was measured, with the versions of what it was measured with."""
-    versions = dict(
-        python=platform.python_version(), torch=torch.__version__, sklearn=sklearn.__version__
-    )
+    versions = dict(python=platform.python_version(), torch=torch.__version__)
+    versions |= dict(sklearn=sklearn.__version__)
     head = json.dumps(dict(study=name, says=says, versions=versions), indent=1).removesuffix("\n}")
     lines = ",\n  ".join(json.dumps(_rounded(record)) for record in records)  # one a line
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -61,21 +50,15 @@ def write(name: str, says: str, records: list[dict]) -> Path:
 
 
 def _rounded(record: dict) -> dict:
-    return {
-        key: float(f"{v:.5g}") if isinstance(v, float | np.floating) else v
-        for key, v in record.items()
+    numbers = {
+        k: float(f"{v:.5g}") for k, v in record.items() if isinstance(v, float | np.floating)
     }
-
-
-STUDIES: dict[str, tuple[str, Callable[[], Cells]]] = (
-    chapter4.STUDIES | chapter6.STUDIES | chapter9.STUDIES
-)
+    return record | numbers
 
 
 def add_options(command: ArgumentParser) -> None:
-    command.add_argument(
-        "name", nargs="?", choices=list(STUDIES), help="which one to run; none: list them"
-    )
+    says = "which one to run; none: list them"
+    command.add_argument("name", nargs="?", choices=list(STUDIES), help=says)
     command.set_defaults(run=_command)
 
 
@@ -85,4 +68,6 @@ def _command(options) -> None:
             there = (FOLDER / f"{name}.json").exists()
             print(f"{name:<10}{says}{'' if there else ' (not measured yet)'}")
         return
-    print(f"wrote {run(options.name)}")
+    says, study = STUDIES[options.name]
+    records = list(tqdm(study(), desc=options.name, unit=" records"))
+    print(f"wrote {write(options.name, says, records)}")

@@ -1,6 +1,4 @@
-"""Adagrad by rows: the optimiser that production trains its embedding tables with, in a few
-lines.
-"""
+"""Adagrad by rows, the optimiser that production trains its embedding tables with."""
 
 import torch
 from torch import Tensor
@@ -22,27 +20,17 @@ class RowwiseAdagrad(torch.optim.Optimizer):
     def step(self) -> None:
         for group in self.param_groups:
             for table in group["params"]:
-                if table.grad is not None:
-                    seen = self.state[table].setdefault(
-                        "squares", table.new_zeros(len(table))
-                    )  # (R,)
-                    rows, g = _looked_up(table.grad)  # (n,), (n, d)
-                    seen[rows] += g.square().mean(1)
-                    table[rows] -= group["lr"] * g / (seen[rows].sqrt()[:, None] + group["eps"])
-
-
-def _looked_up(gradient: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows that have a gradient, each once, and what it is."""
-    if gradient.is_sparse:
-        gradient = gradient.coalesce()  # of a row looked up twice, the sum
-        return gradient.indices()[0], gradient.values()
-    rows = gradient.any(1).nonzero()[:, 0]
-    return rows, gradient[rows]
+                if table.grad is None:
+                    continue
+                seen = self.state[table].setdefault("squares", table.new_zeros(len(table)))  # (R,)
+                # The rows that have a gradient; of a row looked up twice, the sum.
+                gradient = table.grad.to_sparse(1).coalesce()
+                rows, g = gradient.indices()[0], gradient.values()  # (n,), (n, d)
+                seen[rows] += g.square().mean(1)
+                table[rows] -= group["lr"] * g / (seen[rows].sqrt()[:, None] + group["eps"])
 
 
 def state_bytes(optimiser: torch.optim.Optimizer) -> int:
     """The bytes of what an optimiser keeps beside the parameters, once it has taken a step."""
-    kept = (value for state in optimiser.state.values() for value in state.values())
-    return sum(
-        t.numel() * t.element_size() for t in kept if isinstance(t, Tensor) and t.numel() > 1
-    )
+    kept = [value for state in optimiser.state.values() for value in state.values()]
+    return sum(t.nbytes for t in kept if isinstance(t, Tensor) and t.numel() > 1)

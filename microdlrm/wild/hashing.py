@@ -1,6 +1,4 @@
-"""Ids that a table has no row of its own for: hashed into fewer rows, or sent to the row of the
-unknown.
-"""
+"""Ids without a row of their own: hashed into fewer rows, or sent to the row of the unknown."""
 
 import numpy as np
 import torch
@@ -13,21 +11,15 @@ UNKNOWN = 0  # the unknown's row
 
 
 def hash_ids(ids: Tensor, rows: int, seed: int = 0) -> Tensor:
-    """A row for each id, (N,) int64 in [0, rows): the same every day, as if drawn by lot. Another
-    seed, another lot.
+    """A row for each of `ids` (N,), (N,) int64 in [0, rows): the same every day, as if drawn by
+    lot. Another seed, another lot.
 
     The hash is MurmurHash3. (Python's own `hash` leaves small numbers as they are, and salts
-    strings anew in each process.) Raises ValueError for fewer rows than one, and for ids that
-    aren't whole numbers of 31 bits.
+    strings anew in each process.) Raises ValueError for ids that aren't whole numbers of 31 bits.
     """
-    ids = torch.as_tensor(ids)
-    if rows < 1:
-        raise ValueError(f"rows must be at least 1, got {rows}")
     if ids.is_floating_point() or (len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < 2**31):
-        raise ValueError(
-            f"ids must be whole numbers from 0 to 2**31 - 1, got {ids.dtype}, {ids.min()} to "
-            f"{ids.max()}"
-        )
+        least, most = ids.min(), ids.max()
+        raise ValueError(f"ids must be whole and from 0 to 2**31 - 1, got {least} to {most}")
     hashes = murmurhash3_32(ids.numpy().astype(np.int32), seed=seed, positive=True)  # (N,) uint32
     return torch.from_numpy(hashes.astype(np.int64) % rows)  # (N,)
 
@@ -39,9 +31,7 @@ def hashed(name: str, ids: Tensor, rows: int, hashes: int = 1) -> SparseFeature:
     With two hashes, the sum of two rows stands for an id: ids that share one row seldom share both
     (compare Shi et al. 2020, who divide instead of hashing).
     """
-    landed = torch.stack(
-        [hash_ids(ids, rows, seed) for seed in range(hashes)], dim=1
-    )  # (N, hashes)
+    landed = torch.stack([hash_ids(ids, rows, seed) for seed in range(hashes)], 1)  # (N, hashes)
 
     def take(which: Tensor) -> tuple[Tensor, Tensor, None]:
         return landed[which].flatten(), torch.arange(len(which)) * hashes, None
@@ -50,28 +40,21 @@ def hashed(name: str, ids: Tensor, rows: int, hashes: int = 1) -> SparseFeature:
 
 
 def share_that_collides(ids: int, rows: int) -> float:
-    """The share of `ids` ids, dealt at random to `rows` rows, that must be expected to share one
-    with another.
-    """
+    """Of so many ids, dealt to rows by lot, the share expected to meet another in its row."""
     return 1 - (1 - 1 / rows) ** (ids - 1)
 
 
 def with_unknown(
-    ids: Tensor, train: np.ndarray, drop: float = 0.0, at_least: int = 1, seed: int = 0
+    ids: Tensor, train: np.ndarray, drop: float = 0.0, seed: int = 0
 ) -> tuple[Tensor, int]:
     """Ids for a table with a row for the unknown, (N,) int64, and how many rows it has.
 
-    An id with fewer than `at_least` training rows is unknown: it gets row 0, the others 1, 2, … in
-    their order. Of the rows `train`, a share `drop`, drawn once, gets row 0 as well, whatever its
-    id: nothing else would train it. Raises ValueError where `drop` is no share or `at_least` is
-    less than 1.
+    An id without training rows is unknown: it gets row 0, the others 1, 2, … in their order. Of the
+    rows `train`, a share `drop`, drawn once, gets row 0 as well, whatever its id: nothing else
+    would train it.
     """
-    if not 0 <= drop < 1 or at_least < 1:
-        raise ValueError(
-            f"drop must be a share from 0 to below 1, at_least 1 or more; got {drop} and {at_least}"
-        )
     train = torch.as_tensor(train)
-    known = torch.bincount(ids[train], minlength=int(ids.max()) + 1) >= at_least  # one an id
+    known = torch.bincount(ids[train], minlength=int(ids.max()) + 1) > 0  # one an id
     row_of = torch.where(known, known.cumsum(0), UNKNOWN)
     rows = row_of[ids]  # (N,)
     hidden = torch.rand(len(train), generator=torch.Generator().manual_seed(seed)) < drop

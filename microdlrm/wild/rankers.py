@@ -37,9 +37,7 @@ def popularity(data: MovieLens, split: clicks.Split) -> np.ndarray:
     return np.broadcast_to(clicked.sum(0), clicked.shape)
 
 
-def item_knn(
-    data: MovieLens, split: clicks.Split, k: int = 200, shrink: float = 10.0
-) -> np.ndarray:
+def item_knn(data: MovieLens, split: clicks.Split, k: int = 200, shrink=10.0) -> np.ndarray:
     """How alike a film and those that the user clicked are, summed: (users, movies).
 
     Films are alike that the same people clicked: the cosine of their columns, shrunk where they are
@@ -59,23 +57,16 @@ def ease(data: MovieLens, split: clicks.Split, ridge: float = 100.0) -> np.ndarr
     """
     clicked = _clicked(data, split)
     inverse = np.linalg.inv(clicked.T @ clicked + ridge * np.eye(clicked.shape[1]))
-    weights = inverse / -np.diag(
-        inverse
-    )  # (movies, movies), a column for the film that is to be foretold
+    weights = inverse / -np.diag(inverse)  # (movies, movies), a column for each film foretold
     np.fill_diagonal(weights, 0)
     return clicked @ weights
 
 
 def for_lists(
-    data: MovieLens,
-    split: clicks.Split,
-    seed: int = 0,
-    width: int = 64,
-    decay: float = 0.3,
-    epochs: int = 100,
+    data: MovieLens, split: clicks.Split, seed: int = 0, epochs: int = 100
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of users and of films whose product was trained to order lists: (users, width + 1),
-    (movies, width + 1).
+    """Vectors of users and of films whose product was trained to order lists: (users, 65),
+    (movies, 65).
 
     A user is the sum of the rows of the films clicked, over sqrt(n). Half of the clicks, drawn anew
     in each pass, are hidden, and a softmax over all films must find them among all others. A film's
@@ -83,13 +74,13 @@ def for_lists(
     """
     torch.manual_seed(seed)
     clicked = torch.tensor(_clicked(data, split), dtype=torch.float32)  # (users, movies)
-    rows = nn.Parameter(torch.randn(clicked.shape[1], width) * 0.05)  # (movies, width)
+    rows = nn.Parameter(torch.randn(clicked.shape[1], 64) * 0.05)  # (movies, 64)
     bias = nn.Parameter(clicked.sum(0).add(1).log())  # (movies,)
-    groups = [dict(params=[rows], weight_decay=decay), dict(params=[bias], weight_decay=0.0)]
+    groups = [dict(params=[rows], weight_decay=0.3), dict(params=[bias], weight_decay=0.0)]
     optimiser = torch.optim.AdamW(groups, lr=3e-3)
 
     def users(seen):
-        return seen @ rows / seen.sum(1, keepdim=True).clamp(min=1).sqrt()  # (B, width)
+        return seen @ rows / seen.sum(1, keepdim=True).clamp(min=1).sqrt()  # (B, 64)
 
     for _ in range(epochs):
         shown = clicked * (torch.rand_like(clicked) < 0.5)
@@ -101,59 +92,44 @@ def for_lists(
             loss.backward()
             optimiser.step()
     with torch.no_grad():
-        ones = torch.ones(len(clicked), 1)
-        return torch.cat([users(clicked), ones], 1).numpy(), torch.cat(
-            [rows, bias[:, None]], 1
-        ).numpy()
+        of_users = torch.cat([users(clicked), torch.ones(len(clicked), 1)], 1)
+        return of_users.numpy(), torch.cat([rows, bias[:, None]], 1).numpy()
 
 
-def by_verdicts(
-    data: MovieLens, split: clicks.Split, users: np.ndarray, seed: int = 0
-) -> np.ndarray:
+def by_verdicts(data: MovieLens, split: clicks.Split, users: np.ndarray) -> np.ndarray:
     """Scores of all films for `users`, from a dot model of who rates what well, as in chapters 1 to
     6.
     """
-    grid, where = _with_grid(data, users)
-    prepared = clicks.prepare(grid, split.train).add(clicks.genres(grid))
-    return _filled(
-        training.predict(training.train(prepared, split, seed=seed)[0], prepared, where),
-        data,
-        users,
-    )
+    return _of_all_films(data, split, users, lambda of: training.train(of, split)[0])[1]
 
 
 def against_negatives(
-    data: MovieLens,
-    split: clicks.Split,
-    users,
-    seed: int = 0,
-    each: int = 4,
-    epochs: int = 4,
-    factorise=False,
+    data: MovieLens, split: clicks.Split, users: np.ndarray, seed: int = 0, factorise=False
 ) -> tuple[MicroDLRM, np.ndarray]:
     """A model of what is clicked and what isn't rated at all, and its scores of all films for
     `users`.
 
-    Trained on the clicks among the training rows and, for each, `each` films at random that the
-    user hasn't rated.
+    Trained on the clicks among the training rows and, for each, four films at random that the user
+    hasn't rated. `factorise` takes a matrix factorisation for dot.
     """
     y, known = clicks.labels(data), np.concatenate([split.train, split.validation])
     rows, more = [], data
     for part in (split.train, split.validation):
         of_part = part[y[part] == 1]
-        negatives = sampling.unrated(data, of_part, known, each, seed)
+        negatives = sampling.unrated(data, of_part, known, 4, seed)
         rows.append(np.concatenate([of_part, len(more.ratings) + np.arange(len(negatives[0]))]))
         more = sampling.with_pairs(more, *negatives)
-    grid, where = _with_grid(more, users)
     split = clicks.Split(*rows, split.test)
-    prepared = clicks.prepare(grid, split.train).add(clicks.genres(grid))
-    if factorise:
+
+    def train(prepared: clicks.Clicks) -> MicroDLRM:
+        if not factorise:
+            return training.train(prepared, split, seed=seed, epochs=4)[0]
         torch.manual_seed(seed)
         model = baselines.MatrixFactorisation(*prepared.num_embeddings[:2])
-        training.fit(model, prepared, split, lr=1e-2, embedding_decay=1.0, epochs=epochs, seed=seed)
-    else:
-        model, _ = training.train(prepared, split, seed=seed, epochs=epochs)
-    return model, _filled(training.predict(model, prepared, where), data, users)
+        training.fit(model, prepared, split, lr=1e-2, embedding_decay=1.0, epochs=8, seed=seed)
+        return model
+
+    return _of_all_films(more, split, users, train)
 
 
 def _clicked(data: MovieLens, split: clicks.Split) -> np.ndarray:
@@ -165,14 +141,15 @@ def _clicked(data: MovieLens, split: clicks.Split) -> np.ndarray:
     return clicked
 
 
-def _with_grid(data: MovieLens, users: np.ndarray) -> tuple[MovieLens, np.ndarray]:
-    """The data with every film for each of `users` behind them, and where these rows are."""
+def _of_all_films(data, split, users, train) -> tuple[MicroDLRM, np.ndarray]:
+    """What `train` makes of the prepared data, and its scores of all films for `users`; -1 for
+    others."""
     films = len(data.movies)
-    more = sampling.with_pairs(data, np.repeat(users, films), np.tile(np.arange(films), len(users)))
-    return more, np.arange(len(data.ratings), len(more.ratings))
-
-
-def _filled(p: np.ndarray, data: MovieLens, users: np.ndarray) -> np.ndarray:
-    scores = np.full((len(data.users), len(data.movies)), -1.0)
-    scores[users] = p.reshape(len(users), -1)
-    return scores
+    every = np.repeat(users, films), np.tile(np.arange(films), len(users))
+    grid = sampling.with_pairs(data, *every)
+    prepared = clicks.prepare(grid, split.train).add(clicks.genres(grid))
+    model = train(prepared)
+    scores = np.full((len(data.users), films), -1.0)
+    rows = np.arange(len(data.ratings), len(grid.ratings))
+    scores[users] = training.predict(model, prepared, rows).reshape(len(users), films)
+    return model, scores

@@ -1,6 +1,4 @@
-"""What a log keeps and what it doesn't: non-clicks thinned out, ratings that nobody gave, pairs
-that nobody rated.
-"""
+"""What a log keeps and what it doesn't: non-clicks thinned out, pairs that nobody rated."""
 
 import numpy as np
 import pandas as pd
@@ -12,29 +10,21 @@ from microdlrm.movielens import MovieLens
 def thinned(y: np.ndarray, rows: np.ndarray, k: float, seed: int = 0) -> np.ndarray:
     """Of `rows`, every click and one non-click in k, drawn at random: row numbers in their order.
 
-    y (N,) labels of 0 and 1. Raises ValueError for a k below 1.
+    y (N,) labels of 0 and 1.
     """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}: one non-click in k is kept")
     draw = np.random.default_rng(seed).random(len(rows))
     return rows[(y[rows] == 1) | (draw < 1 / k)]
 
 
-def with_pairs(data: MovieLens, user: np.ndarray, movie: np.ndarray, rating: int = 1) -> MovieLens:
-    """The same data with more ratings behind the real ones: pairs (user, movie), counted from 0,
-    that nobody rated.
+def with_pairs(data: MovieLens, user: np.ndarray, movie: np.ndarray) -> MovieLens:
+    """The same data with a rating of 1 for pairs (user, movie), counted from 0, that nobody rated.
 
-    They are dated like the last real rating.
+    They stand behind the real ratings, and are dated like the last of them.
     """
     ratings = data.ratings
-    more = pd.DataFrame(
-        dict(
-            user_id=user + 1, item_id=movie + 1, rating=rating, timestamp=ratings["timestamp"].max()
-        )
-    )
-    return data._replace(
-        ratings=pd.concat([ratings, more[list(ratings.columns)]], ignore_index=True)
-    )
+    more = pd.DataFrame(dict(user_id=user + 1, item_id=movie + 1, rating=1))
+    more["timestamp"] = ratings["timestamp"].max()
+    return data._replace(ratings=pd.concat([ratings, more], ignore_index=True)[ratings.columns])
 
 
 def unrated(
@@ -43,14 +33,11 @@ def unrated(
     """For each of `rows`, `each` films at random that its user has rated in none of the rows
     `known`: users, movies.
 
-    Negatives for a model that must tell what is clicked from what isn't rated. Raises ValueError
-    where a user has rated all films.
+    Negatives for a model that must tell what is clicked from what isn't rated.
     """
     user, movie = positions(data)
     rated = np.zeros((len(data.users), len(data.movies)), dtype=bool)
     rated[user[known], movie[known]] = True
-    if rated.all(1).any():
-        raise ValueError("a user has rated every film: nothing is left to draw from")
     draw = np.random.default_rng(seed)
     users = np.repeat(user[rows], each)
     movies = draw.integers(rated.shape[1], size=len(users))

@@ -24,7 +24,7 @@ def test_each_study_has_its_result():
 def test_a_part_measured_anew_comes_to_the_same():
     """The rest takes hours: `python -m microdlrm study NAME`, after a change of the model."""
     stored = store.load("rivals").query("model == 'item-kNN' and k == 20 and shrink == 100").iloc[0]
-    (anew,) = chapter4.one_knn(20, 100)
+    anew = chapter4.one_knn(20, 100)
     # other matrix products round otherwise: some rows change a neighbour
     assert anew["logloss"] == pytest.approx(stored["logloss"], abs=1e-3)
 
@@ -39,16 +39,12 @@ def test_platts_step_mends_what_was_promised_too_surely():
 
 
 def test_the_product_that_is_left_out_is_of_the_film_and_what_was_rated():
-    x_dense, x_sparse = (
-        torch.zeros(1, 2),
-        [torch.tensor([[float(prime), 0.0]]) for prime in (2, 3, 5, 7, 11, 13)],
-    )
-    whole, without = (
-        make(x_dense, x_sparse)[0].tolist()
-        for make in (dot_interaction, chapter6.without_a_product)
-    )
-    assert sorted(whole) == sorted([*without, 3.0 * 13.0])
-    assert without == [value for value in whole if value != 39.0]
+    x_sparse = [torch.tensor([[float(prime), 0.0]]) for prime in (2, 3, 5, 7, 11, 13)]
+    given = torch.zeros(1, 2), x_sparse
+    whole = dot_interaction(*given)[0].tolist()
+    without = chapter6.without_a_product(*given)[0].tolist()
+    assert without == [value for value in whole if value != 3.0 * 13.0]
+    assert len(without) == len(whole) - 1
 
 
 @pytest.mark.parametrize("name", [*store.STUDIES, *ELSEWHERE])
@@ -57,7 +53,6 @@ def test_what_is_stored_are_aggregates_and_says_with_what(name):
     assert content["study"] == name
     assert content["versions"]["torch"]
     assert not {"user", "movie", "item_id", "user_id", "rating"} & set(studies.load(name))
-    assert all(isinstance(record, dict) for record in content["records"])
 
 
 def test_what_is_stored_is_shown_and_small():
@@ -76,8 +71,8 @@ def test_a_study_that_was_not_measured_says_how(monkeypatch, tmp_path):
 
 def test_the_command_writes_a_study_and_lists_them(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(store, "FOLDER", tmp_path)
-    cells = {"one": lambda: [dict(model="x", auc=0.123456)]}
-    monkeypatch.setitem(store.STUDIES, "rivals", ("A search", lambda: cells))
+    found = [dict(model="x", auc=0.123456)]
+    monkeypatch.setitem(store.STUDIES, "rivals", ("A search", lambda: iter(found)))
     __main__.main(["study", "rivals"])
     assert studies.load("rivals").to_dict("records") == [dict(model="x", auc=0.12346)]
     __main__.main(["study"])

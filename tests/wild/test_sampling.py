@@ -14,8 +14,6 @@ def test_all_clicks_stay_and_a_share_of_the_others():
     assert set(rows[y[rows] == 1]) <= set(kept) <= set(rows)
     assert (y[kept] == 0).sum() / (y[rows] == 0).sum() == pytest.approx(1 / 5, abs=0.02)
     assert (sampling.thinned(y, rows, k=1) == rows).all()
-    with pytest.raises(ValueError, match="k must be at least 1"):
-        sampling.thinned(y, rows, k=0.5)
 
 
 def test_pairs_stand_behind_the_ratings_and_are_no_clicks(data):

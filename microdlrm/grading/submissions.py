@@ -84,7 +84,6 @@ def judge_file(path: Path, names: list[str], memory: int) -> Iterator[tuple[bool
                 problems |= dict.fromkeys(reading.binds(statement), says)
             defined = reading.defines(statement).intersection(names, namespace)
             answers |= {name: namespace[name] for name in defined}
-            namespace |= answers
         for name in names:
             if name not in answers:
                 imported = any(name in reading.imports(s) for s in kept)

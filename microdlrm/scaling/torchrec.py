@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 from torchrec import EmbeddingBagCollection, EmbeddingBagConfig, KeyedJaggedTensor
 from torchrec.distributed import DistributedModelParallel
@@ -32,6 +32,7 @@ from microdlrm.model import MicroDLRM
 
 KINDS = ("table", "row", "column", "data")
 TABLES = "sparse_arch.embedding_bag_collection"
+FIRST = "top_l.0.weight"  # of the layer that meets the interaction
 DENSE = dict(compute_kernel="dense")  # gradients as PyTorch's: any of its optimisers takes the step
 
 
@@ -67,49 +68,35 @@ def to_torchrec(model: MicroDLRM) -> DLRM:
     tables = described(shape["num_embeddings"], shape["m_spa"], model.reads)
     collection = EmbeddingBagCollection(tables=tables, is_weighted=True)
     made = DLRM(collection, shape["ln_bot"][0], list(shape["ln_bot"][1:]), list(shape["ln_top"]))
-    weights, (names, first, columns) = model.state_dict(), _names(model, made)
-    weights[first] = weights[first][:, columns]
-    made.load_state_dict({theirs: weights[own] for own, theirs in names.items()})
+    weights = model.state_dict()
+    weights[FIRST] = weights[FIRST][:, _columns(model)]
+    # Both name tables, bottom and top, in this order.
+    made.load_state_dict(dict(zip(made.state_dict(), weights.values(), strict=True)))
     return made
 
 
 def from_torchrec(weights: dict[str, Tensor], model: MicroDLRM) -> MicroDLRM:
     """A model of `model`'s shape with the weights of TorchRec's, by their names there."""
-    names, first, columns = _names(model, to_torchrec(model))
-    ours = {own: weights[theirs] for own, theirs in names.items()}
-    ours[first] = ours[first][:, columns.argsort()]
+    names = zip(model.state_dict(), to_torchrec(model).state_dict(), strict=True)
+    ours = {own: weights[theirs] for own, theirs in names}
+    ours[FIRST] = ours[FIRST][:, _columns(model).argsort()]
     twin = MicroDLRM(**model.shape)
     twin.load_state_dict(ours)
     return twin
 
 
-def _names(model: MicroDLRM, dlrm: DLRM) -> tuple[dict[str, str], str, Tensor]:
-    """What each of our weights is called there; which one meets the interaction; and the order of
-    its columns there.
+def _columns(model: MicroDLRM) -> Tensor:
+    """There, the order of the columns of the layer that meets the interaction.
 
     Both take the pairs i < j of the upper triangle. But TorchRec lays a table's bags side by side,
     so that the vectors, and with them the pairs, stand in another order where bags share a table.
     """
-    names = {
-        f"emb_l.{t}.weight": f"{TABLES}.embedding_bags.table {t}.weight"
-        for t in range(len(model.emb_l))
-    }
-    for part, there in (("bot_l", "dense_arch"), ("top_l", "over_arch")):
-        for own, other in zip(_linears(model, part), _linears(dlrm, there), strict=True):
-            names |= {f"{own}.{what}": f"{other}.{what}" for what in ("weight", "bias")}
-    features = dlrm.sparse_arch.sparse_feature_names
-    order = torch.tensor([0, *(1 + int(name.split()[1]) for name in features)])  # v's places, there
+    order = torch.tensor([-1, *model.reads]).argsort(stable=True)  # the dense vector, then bags
     n, d = len(order), model.emb_l[0].embedding_dim
     i, j = torch.triu_indices(n, n, 1)
     place = torch.zeros(n, n, dtype=torch.long)
     place[i, j] = place[j, i] = d + torch.arange(len(i))
-    columns = torch.cat([torch.arange(d), place[order[i], order[j]]])
-    return names, f"{_linears(model, 'top_l')[0]}.weight", columns
-
-
-def _linears(model: nn.Module, part: str) -> list[str]:
-    layers = model.get_submodule(part).named_modules(prefix=part)
-    return [name for name, layer in layers if isinstance(layer, nn.Linear)]
+    return torch.cat([torch.arange(d), place[order[i], order[j]]])
 
 
 # --- sharding ---

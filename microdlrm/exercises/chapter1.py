@@ -45,18 +45,10 @@ SMOOTHED_MEAN = Task(
     mistakes=[
         Mistake("plain mean", "It believes one rating as firmly as hundreds.",
                 _of_rated(lambda s, c, p, k: s / c)),
-        Mistake("k missing below", "You added k imagined ratings, and counted none.",
-                _of_rated(lambda s, c, p, k: (s + k * p) / c)),
-        Mistake("prior missing above", "You counted k imagined ratings, and added none.",
-                lambda s, c, p, k: s / (c + k)),
-        Mistake("prior not weighted", "You added the prior once. Each of k imagined ratings is "
-                "worth it.", lambda s, c, p, k: (s + p) / (c + k)),
         Mistake("mean where the sum is due", "You divided twice.",
                 _of_rated(lambda s, c, p, k: (s / c + k * p) / (c + k))),
         Mistake("weights exchanged", "You weighted the mean by k and the prior by the count.",
                 _of_rated(lambda s, c, p, k: (k * s / c + c * p) / (c + k))),
-        Mistake("prior weighted with the counts", "k imagined ratings stand for the prior.",
-                _of_rated(lambda s, c, p, k: (s + c * p) / (c + k))),
         Mistake("the given prior not used", "You work out a prior from the ratings at hand.",
                 lambda s, c, p, k: (s + k * s.sum() / c.sum()) / (c + k)),
         Mistake("prior only where little is known", "Every mean is pulled, the less the more it "
@@ -103,7 +95,7 @@ def _group_facts(groups, values, prior):
         "ids have gaps, or don't start at 0": int(groups.max()) >= len(groups.unique()),
         "another row of the group has the same value": twins.sum(1) > 1,
         "the others add up to 0": (same @ values - values == 0) & (same.sum(1) > 1),
-        "a value is 0": values == 0,
+        "another row of the group has the value 0": same @ (values == 0).float() > (values == 0),
     }
 
 

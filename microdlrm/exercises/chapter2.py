@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import tensor
 
-from microdlrm.exercises.task import Mistake, Task, made_of, small_whole_numbers
+from microdlrm.exercises.task import Mistake, Task, made_of, several, small_whole_numbers
 
 
 def _offsets_from_lengths(lengths):
@@ -128,9 +128,9 @@ EMBEDDING_BAG = Task(
                 _bags(lambda r: r.sum(0), lambda i, o: pairwise(o.tolist()))),
         Mistake("repeated ids dropped", "An id that comes twice in a bag counts twice.",
                 lambda w, i, o: torch.stack([w[i[a:b].unique()].sum(0) for a, b in _spans(i, o)])),
-        Mistake("last id left out", "The last bag ends where the ids end.",
-                _bags(lambda r: r.sum(0), lambda i, o: (
-                    (a, max(a, b - (b == len(i)))) for a, b in _spans(i, o)))),
+        *several("an id left out", "A bag goes from its offset up to the next, or to the end.",
+                 _bags(lambda r: r[:-1].sum(0)), _bags(lambda r: r[1:].sum(0)),
+                 lambda w, i, o: _embedding_bag(w, i[:-1], o)),
         Mistake("offsets taken for lengths", "They are starts.",
                 _bags(lambda r: r.sum(0), lambda i, o: pairwise([0, *o.cumsum(0).tolist()]))),
         Mistake("the table's first rows", "Offsets are places in `indices`, whose ids name rows.",

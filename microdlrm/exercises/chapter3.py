@@ -54,16 +54,15 @@ MLP_COST = Task(
                 _cost(biases=lambda w: 0)),
         Mistake("multiply-adds counted once", "Each of them is two operations.", _cost(each=1)),
         Mistake("bias adds counted", "By the convention here they are left out.", _cost(rest=1)),
-        Mistake("twice the parameters", "A bias costs no FLOPs by this convention.", _cost(rest=2)),
+        *several("FLOPs from the parameters", "A bias costs none by this convention, a weight two.",
+                 _cost(rest=2), _cost(each=1, rest=1)),
         Mistake("a bias for each input", "A layer has one for each output.",
                 _cost(biases=lambda w: sum(w[:-1]))),
         Mistake("a bias for every width", "The input has none.", _cost(biases=sum)),
         Mistake("one bias a layer", "A layer has one for each output.",
                 _cost(biases=lambda w: len(w) - 1)),
-        Mistake("answers exchanged", "Parameters come first, then FLOPs.",
-                lambda w: _mlp_cost(w)[::-1]),
-        Mistake("last layer missing", "Does a loop end too soon?",
-                lambda w: _mlp_cost(w[:-1]) if len(w) > 2 else (0, 0)),
+        *several("a layer missing", "Does a loop end too soon, or begin too late?",
+                 lambda w: _mlp_cost(w[:-1]), lambda w: _mlp_cost(w[1:])),
     ],
     read=_read_cost,
     because=_because_cost,
@@ -97,7 +96,7 @@ def _because_loss(z, y):
 
 
 def _loss_facts(z, y):
-    wrong_side = ((1 - 2 * y) * z).clamp(min=0)
+    wrong_side, beside = ((1 - 2 * y) * z).clamp(min=0), int((z.abs() < 3).any())
     return {
         "a logit is below 0": bool((z < 0).any()),
         "a logit is above 0": bool((z > 0).any()),
@@ -107,7 +106,7 @@ def _loss_facts(z, y):
         "samples": len(y),
         "a label is 1": bool((y == 1).any()),
         "a label is 0": bool((y == 0).any()),
-        "large and small logits stand together": len(set((z.abs() > 40).flatten().tolist())) == 2,
+        "as the largest |logit| beside a small one": z.abs().max().item() * beside,
     }
 
 
@@ -154,7 +153,7 @@ STABLE_LOGLOSS = Task(
         "as the largest |logit| of the wrong sign": "Was something cut off, or a small number put "
         "into a logarithm? A logit of 200 on the wrong side costs 200.",
         "as the largest logit": "Where does exp, or a probability, overflow or round?",
-        "large and small logits stand together": "Choose between two forms row by row.",
+        "as the largest |logit| beside a small one": "Choose between two forms row by row.",
         "samples": "One mean is due over all of them.",
     },
     typical=18,

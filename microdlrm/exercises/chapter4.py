@@ -1,8 +1,9 @@
 """Chapter 4's exercise: its answer, inputs, what the numbers mean, the usual mistakes. Spoilers."""
 
 from itertools import combinations
+from math import comb
 
-from microdlrm.exercises.task import Mistake, Task, several
+from microdlrm.exercises.task import Mistake, Task
 
 
 def _interaction_width(n_tables, m_spa, d, kind):
@@ -11,18 +12,9 @@ def _interaction_width(n_tables, m_spa, d, kind):
     return d + sum(1 for _ in combinations(range(1 + n_tables), 2))
 
 
-def _dot(width):
-    return lambda t, m, d, kind: d + t * m if kind == "concat" else width(t, m, d)
-
-
-def _concat(width):
-    return lambda t, m, d, kind: (
-        width(t, m, d) if kind == "concat" else _interaction_width(t, m, d, kind)
-    )
-
-
-def _pairs(n):
-    return n * (n - 1) // 2
+def _dot(beside):
+    """The width of dot, with so many numbers beside the dense vector."""
+    return lambda t, m, d, kind: d + (t * m if kind == "concat" else beside(t, m))
 
 
 def _because(n_tables, m_spa, d, kind):
@@ -31,7 +23,7 @@ def _because(n_tables, m_spa, d, kind):
     else:
         points = combinations(range(1 + n_tables), 2)
         named = ", ".join(f"{i}{j}" for i, j in points) if n_tables < 4 else "…"
-        yield f"{d}, and {_pairs(1 + n_tables)} pairs: {named}"
+        yield f"{d}, and {comb(1 + n_tables, 2)} pairs: {named}"
 
 
 INTERACTION_WIDTH = Task(
@@ -52,28 +44,18 @@ INTERACTION_WIDTH = Task(
     ],
     "Right. Concat grows with the tables' number and width, dot with their number squared.",
     places=lambda *_: ["width"],
-    facts=lambda t, m, d, kind: {
-        "kind is": kind,
-        "tables": t,
-        "m_spa equals d": m == d,
-    },
+    facts=lambda t, m, d, kind: {"kind is": kind, "tables": t, "m_spa equals d": m == d},
     mistakes=[
         Mistake("dense vector not among the pairs", "dot: it is one of the vectors that pair.",
-                _dot(lambda t, m, d: d + _pairs(t))),
+                _dot(lambda t, m: comb(t, 2))),
         Mistake("diagonal kept", "dot: a pair has two different vectors.",
-                _dot(lambda t, m, d: d + _pairs(t + 2))),
-        Mistake("both triangles", "dot: you count every pair twice.",
-                _dot(lambda t, m, d: d + (t + 1) * t)),
+                _dot(lambda t, m: comb(t + 2, 2))),
         Mistake("the whole matrix", "dot: of n × n products each pair counts once.",
-                _dot(lambda t, m, d: d + (t + 1) ** 2)),
-        *several("dense vector missing", "It goes to the top MLP as well.",
-                 _dot(lambda t, m, d: _pairs(t + 1)), _concat(lambda t, m, d: t * m)),
-        Mistake("dense vector taken for a table", "concat: it is d wide, and not m_spa.",
-                _concat(lambda t, m, d: (t + 1) * m)),
+                _dot(lambda t, m: (t + 1) ** 2)),
         Mistake("m_spa with the pairs", "dot: a pair gives one number, whatever m_spa.",
-                _dot(lambda t, m, d: d + m * _pairs(t + 1))),
+                _dot(lambda t, m: m * comb(t + 1, 2))),
         Mistake("all vectors kept", "dot: only the dense one is kept beside the pairs.",
-                _dot(lambda t, m, d: d + t * m + _pairs(t + 1))),
+                _dot(lambda t, m: t * m + comb(t + 1, 2))),
     ],
     because=_because,
     tells={"tables": "Draw the vectors as points and join every two: how many lines?"},

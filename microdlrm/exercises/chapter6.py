@@ -86,12 +86,10 @@ AUC_FROM_RANKS = Task(
                 _by_ranks(lambda s: s.unique(return_inverse=True)[1] + 1)),
         *several("ranks too low", "The lowest rank is 1.",
                  _off_by(lambda m: -1), _off_by(lambda m: -0.5)),
-        Mistake("too little taken off", "The clicks' own ranks add up to 1 + 2 + … + m.",
-                _off_by(lambda m: 1)),
-        Mistake("nothing taken off", "Of the clicks' ranks, 1 + 2 + … + m are among themselves.",
-                _off_by(lambda m: (m + 1) / 2)),
-        Mistake("divided by all pairs of rows", "Only a click and a non-click make a pair.",
-                lambda s, y: float(_pairs(s, y).sum() / (len(y) * (len(y) - 1) / 2))),
+        *several("divided by other pairs", "Only a click and a non-click make a pair.",
+                 lambda s, y: float(_pairs(s, y).sum()) / (len(y) * (len(y) - 1) / 2),
+                 lambda s, y: float(_pairs(s, y).sum()) / len(y) ** 2,
+                 lambda s, y: float(_pairs(s, y).sum()) / (int(y.sum()) * len(y))),
         Mistake("Gini", "This is 2 AUC − 1.", lambda s, y: 2 * _auc_from_ranks(s, y) - 1),
         Mistake("the mean rank of the clicks", "From it, take the least it could be.",
                 lambda s, y: float((s.argsort().argsort() + 1.0)[y == 1].mean() / len(s))),
@@ -162,8 +160,9 @@ _ROWS_THAT_LEAK_MISTAKES = [
     Mistake("one label flipped", "All held-out labels are to be flipped.",
             lambda f, y, train: int(_moving(f, y, train, y.index_fill(
                 0, (~train).nonzero()[0], float(1 - y[~train][0]))).sum())),
-    Mistake("labels blanked, not flipped", "Those that were 0 before haven't changed.",
-            _moved(lambda y, train: y * train)),
+    *several("labels blanked, not flipped", "Those that were so before haven't changed.",
+             _moved(lambda y, train: y * train),
+             _moved(lambda y, train: torch.where(train, y, 1))),
 ]  # fmt: skip
 
 

@@ -12,22 +12,16 @@ def _rows(ids, a, b, p, rows):
     return (a * ids + b) % p % rows
 
 
-def _met(ids, *h, row_of=_rows):
+def _met(ids, *h):
     """Of each two places in ids, whether they hold two ids with one row."""
-    row = row_of(ids, *h)
+    row = _rows(ids, *h)
     return (row[:, None] == row) & (ids[:, None] != ids)  # (n, n)
-
-
-def _with(row_of):
-    return lambda *args: _met(*args, row_of=row_of).any(1)
 
 
 def _not_first(ids, *h):
     row = _rows(ids, *h)
     return ids != ids[(row[:, None] == row).int().argmax(1)]
 
-
-_FORMULA = "The row is ((a · id + b) mod p) mod rows."
 
 _COLLIDES_MISTAKES = [
     *several("an id collides with itself", "Another id has to land in its row.",
@@ -41,11 +35,8 @@ _COLLIDES_MISTAKES = [
             lambda ids, *h: _met(ids.unique(), *h).any(1)),
     Mistake("the free ones marked", "Mark those that share.", lambda *args: ~_collides(*args)),
     Mistake("how many, not whether", "True or False is due.", lambda *args: _met(*args).sum(1)),
-    Mistake("not hashed", _FORMULA, _with(lambda i, a, b, p, r: i % r)),
-    Mistake("mod rows missing", _FORMULA, _with(lambda i, a, b, p, r: (a * i + b) % p)),
-    Mistake("no mod p before mod rows", _FORMULA, _with(lambda i, a, b, p, r: (a * i + b) % r)),
-    Mistake("b left out", _FORMULA, _with(lambda i, a, b, p, r: a * i % p % r)),
-    Mistake("a times the sum", _FORMULA, _with(lambda i, a, b, p, r: a * (i + b) % p % r)),
+    Mistake("not hashed", "The row is ((a · id + b) mod p) mod rows.",
+            lambda ids, a, b, p, rows: _met(ids, 1, 0, int(ids.max()) + 1, rows).any(1)),
     Mistake("nothing collides", "`%` binds as `*` does: do the brackets stand as in the formula?",
             lambda ids, *h: ids != ids),
 ]  # fmt: skip
@@ -85,7 +76,7 @@ COLLIDES = Task(
         _hashed(10, [3, 14, 25, 7], a=2, b=1, p=11),
         _hashed(1, [4, 2, 4], a=5, b=1, p=13),
         _hashed(4, [7, 7, 7], a=5, b=1, p=13),
-        _hashed(1000, [123456789, 987654321, 111111111, 222222222], 1103515245, 12345, 2147483647),
+        _hashed(5, [123456789, 987654321, 111111111, 222222222], 1103515245, 12345, 2147483647),
         _hashed(50, list(range(40)), a=30, b=17, p=101),
     ],
     "Right. An id alone in its row is safe from the others, however often it comes.",
@@ -112,7 +103,6 @@ _ODDS = "Training found the odds of a click 1/w times too high"
 
 _RECALIBRATED_MISTAKES = [
     Mistake("not recalibrated", "These are the model's own.", lambda p, w: p),
-    Mistake("the wrong way", f"{_ODDS}.", lambda p, w: p / (p + w * (1 - p))),
     Mistake("p times w", f"{_ODDS}, not the probability.", lambda p, w: p * w),
     Mistake("p divided by w", f"{_ODDS}, not too low.", lambda p, w: p / w),
     Mistake("odds returned", "A probability is due.", lambda p, w: w * p / (1 - p)),
@@ -196,6 +186,11 @@ _DIFFERS_MISTAKES = [
             lambda a, b, t: differs(a, b, t).float().sum(0)),
     Mistake("one number a row", "One for each feature is due: average over the rows.",
             lambda a, b, t: differs(a, b, t).float().mean(1)),
+    *several("tolerance taken for a share", "It is in the feature's own units.",
+             _apart(lambda a, b, t: (a - b).abs() / b.abs() > t),
+             _apart(lambda a, b, t: differs(a, b, t * b.abs()))),
+    Mistake("yes or no", "The share of rows is due.",
+            lambda a, b, t: differs(a, b, t).any(0).float()),
     *several("tolerance ignored", "What differs by less is rounding.",
              _apart(lambda a, b, t: a != b), _apart(lambda a, b, t: differs(a, b, 0))),
 ]  # fmt: skip
@@ -252,6 +247,7 @@ SHARE_THAT_DIFFERS = Task(
         _sides([[1.0], [5], [2], [2]], [[5.0], [1], [2], [2]]),
         _sides([[1.0, 2, 3], [1, 2, 3]], [[1.0, 4, 5], [1, 2, 5]]),
         _sides([[1.0], [2]], [[1.25], [4]]),
+        _sides([[1.0, 2], [3, 4]], [[1.5, 2], [3, 4.5]]),
         _sides([[_NAN], [2], [3], [4]], [[_NAN], [2], [5], [4]]),
         _sides([[0.0], [2], [3]], [[_NAN], [2], [3]], 0.1),
         _sides([[0.0], [1], [3]], [[_NAN], [_NAN], [3]], 2.0),
@@ -261,11 +257,11 @@ SHARE_THAT_DIFFERS = Task(
         _sides([[20000.0], [20000], [5]], [[20000.125], [20000], [5]], 0.1),
         (_TRAINED, _TRAINED.clone(), 0.01),
         (_TRAINED[1:3, :3], _SERVED[1:3, :3], 0.1),
-        _sides([[1.0, 2], [3, 4]], [[2.0, 3], [4, 4]]),
     ],
     "Right: row by row, in both directions, missing numbers included.",
     places=lambda trained, *_: [f"feature {k}" for k in range(trained.shape[1])],
     facts=lambda a, b, tolerance: {
+        "a difference is the tolerance": ((a - b).abs() == tolerance).any(0),
         "something is missing": (a.isnan() | b.isnan()).any(0),
         "something is missing on both sides": (a.isnan() & b.isnan()).any(0),
         "something is missing on one side": (a.isnan() ^ b.isnan()).any(0),
@@ -277,6 +273,7 @@ SHARE_THAT_DIFFERS = Task(
     mistakes=_DIFFERS_MISTAKES,
     because=_because_differs,
     tells={
+        "a difference is the tolerance": "It is allowed.",
         "what differs is over 100 times its difference": _ABSOLUTE,
         "what differs is over 10,000 times its difference": _ABSOLUTE,
     },

@@ -50,6 +50,12 @@ def _over(films):
     return formula
 
 
+def _average_precision(scores, relevant, k):
+    hits = relevant[scores.argsort(descending=True)[:k]]
+    parts = hits * hits.cumsum(0) / tensor(range(1, len(hits) + 1))
+    return float(parts.sum()) / min(k, int(relevant.sum()))
+
+
 def _films(scores, relevant, k):
     return tensor(scores), tensor(relevant, dtype=tensor(0.5).dtype), k
 
@@ -104,17 +110,24 @@ NDCG_AT_K = Task(
         Mistake("divided by all relevant films", "The best order has k places, too.",
                 _over(lambda s, r, k: r.sum())),
         Mistake("best order of the films shown", "It chooses from all of them.", _over(_found)),
-        Mistake("no logarithm", "You divide by the place. The logarithm of one more is due.",
-                _by(lambda place: 1 / place)),
+        *several("another weight", "Divide by the logarithm of one more than the place.",
+                 _by(lambda place: 1 / place), _by(lambda place: _worth(1 + place)),
+                 _by(lambda place: 1 / (1 + math.log2(place)))),
         Mistake("first two places alike", "Place 2 is worth less than place 1.",
                 _by(lambda place: 1 / math.log2(max(2, place)))),
         Mistake("films taken for places", "Sorting positions gives the film at each place. You "
                 "read it as the place of each film.", _films_for_places),
         Mistake("cut at the relevant films", "The list is cut at k, however many are relevant.",
                 lambda s, r, k: _ndcg_at_k(s, r, min(k, int(r.sum())))),
-        *several("recall", "A film counts by where it stands.",
-                 lambda s, r, k: _found(s, r, k) / float(r.sum()),
-                 lambda s, r, k: _found(s, r, k) / min(k, int(r.sum()))),
+        *several("k off by one", "Places 1 to k count.", lambda s, r, k: _ndcg_at_k(s, r, k + 1),
+                 lambda s, r, k: _ndcg_at_k(s, r, max(k - 1, 1))),
+        *several("divided by a count", "Divide by what the best order would give.",
+                 lambda s, r, k: _list(s, r, k) / float(r.sum()),
+                 lambda s, r, k: _list(s, r, k) / k),
+        *several("another measure", "This is recall, precision or the like. A film counts by where "
+                 "it stands.", lambda s, r, k: _found(s, r, k) / float(r.sum()),
+                 lambda s, r, k: _found(s, r, k) / min(k, int(r.sum())),
+                 lambda s, r, k: _found(s, r, k) / k, _average_precision),
     ],
     read=lambda *_: lambda number, row: "" if math.isfinite(number) else "divided by log 1?",
     because=_because,

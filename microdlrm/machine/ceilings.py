@@ -201,8 +201,7 @@ def walk(numbers: Tensor) -> Callable[[], None]:
 
 
 def _tiny_model() -> tuple[Callable, Callable, int]:
-    """A DLRM's three EmbeddingBags, then its other operators in their order, and how many these
-    are.
+    """A DLRM's three EmbeddingBags; its other operators in their order; how many these are.
 
     All are of width 1 and for two rows. Each operator in a loop of its own would be faster than it
     ever is in a model, where others run in between.
@@ -223,8 +222,7 @@ def _tiny_model() -> tuple[Callable, Callable, int]:
 def gather_from(
     table: Tensor, rows: int | None = None, batch: int = 512, bag: int = 32, skewed: bool = False
 ) -> Callable[[int], Tensor]:
-    """A callable for `compare`: sums `bag` random rows of `table` (rows, width) for each of `batch`
-    bags.
+    """A callable for `compare`: sums of `bag` random rows of `table` (R, width), `batch` of them.
 
     Bags, so that the output stays small: writing a fresh row for each row read would measure page
     faults. `rows` restricts the draw to that many rows, spread over the table; `skewed` draws by
@@ -248,10 +246,8 @@ def zipf(kinds: int, shape: tuple[int, ...], generator: torch.Generator) -> Tens
     return (float(kinds + 1) ** u - 1).long().clamp(max=kinds - 1)
 
 
-def reading_at_once(threads: int, times: int = 10) -> list[float]:
-    """GB/s that each of so many threads reads in order, all at once, each through memory of its
-    own.
-    """
+def reading_at_once(threads: int) -> list[float]:
+    """GB/s that each of so many threads reads in order, all at once, each from its own memory."""
     own = [torch.ones(affordable(256 * MIB) // 4) for _ in range(threads)]
     together = threading.Barrier(threads)
 
@@ -259,9 +255,9 @@ def reading_at_once(threads: int, times: int = 10) -> list[float]:
         torch.set_num_threads(1)
         together.wait()
         begun = time.thread_time()
-        for _ in range(times):
+        for _ in range(10):
             numbers.sum()
-        return times * numbers.nbytes / (time.thread_time() - begun) / 1e9
+        return 10 * numbers.nbytes / (time.thread_time() - begun) / 1e9
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(read, own))

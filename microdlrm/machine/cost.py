@@ -163,9 +163,7 @@ def step_bytes(lookups: float, rows: int, m: int, optimiser: str, sparse: bool) 
     return gradient + 2 * (1 + MOMENTS[optimiser]) * visited * FLOAT
 
 
-def table_training(
-    lookups: int, rows: int, m: int, optimiser: str = "sgd", sparse: bool = False
-) -> float:
+def table_training(lookups: int, rows: int, m: int, optimiser: str, sparse: bool) -> float:
     """Bytes of a table's whole training step: there, back, the optimiser; bags of one id."""
     there = table_forward(lookups, lookups, m).bytes
     back = table_backward(lookups, lookups, m, rows, sparse).bytes

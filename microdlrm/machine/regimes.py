@@ -50,12 +50,7 @@ def random_batches(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> 
     return [drawn() for _ in range(batches)]
 
 
-def original_forward(
-    model: MicroDLRM,
-    dense_x: Tensor,
-    sparse_indices: Sequence[Tensor],
-    sparse_offsets: Sequence[Tensor],
-) -> Tensor:
+def original_forward(model: MicroDLRM, dense_x, sparse_indices, sparse_offsets) -> Tensor:
     """The model's operators as the original calls them, no checks of the input -> (B, 1)."""
     x_dense = model.bot_l(dense_x)  # (B, d)
     x_sparse = []
@@ -114,9 +109,7 @@ def knobs(shape: dict, bag: int = 1) -> dict[str, tuple[tuple[dict, int], tuple[
     }
 
 
-def turned(
-    shape: dict, batch: int, bag: int = 1, names: Sequence[str] = (IDS, WIDTHS)
-) -> dict[str, Spread]:
+def turned(shape: dict, batch: int, bag: int = 1, names=(IDS, WIDTHS)) -> dict[str, Spread]:
     """How many times as long a forward pass takes once each of these knobs is turned, measured."""
     found = {}
     for name in names:
@@ -159,10 +152,7 @@ def look_up(tables: Sequence[Tensor], batches: list[tuple]) -> Callable[[int], l
 
 
 def table_step(
-    rows: int,
-    width: int = 32,
-    sparse: bool = False,
-    optimiser: type[torch.optim.Optimizer] = torch.optim.SGD,
+    rows: int, width: int = 32, sparse: bool = False, optimiser=torch.optim.SGD
 ) -> Callable[[int], None]:
     """A callable for `timing.compare`: a training step of one table, 1,024 bags of one id."""
     table = torch.nn.EmbeddingBag(rows, width, mode="sum", sparse=sparse)
@@ -178,21 +168,19 @@ def table_step(
     return step
 
 
-def part_calls(
-    shape: dict, batch: int, bag: int = 1, batches: int = 16
-) -> dict[str, Callable[[int], object]]:
+def part_calls(shape: dict, batch: int, bag: int = 1) -> dict[str, Callable[[int], object]]:
     """Callables for `timing.compare`: tables, bottom MLP, interaction, top MLP."""
-    model, inputs = built(shape), random_batches(shape, batch, bag, batches)
+    model, inputs = built(shape), random_batches(shape, batch, bag)
     tables = look_up([table.weight.detach() for table in model.emb_l], inputs)
     with torch.inference_mode():
         x_dense = [model.bot_l(dense_x) for dense_x, _, _ in inputs]  # (B, d) each
-        x_sparse = [tables(i) for i in range(batches)]
+        x_sparse = [tables(i) for i in range(16)]
         z = list(map(model.interaction, x_dense, x_sparse))  # (B, width) each
     calls = {
         "tables": tables,
-        "bottom MLP": lambda i: model.bot_l(inputs[i % batches][0]),
-        "interaction": lambda i: model.interaction(x_dense[i % batches], x_sparse[i % batches]),
-        "top MLP": lambda i: model.top_l(z[i % batches]),
+        "bottom MLP": lambda i: model.bot_l(inputs[i % 16][0]),
+        "interaction": lambda i: model.interaction(x_dense[i % 16], x_sparse[i % 16]),
+        "top MLP": lambda i: model.top_l(z[i % 16]),
     }
     return {name: torch.inference_mode()(call) for name, call in calls.items()}
 

@@ -113,7 +113,7 @@ def test_a_sparse_step_visits_the_rows_looked_up():
 def test_a_tables_training_is_its_three_parts():
     there, back = cost.table_forward(8, 8, 3), cost.table_backward(8, 8, 3, 50, True)
     due = there.bytes + back.bytes + cost.step_bytes(8, 50, 3, "adam", True)
-    assert cost.table_training(8, 50, 3, "adam", sparse=True) == due
+    assert cost.table_training(8, 50, 3, "adam", True) == due
 
 
 @pytest.mark.parametrize("wrong", [dict(interaction="max"), dict(bags=(1, 2))])

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from microdlrm.clicks import SMOOTHING, THRESHOLD, Clicks, batches, labels, positions
-from microdlrm.histories import NEUTRAL
 from microdlrm.model import MicroDLRM
 from microdlrm.movielens import GENRES, MovieLens
 
@@ -119,7 +118,6 @@ def contents(
         dense=dict(names=clicks.dense_names, shift=shift, scale=scale),
         smoothing=SMOOTHING,
         threshold=THRESHOLD,
-        neutral=NEUTRAL,
         mean_stars=rating.mean(),
         click_rate=click.mean(),
         occupations=sorted(data.users["occupation"].unique()),

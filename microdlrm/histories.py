@@ -14,33 +14,24 @@ from torch import Tensor
 from microdlrm.clicks import Bags, SparseFeature, positions
 from microdlrm.movielens import MovieLens
 
-NEUTRAL = 0.0  # stars less these are an entry's weight; the study `recipes` shows what others do
-
 
 def histories(
-    data: MovieLens,
-    train: np.ndarray,
-    past: bool = False,
-    cap: int | None = None,
-    itself: bool = False,
-    neutral: float = NEUTRAL,
+    data: MovieLens, train: np.ndarray, past: bool = False, itself: bool = False
 ) -> list[SparseFeature]:
     """The movie's history and the user's, from the rows `train`, for `Clicks.add`.
 
     They read the tables of users and of movies: an id and its place in a history are one row. An
-    entry of s stars in a bag of n weighs (s - neutral) / sqrt(n): a sum would grow with n, a mean
-    would forget it.
+    entry of s stars in a bag of n weighs s / sqrt(n): a sum would grow with n, a mean would forget
+    it.
 
-    past     a rating sees only entries older than itself: what tomorrow's split demands. Otherwise
-             it sees all training ratings but its own, later ones too, as the neighbours of an
-             item-kNN are found.
-    cap      a bag holds no more entries, the latest; None: all
-    itself   leave each rating in its own bag: for the chapter that shows why not
-    neutral  the stars of an entry that weighs nothing
+    past    a rating sees only entries older than itself: what tomorrow's split demands. Otherwise
+            it sees all training ratings but its own, later ones too, as the neighbours of an
+            item-kNN are found.
+    itself  leave each rating in its own bag: for the chapter that shows why not
     """
     user, movie = (torch.tensor(ids) for ids in positions(data))  # (N,) each
     time = torch.tensor(data.ratings["timestamp"].to_numpy())
-    stars = torch.tensor(data.ratings["rating"].to_numpy(np.float32)) - neutral
+    stars = torch.tensor(data.ratings["rating"].to_numpy(np.float32))
     train = pd.unique(np.asarray(train))  # of copies one: the others would be the row's own stars
     rated = torch.tensor(train)[time[train].argsort(stable=True)]  # oldest first
 
@@ -60,7 +51,7 @@ def histories(
 
         def take(which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             start = bags.starts[owner[which]]  # (B,)
-            at, bag, n = _entries(start, visible[which], own[which], cap)
+            at, bag, n = _entries(start, visible[which], own[which])
             scale = n.clamp(min=1).rsqrt().index_select(0, bag)  # (L,)
             weight = weights.index_select(0, at) * scale  # (L,)
             return bags.values.index_select(0, at), n.cumsum(0) - n, weight
@@ -74,17 +65,15 @@ def histories(
     ]
 
 
-def _entries(start: Tensor, visible: Tensor, own: Tensor, cap: int | None) -> tuple[Tensor, ...]:
+def _entries(start: Tensor, visible: Tensor, own: Tensor) -> tuple[Tensor, ...]:
     """Of each bag, given where it starts (B,), the first `visible` entries but its `own`.
 
     Returns where they stand (L,), whose they are (L,), and how many there are of each bag (B,).
     """
     n = visible - (own < visible).long()
-    skipped = torch.zeros_like(n) if cap is None else (n - cap).clamp(min=0)  # the oldest
-    n = n - skipped
     bag = torch.repeat_interleave(n)  # (L,)
     # index_select takes a third of the time of [...] on vectors this long.
-    first = start + skipped - (n.cumsum(0) - n)
+    first = start - (n.cumsum(0) - n)
     at = torch.arange(len(bag)) + first.index_select(0, bag)
     # So far a rating itself isn't counted; what stands behind it moves up by one.
     at += at >= (start + own).index_select(0, bag)

@@ -81,7 +81,7 @@ window.dlrm = (() => {
       occupation: [[data.occupations.indexOf(user.occupation), 1]],
       genres: data.films[film].genres.map((genre) => [genre, 1]),
       "who rated the movie": [[film, 1]], // the build's sum
-      "what the user rated": ratings.map(([other, stars]) => [other, (stars - data.neutral) / root]),
+      "what the user rated": ratings.map(([other, stars]) => [other, stars / root]),
     };
     return data.features.slice(1).map((name) => {
       const entries = without.includes(name) ? [] : of[name];

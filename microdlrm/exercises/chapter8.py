@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from microdlrm.exercises.by_hand import Wrong, call
+from microdlrm.exercises.compare import same
 from microdlrm.exercises.errors import Failure, explain
 from microdlrm.exercises.verdict import Verdict
 from microdlrm.machine.frozen import freeze
@@ -34,10 +35,8 @@ def score(make: Callable) -> Verdict:
     torch.manual_seed(0)
     model = MicroDLRM(**ORIGINAL, init=1.0).eval()
     own = copy.deepcopy(model)  # what `make` does to its model mustn't change its measure
-    reference, batches = (
-        freeze_nothing(own),
-        [*random_batches(ORIGINAL, BATCH, batches=31), _edges()],
-    )
+    reference = freeze_nothing(own)
+    batches = [*random_batches(ORIGINAL, BATCH, batches=31), _edges()]
     made, said = [], []
     steps = {
         "prepares in time": lambda: made.append(_prepare(make, model)),
@@ -48,15 +47,15 @@ def score(make: Callable) -> Verdict:
         f"{TARGET} ×": lambda: said.append(_fast_enough(made[0], reference, freeze(own), batches)),
     }
     tried = dict.fromkeys(steps, "not reached")
-    try:
-        for name, step in steps.items():
-            tried[name] = "failed"
+    for name, step in steps.items():
+        tried[name] = "failed"
+        try:
             step()
-            tried[name] = "passed"
-    except Failure as f:
-        tried = {} if f.mistake == "not started" else tried
-        shown = getattr(f, "shown", ())
-        return Verdict(False, f.mistake, f.hint, "make", tried, f.where, shown=shown)
+        except Failure as f:
+            tried = {} if f.mistake == "not started" else tried
+            shown = getattr(f, "shown", ())
+            return Verdict(False, f.mistake, f.hint, "make", tried, f.where, shown=shown)
+        tried[name] = "passed"
     return Verdict(True, None, said[0], "make", tried)
 
 
@@ -80,8 +79,8 @@ def _prepare(make: Callable, model: MicroDLRM) -> Callable:
 
 def _probabilities(predict: Callable, batch: tuple) -> None:
     answer = call(predict, "make", batch)
-    if not isinstance(answer, Tensor) or answer.shape != (BATCH, 1):
-        came = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
+    came = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
+    if came != (BATCH, 1):
         hint = f"predict should return a tensor ({BATCH}, 1), it returned {came}."
         raise Wrong("another shape", hint)
 
@@ -91,25 +90,19 @@ def _same_outputs(predict: Callable, reference: Callable, batches: list[tuple]) 
         due, before = reference(*batch), copy.deepcopy(batch)
         answer = predict(*batch)
         for name, mine, theirs in zip(("dense_x", "sparse_indices"), before, batch, strict=False):
-            pairs = zip(mine, theirs, strict=True) if isinstance(mine, list) else [(mine, theirs)]
-            if not all(torch.equal(a, b) for a, b in pairs):
+            if not same(mine, theirs):
                 raise Wrong("inputs changed", f"predict writes into {name}, which isn't its own.")
         wrong = ~((answer - due).abs() <= TOLERANCE)[:, 0]  # (B,)
         if not wrong.any():
             continue
-        last = k == len(batches) - 1
-        where = "first and last rows, large dense_x" if last else f"batch {k}"
+        where = "first and last rows, large dense_x" if k == len(batches) - 1 else f"batch {k}"
         off = (answer - due)[wrong].abs().max().item()
-        hint = (
-            f"On {where}, {int(wrong.sum())} of {BATCH} are off, by up to {off:.2g}: "
-            f"{_likely(answer, due, off)}"
-        )
+        hint = f"On {where}, {int(wrong.sum())} of {BATCH} are off, by up to {off:.2g}"
         lines = [("row: user, movie, occupation", "due", "how", "yours", "right or wrong")]
         for row in wrong.nonzero().flatten().tolist()[:MOST]:
             ids = ", ".join(str(ids[row].item()) for ids in batch[1])
-            numbers = (f"{t[row, 0].item():.6f}" for t in (due, answer))
-            lines.append((f"{row}: {ids}", next(numbers), "", next(numbers), "✗"))
-        raise Wrong("other outputs", hint, shown=tuple(lines))
+            lines.append((f"{row}: {ids}", f"{due[row, 0]:.6f}", "", f"{answer[row, 0]:.6f}", "✗"))
+        raise Wrong("other outputs", f"{hint}: {_likely(answer, due, off)}", shown=tuple(lines))
 
 
 def _likely(answer: Tensor, due: Tensor, off: float) -> str:
@@ -136,15 +129,11 @@ def _memory_of_its_own(predict: Callable, batches: list[tuple]) -> None:
             continue
         now = [int(torch.equal(answer, other)) for other in others]
         became = f"answer {k + 1 + now.index(1)}" if 1 in now else "something else"
-        hint = (
-            f"Answer {k} has become {became}: it lies in memory that a later call writes to. Give "
-            "each answer memory of its own."
-        )
-        numbers = f"{was[0, 0].item():.6f}", "", f"{answer[0, 0].item():.6f}", "✗"
-        shown = (
-            ("number", "when given", "how", "later", "right or wrong"),
-            (f"answer {k}, row 0", *numbers),
-        )
+        hint = f"Answer {k} has become {became}: it lies in memory that a later call writes to."
+        hint += " Give each answer memory of its own."
+        heads = ("number", "when given", "how", "later", "right or wrong")
+        numbers = f"{was[0, 0]:.6f}", "", f"{answer[0, 0]:.6f}", "✗"
+        shown = (heads, (f"answer {k}, row 0", *numbers))
         raise Wrong("answers share their memory", hint, shown=shown)
 
 
@@ -159,17 +148,13 @@ def _looks(predict: Callable, reference: Callable, batches: list[tuple]) -> None
             own = [new[0], *new[1]][k].flip(0)[rows[0] : rows[1] + 1]
             parts[k][rows[0] : rows[1] + 1] = own
             if not (predict(*batch) - reference(*batch)).abs().max().item() <= TOLERANCE:
-                part = ["dense_x", *(f"sparse_indices[{t}]" for t in range(len(batch[1])))][k]
-                hint = (
-                    f"Rows {rows[0]} to {rows[1]} of {part}, which you had seen, changed, and your "
-                    "answer didn't: it remembers, it doesn't predict."
-                )
+                part = f"sparse_indices[{k - 1}]" if k else "dense_x"
+                hint = f"Rows {rows[0]} to {rows[1]} of {part}, which you had seen, changed, and"
+                hint += " your answer didn't: it remembers, it doesn't predict."
                 raise Wrong("remembered answers", hint)
 
 
-def _fast_enough(
-    predict: Callable, reference: Callable, frozen: Callable, batches: list[tuple]
-) -> str:
+def _fast_enough(predict: Callable, reference: Callable, frozen: Callable, batches: list) -> str:
     """Time all three in turn; return what to say of a `predict` that is fast enough.
 
     Each call finds dense features that were never there before. What writing them takes is
@@ -185,14 +170,9 @@ def _fast_enough(
         batch[0].copy_(pool[start : start + BATCH])
         return batch
 
-    times = compare(
-        {
-            "original": lambda i: reference(*renewed(i)),
-            "yours": lambda i: predict(*renewed(i)),
-            "frozen": lambda i: frozen(*renewed(i)),
-            "new numbers": renewed,
-        }
-    )
+    ways = {"original": reference, "yours": predict, "frozen": frozen}
+    calls = {name: lambda i, fn=fn: fn(*renewed(i)) for name, fn in ways.items()}
+    times = compare(calls | {"new numbers": renewed})
     written = times["new numbers"].median
 
     def gain(name: str) -> Spread:
@@ -200,15 +180,11 @@ def _fast_enough(
         return Spread.of((a - written) / max(b - written, 1e-9) for a, b in pairs)
 
     yours, ours = gain("yours"), gain("frozen")
-    said = (
-        f"{yours.median:.2f} times as fast as the original's forward; the package's own is at "
-        f"{ours.median:.2f}."
-    )
+    said = f"{yours.median:.2f} times as fast as the original's forward; the package's own is at"
+    said = f"{said} {ours.median:.2f}."
     if yours.median < TARGET:
-        hint = (
-            f"{said} From {TARGET} on you pass. Count the operators that are left, and the modules."
-        )
-        raise Wrong("not fast enough", hint)
+        more = f"From {TARGET} on you pass. Count the operators that are left, and the modules."
+        raise Wrong("not fast enough", f"{said} {more}")
     return said + (" Faster than ours: well done." if yours.low > ours.high else "")
 
 

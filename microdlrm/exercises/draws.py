@@ -118,16 +118,6 @@ def busiest_bytes(dice: Dice) -> tuple:
     return owners, tuple(dice.size(9) for _ in range(tables)), devices * dice.size(), devices
 
 
-DRAWS = {
-    made.__name__: made
-    for made in (
-        smoothed_mean, leave_one_out_mean, offsets_from_lengths, embedding_bag, mlp_cost,
-        stable_logloss, interaction_width, dot_interaction, low_rank_cross, auc_from_ranks,
-        rows_that_leak, collides, recalibrated, ndcg_at_k, share_that_differs, busiest_bytes,
-    )
-} | {"dot_interaction_itself": dot_interaction}  # fmt: skip
-
-
 def draw(task: str, seed: int) -> tuple:
     """The arguments of a task; the same for each seed."""
-    return DRAWS[task](Dice(seed))
+    return globals()[task.removesuffix("_itself")](Dice(seed))

@@ -211,7 +211,8 @@ class Attempt:
         """What there is to say of the inputs on which it is wrong; the first of them is shown."""
         task, values = self.task, [t for t in wrong if t.got is not None]
         where_title, where, always = inputs.where_right(task, self.tries)
-        known = self.known(wrong, in_part=not (always and "but" in where))
+        told = always and "everywhere but" in where
+        known = self.known(wrong, in_part=not told)
         typical = self.tries[task.typical]
         if wrong[0].error and not known and (typical.error or typical.right or not values):
             return self.failing(wrong[0].error, typical.error, bool(values), where)
@@ -224,7 +225,7 @@ class Attempt:
             return Failure(known.name, says, inputs=first.args)
         title, summary = compare.in_sum(first, found)
         says = [summary, where]
-        if not always:
+        if not told:
             finite = [t for t in values if t.fits and t.got.isfinite().all()]
             largest = max(values, key=lambda t: (t.fits, t.want.numel()))
             shared_title, shared = compare.all_alike(task, finite) if finite else ("", "")

@@ -16,20 +16,10 @@ FLOAT, INT = 4, 8
 DEVICES, GOOD = 4, 1.1
 # name -> (tables, room): a table is (GB, ms of work in a step). On the first set memory doesn't
 # matter; on the second, work alone leads to what doesn't fit; on the third, large ones are idle.
-PLANS = {
-    "room enough": (
-        ((5, 9), (4, 8), (3, 7), (2, 6), (2, 5), (1, 5), (1, 4), (1, 3), (1, 3), (1, 2)),
-        20,
-    ),
-    "little room": (
-        ((30, 2), (28, 3), (26, 2), (24, 3), (9, 12), (8, 10), (6, 9), (4, 8), (3, 6), (2, 5)),
-        40,
-    ),
-    "large and idle": (
-        ((38, 1), (37, 1), (20, 6), (19, 7), (18, 5), (9, 14), (2, 11), (2, 9), (1, 8), (1, 2)),
-        41,
-    ),
-}
+ENOUGH = ((5, 9), (4, 8), (3, 7), (2, 6), (2, 5), (1, 5), (1, 4), (1, 3), (1, 3), (1, 2))
+LITTLE = ((30, 2), (28, 3), (26, 2), (24, 3), (9, 12), (8, 10), (6, 9), (4, 8), (3, 6), (2, 5))
+IDLE = ((2, 11), (38, 1), (37, 1), (20, 6), (19, 7), (18, 5), (9, 14), (2, 9), (1, 8), (1, 2))
+PLANS = {"room enough": (ENOUGH, 20), "little room": (LITTLE, 40), "large and idle": (IDLE, 41)}
 
 
 def cost(tables: Sequence, plan: Sequence[int], devices: int) -> tuple[list[float], list[float]]:
@@ -52,7 +42,7 @@ def best(tables: Sequence[tuple[float, float]], room: float, devices: int = DEVI
             least = max(work for _, work in held)
             return
         size, work = order[k]
-        for d in {device: d for d, device in enumerate(held)}.values():  # equal ones are one choice
+        for d in {device: d for d, device in enumerate(held)}.values():  # equal ones are one
             own = held[d][0] + size, held[d][1] + work
             if own[0] <= room and own[1] < least:
                 place(k + 1, (*held[:d], own, *held[d + 1 :]))
@@ -136,30 +126,24 @@ def explained(fn: Callable, name: str) -> str:
     """What turns the plans into good ones, or the plain rule that does the same on every set."""
     try:
         plans = {
-            case: placed(call(fn, "plan", (*inputs, DEVICES)), inputs[0])
-            for case, inputs in PLANS.items()
+            case: placed(call(fn, "plan", (tables, room, DEVICES)), tables)
+            for case, (tables, room) in PLANS.items()
         }
     except Failure:
         return ""
     for words, key in ORDERS.items():
-        good = [case for case in PLANS if _is_good(case, _reordered(case, key, plans[case]))]
+        good = [case for case, plan in plans.items() if _is_good(case, key, plan)]
         if name in good and len(good) > 1:
             said = "It is good if taken for the devices of the tables in another order,"
             return f"{said} those {words}: bring it back into the order of `tables`."
-    for (order, key), (rule, least), roomy in product(ORDERS.items(), RULES.items(), (True, False)):
-        made = {case: greedy(case, key, least, roomy) for case in PLANS}
+    for (order, key), (least, rule), roomy in product(ORDERS.items(), RULES.items(), (True, False)):
+        made = {case: greedy(case, key, rule, roomy) for case in plans}
         if all(
             made[case] and _shares(case, made[case]) == _shares(case, plans[case]) for case in made
         ):
             room = ", of those with room" if roomy else ", whether there is room or not"
-            return f"The same comes of placing tables {order} on the device with {rule}{room}."
+            return f"The same comes of placing tables {order} on the device with {least}{room}."
     return ""
-
-
-def _is_good(case: str, plan: list[int]) -> bool:
-    tables, room = PLANS[case]
-    held, work = cost(tables, plan, DEVICES)
-    return max(held) <= room and max(work) <= GOOD * best(tables, room)
 
 
 def _shares(case: str, plan: list[int]) -> list[tuple]:
@@ -172,12 +156,14 @@ def _in_order(case: str, key: Callable) -> list[int]:
     return sorted(range(len(tables)), key=lambda k: key(tables[k]))
 
 
-def _reordered(case: str, key: Callable, plan: list[int]) -> list[int]:
-    device = dict(zip(_in_order(case, key), plan, strict=True))
-    return [device[k] for k in range(len(plan))]
+def _is_good(case: str, key: Callable, plan: list[int]) -> bool:
+    """Whether the plan is good for the tables in another order."""
+    tables, room = PLANS[case]
+    held, work = cost([tables[k] for k in _in_order(case, key)], plan, DEVICES)
+    return max(held) <= room and max(work) <= GOOD * best(tables, room)
 
 
-def greedy(case: str, key: Callable, least: Callable, roomy: bool) -> list[int]:
+def greedy(case: str, key: Callable, rule: Callable, roomy: bool) -> list[int]:
     """Each table on the device that has the least, of those with room; [] if none has."""
     tables, room = PLANS[case]
     plan, held = [0] * len(tables), [(0.0, 0.0, 0)] * DEVICES
@@ -186,7 +172,7 @@ def greedy(case: str, key: Callable, least: Callable, roomy: bool) -> list[int]:
         free = [d for d in range(DEVICES) if not roomy or held[d][0] + size <= room]
         if not free:
             return []
-        plan[k] = d = min(free, key=lambda d: least(held[d]))
+        plan[k] = d = min(free, key=lambda d: rule(held[d]))
         held[d] = held[d][0] + size, held[d][1] + work, held[d][2] + 1
     return plan
 

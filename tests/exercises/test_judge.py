@@ -1,13 +1,14 @@
 """How a check judges: what it compares, what it says of an error, what it leaves as it was."""
 
 import inspect
+import re
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from microdlrm.exercises import check, compare
+from microdlrm.exercises import chapter4, check, compare
 
 # What a learner's function does may warn; that is between PyTorch and the learner.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -166,15 +167,78 @@ def test_checks_know_nothing_of_the_model():
 
 
 @pytest.mark.parametrize(
-    "other",
-    [
-        lambda z: z.to_sparse(),
-        lambda z: z.to_sparse_csr(),
-        lambda z: torch.nested.nested_tensor(list(z)),
-        lambda z: z.to_mkldnn(),
-    ],
-    ids=["coo", "csr", "nested", "mkldnn"],
+    "other", [torch.Tensor.to_sparse, lambda z: torch.nested.nested_tensor(list(z))]
 )
 def test_numbers_kept_in_another_form_get_a_verdict(other):
     verdict = check.dot_interaction(lambda x, xs: other(check.plain_loop(x, xs)))
     assert verdict.mistake == "not an ordinary tensor", repr(verdict)
+
+
+def test_random_inputs_find_what_the_list_lets_through():
+    def seven(n_tables, m_spa, d, kind):
+        return chapter4.INTERACTION_WIDTH.answer(n_tables, m_spa, d, kind) + (n_tables == 7)
+
+    assert all(args[0] != 7 for args in chapter4.INTERACTION_WIDTH.inputs)
+    assert check.interaction_width(seven).inputs[0] == 7
+
+
+@pytest.mark.parametrize("limit", [14, 25, 70])
+def test_a_threshold_is_said_as_it_was_met(limit):
+    def clipped(logits, y):
+        z = logits.clamp(-limit, limit)
+        return (torch.log1p(torch.exp(z)) - y * z).mean()
+
+    hint = check.stable_logloss(clipped).hint
+    right, wrong = re.search(r"Right with (\d+) and less .* wrong with (\d+)", hint).groups()
+    assert int(right) <= limit < int(wrong)
+
+
+@pytest.mark.parametrize(
+    ("task", "wrong", "says"),
+    [
+        ("recalibrated", lambda p, w: p / p + (1 - p) / w, "`p / p + (1 - p) / w`"),
+        ("recalibrated", lambda p, w: p / (p - (1 - p) / w), "`p / (p - (1 - p) / w)`"),
+        (
+            "low_rank_cross",
+            lambda x0, x, U, V, b: x0 * (x @ U @ V.T + b) + x,
+            "`x0 * (V Uᵀ x + b) + x`",
+        ),
+        ("smoothed_mean", lambda s, c, p, k: (s + k) / (c + k), "`(sums + k) / (counts + k)`"),
+        ("interaction_width", lambda t, m, d, kind: 12, "n_tables or m_spa or d or kind changed"),
+        (
+            "smoothed_mean",
+            lambda s, c, p, k: (s + k * p) / (c + k) * len(s),
+            "times the number of movies",
+        ),
+        (
+            "offsets_from_lengths",
+            lambda n: n.cumsum(0) - n + n.sum() % 2 * n[0] ** 2,
+            "With lengths = ",
+        ),
+    ],
+)
+def test_a_hint_says_what_was_computed_or_where_it_is_right(task, wrong, says):
+    verdict = check.TASKS[task](wrong)
+    assert says in verdict.hint, repr(verdict)
+
+
+def test_the_line_is_shown_where_the_first_nan_comes_up():
+    def mean(sums, counts, prior, k):
+        weight = counts / (counts + k)
+        return weight * (sums / counts) + (1 - weight) * prior  # 0/0
+
+    verdict = check.smoothed_mean(mean)
+    assert "return weight * (sums / counts)" in verdict.where
+    assert "counts is a tensor (1,), [0.0]" in verdict.where
+    assert verdict.mistake == "wrong where a movie has no ratings"
+
+
+def test_an_error_says_on_which_inputs_it_comes():
+    def crosswise(x_dense, x_sparse):
+        T = torch.stack([x_dense, *x_sparse], 2)  # the vectors in columns
+        i, j = torch.triu_indices(T.shape[2], T.shape[2], 1)
+        return torch.cat([x_dense, (T @ T.mT)[:, i, j]], 1)
+
+    hint = check.dot_interaction(crosswise).hint
+    assert "more numbers in a vector than tables" in hint
+    assert "Where it runs, its numbers are wrong as well" in hint

@@ -141,6 +141,19 @@ def _name(number: float, row: int, elsewhere: list[dict[str, float]], read) -> s
     return read(number, row)
 
 
+def by_place(task: Task, tries: list[Try]) -> str:
+    """Which kinds of numbers are always right, where others aren't."""
+    right, wrong = set(), set()
+    for place in (p for t in tries for row in places(task, t) for p in row):
+        (right if place.right else wrong).add(re.sub(r"\d+", "…", place.name))
+    never = ", ".join(sorted(right - wrong))
+    return (
+        f"{never} is right in all that was tried; wrong is {', '.join(sorted(wrong))}."
+        if never
+        else ""
+    )
+
+
 def in_sum(t: Try, rows: list[list[Place]]) -> tuple[str, str]:
     """What the first wrong row lacks and has too much: in few words, in a sentence, or ""."""
     if t.want.dtype == torch.bool and t.got.dtype != torch.bool:
@@ -185,6 +198,7 @@ DONE = [
     ("been put under a root", Tensor.sqrt),
     ("been put through a logarithm", Tensor.log),
     ("been put through a sigmoid", Tensor.sigmoid),
+    ("been put through a tanh", Tensor.tanh),
 ]
 
 

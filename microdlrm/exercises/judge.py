@@ -234,6 +234,8 @@ class Attempt:
             says += [shared, mixed]
         title = title or where_title
         if not any(says):
+            fitting = [t for t in self.tries if t.fits]
+            says.append(compare.by_place(task, fitting))
             says.append(inputs.without_a_say(task, self.tries, self.quietly))
         says += [] if any(says) else [inputs.neighbour(task, self.tries, first)]
         if not first.fits:

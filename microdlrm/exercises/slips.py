@@ -74,7 +74,8 @@ def slips(task: str, arguments: tuple[str, ...]) -> list[Mistake]:
     names = names or (lambda *args: dict(zip(arguments, args, strict=True)))
     tree, found = ast.parse(line, mode="eval").body, []
     known = set(re.findall(r"[A-Za-z_]\w*", line)) - {"if", "else", "kind", "concat", "T"}
-    for what, slip in [*_exchanged(line, sorted(known)), *_slips(tree, known)]:
+    likeliest = sorted(_slips(tree, known), key=lambda slip: "left out" not in slip[0])
+    for what, slip in [*likeliest, *_exchanged(line, sorted(known))]:
         said = ast.unparse(_changed(tree, slip))
         code = compile(ast.unparse(slip), what, "eval")
 

@@ -30,7 +30,9 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
     It raises what the model raises. Raises ValueError for MLPs with other layers than MicroDLRM's.
     """
     model = copy.deepcopy(model).requires_grad_(False)
-    tables = [in_huge_pages(model.emb_l[t].weight.detach()) for t in model.reads]  # (R, m) each
+    for table in model.emb_l:
+        table.weight.data = in_huge_pages(table.weight.data)
+    tables = [model.emb_l[t].weight.detach() for t in model.reads]  # (R, m) each
     (first, first_bias), *bottom = _layers(model.bot_l, nn.ReLU)
     (weight, bias), *top = _layers(model.top_l, nn.Sigmoid)
     numbers, products = sum(map(len, tables)) * len(bias), []

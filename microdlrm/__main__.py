@@ -1,6 +1,4 @@
-"""python -m microdlrm fetch | train | ceilings | bench | study | scale | check | handout: the
-course's commands.
-"""
+"""python -m microdlrm fetch | train | ceilings | bench | study | scale | check | handout."""
 
 import argparse
 import sys
@@ -10,29 +8,14 @@ import torch
 
 # Who does the work, imported when asked to: `add_options(parser)` names the options, and who runs.
 COMMANDS = {
-    "fetch": ("microdlrm.movielens", "fetch and verify MovieLens-100K"),
-    "train": ("microdlrm.training", "train on MovieLens-100K and judge on the test rows"),
-    "ceilings": (
-        "microdlrm.machine.ceilings",
-        "measure what this machine can do at best (under 15 s)",
-    ),
-    "bench": (
-        "microdlrm.machine.headlines",
-        "measure the package's headline ratios (under two minutes)",
-    ),
-    "study": (
-        "microdlrm.studies.store",
-        "repeat a long measurement that the book shows; without a name, list them",
-    ),
-    "scale": (
-        "microdlrm.scaling.study",
-        "the model sharded by TorchRec, against the model in one piece",
-    ),
-    "check": ("microdlrm.grading.submissions", "check submitted notebooks or .py files"),
-    "handout": (
-        "microdlrm.grading.handout",
-        "write the exercise of chapter 5 as an nbgrader assignment",
-    ),
+    "fetch": ("movielens", "fetch and verify MovieLens-100K"),
+    "train": ("training", "train on MovieLens-100K and judge on the test rows"),
+    "ceilings": ("machine.ceilings", "measure what this machine can do at best (under 15 s)"),
+    "bench": ("machine.headlines", "measure the package's headline ratios (under two minutes)"),
+    "study": ("studies.store", "repeat a long measurement of the book; without a name, list them"),
+    "scale": ("scaling.study", "the model sharded by TorchRec, against the model in one piece"),
+    "check": ("grading.submissions", "check submitted notebooks or .py files"),
+    "handout": ("grading.handout", "write chapter 5's exercise as an nbgrader assignment"),
 }
 
 
@@ -43,11 +26,9 @@ def main(arguments: list[str] | None = None) -> int | None:
     for name, (module, says) in COMMANDS.items():
         command = commands.add_parser(name, help=says, description=says.capitalize() + ".")
         if name in arguments[:1]:
-            import_module(module).add_options(command)
+            import_module(f"microdlrm.{module}").add_options(command)
     options = parser.parse_args(arguments)
-    torch.set_num_threads(
-        1
-    )  # the models are too small to share: a second thread costs more than it brings
+    torch.set_num_threads(1)  # such small models are slower on two
     return options.run(options)
 
 

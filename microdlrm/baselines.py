@@ -15,19 +15,23 @@ def logistic_regression(
     clicks: Clicks, split: Split, features=("user mean", "movie mean")
 ) -> np.ndarray:
     """Click probabilities of the test rows from some of the dense features."""
-    return _classify(LogisticRegression(), clicks, split, features)
+    return _from_features(LogisticRegression(), clicks, split, features)
 
 
 def gradient_boosting(clicks: Clicks, split: Split) -> np.ndarray:
     """Click probabilities of the test rows from all dense features."""
     trees = HistGradientBoostingClassifier(learning_rate=0.06, max_leaf_nodes=15, random_state=0)
-    return _classify(trees, clicks, split, clicks.dense_names)
+    return _from_features(trees, clicks, split, clicks.dense_names)
 
 
-def _classify(model, clicks: Clicks, split: Split, features) -> np.ndarray:
+def _from_features(model, clicks: Clicks, split: Split, features) -> np.ndarray:
     columns = [clicks.dense_names.index(feature) for feature in features]
-    x, y = clicks.dense.numpy()[:, columns], clicks.y[:, 0].numpy()
-    return model.fit(x[split.train], y[split.train]).predict_proba(x[split.test])[:, 1]
+    return _fitted(model, clicks, clicks.dense.numpy()[:, columns], split.train, split.test)
+
+
+def _fitted(model, clicks: Clicks, x: np.ndarray, train: np.ndarray, test: np.ndarray):
+    """Click probabilities of the rows `test`, from x (N, columns), learnt on the rows `train`."""
+    return model.fit(x[train], clicks.y[train, 0].numpy()).predict_proba(x[test])[:, 1]
 
 
 def item_knn(data: MovieLens, clicks: Clicks, split: Split) -> np.ndarray:
@@ -36,16 +40,14 @@ def item_knn(data: MovieLens, clicks: Clicks, split: Split) -> np.ndarray:
     An idea of Sarwar et al. 2001 in the form of Bell and Koren 2007. The step from `neighbours` to
     a probability is a logistic regression, and it is fitted on the validation rows.
     """
-    y = clicks.y[:, 0].numpy()
-    validation, test = (
-        neighbours(data, split.train, rows) for rows in (split.validation, split.test)
-    )
-    return LogisticRegression().fit(validation, y[split.validation]).predict_proba(test)[:, 1]
+    x = np.zeros((len(clicks.y), 2))
+    for rows in (split.validation, split.test):
+        x[rows] = neighbours(data, split.train, rows)
+    return _fitted(LogisticRegression(), clicks, x, split.validation, split.test)
 
 
 def stacked(data: MovieLens, clicks: Clicks, split: Split) -> np.ndarray:
-    """Click probabilities of the test rows from all dense features and, as one more, what the
-    neighbours say.
+    """Click probabilities of the test rows from all dense features and what the neighbours say.
 
     A training row's own rating must not reach its feature: the neighbours of a fold are found in
     the others.
@@ -56,10 +58,8 @@ def stacked(data: MovieLens, clicks: Clicks, split: Split) -> np.ndarray:
         rows = split.train[fold == f]
         opinion[rows] = neighbours(data, split.train[fold != f], rows)[:, 1]
     opinion[split.test] = neighbours(data, split.train, split.test)[:, 1]
-    x, y = np.column_stack([clicks.dense.numpy(), opinion]), clicks.y[:, 0].numpy()
-    return (
-        LogisticRegression().fit(x[split.train], y[split.train]).predict_proba(x[split.test])[:, 1]
-    )
+    x = np.column_stack([clicks.dense.numpy(), opinion])
+    return _fitted(LogisticRegression(), clicks, x, split.train, split.test)
 
 
 def neighbours(
@@ -86,9 +86,8 @@ def neighbours(
     rated[user[train], movie[train]] = 1
     common = rated.T @ rated
     length = np.sqrt((surprise.T**2) @ rated)  # over the users who rated both
-    similar = (
-        surprise.T @ surprise / np.maximum(length * length.T, 1e-6) * common / (common + shrink)
-    )
+    cosine = surprise.T @ surprise / np.maximum(length * length.T, 1e-6)
+    similar = cosine * common / (common + shrink)  # (movies, movies)
     np.fill_diagonal(similar, 0)
 
     weights = np.maximum(similar[movie[rows]] * rated[user[rows]], 0)  # (rows, movies)
@@ -103,8 +102,7 @@ def _shrunk_mean(group: np.ndarray, values: np.ndarray, n: int, shrink: float = 
 
 
 class MatrixFactorisation(nn.Module):
-    """logit = overall + user's bias + movie's bias + user vector . movie vector (Koren, Bell &
-    Volinsky 2009).
+    """logit = overall + user's bias + movie's bias + their vectors' product (Koren et al. 2009).
 
     A model for `training.fit`, which decays what is in `emb_l`: the vectors, not the biases.
     """
@@ -129,9 +127,7 @@ class MatrixFactorisation(nn.Module):
 def matrix_factorisation(
     clicks: Clicks, split: Split, decay: float = 1.0, epochs: int = 16
 ) -> np.ndarray:
-    """Click probabilities of the test rows from ids alone; the defaults did best on the validation
-    rows.
-    """
+    """Click probabilities of the test rows from ids alone; the defaults are validation's best."""
     torch.manual_seed(0)
     model = MatrixFactorisation(*clicks.num_embeddings[:2])
     fit(model, clicks, split, lr=1e-2, embedding_decay=decay, epochs=epochs)
@@ -139,11 +135,9 @@ def matrix_factorisation(
 
 
 def factorisation_machine(clicks: Clicks, split: Split, seed: int = 0) -> np.ndarray:
-    """Click probabilities of the test rows from dot without its top MLP: products and dense vector,
-    weighted and added.
+    """Click probabilities of the test rows from dot without its top MLP: the products, weighted.
 
-    A factorisation machine over bags (Rendle 2010). The decay did best on the validation rows, with
-    histories.
+    A factorisation machine over bags (Rendle 2010). The decay is validation's best, with histories.
     """
     model, _ = train(clicks, split, seed=seed, shape=dict(ln_top=(1,)), decay=3.0)
     return predict(model, clicks, split.test)

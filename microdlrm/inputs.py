@@ -16,24 +16,17 @@ def check_shape(m_spa, num_embeddings, ln_bot, ln_top, interaction, reads, init,
         if min(numbers, default=1) < 1:
             raise ValueError(f"{name} must be of numbers from 1 up, got {numbers}")
     if len(ln_bot) < 2:
-        raise ValueError(
-            f"ln_bot must hold the input's width and at least one layer's, got {ln_bot}"
-        )
+        raise ValueError(f"ln_bot must hold the input's width and a layer's, got {ln_bot}")
     if ln_top[-1:] != (1,):
         raise ValueError(f"ln_top must end in 1, the logit, got {ln_top}")
     if interaction == "dot" and ln_bot[-1] != m_spa:
-        raise ValueError(
-            f"interaction='dot' multiplies vectors of one width: ln_bot must end in "
-            f"m_spa = {m_spa}, got {ln_bot}"
-        )
-    if not all(t in range(len(num_embeddings)) for t in reads):
-        raise ValueError(
-            f"reads must number tables from 0 to {len(num_embeddings) - 1}, got {reads}"
-        )
+        due = f"ln_bot must end in m_spa = {m_spa}, got {ln_bot}"
+        raise ValueError(f"interaction='dot' multiplies vectors of one width: {due}")
+    tables = range(len(num_embeddings))
+    if not all(t in tables for t in reads):
+        raise ValueError(f"reads must number tables from 0 to {len(tables) - 1}, got {reads}")
     if not 0 < init < float("inf"):
-        raise ValueError(
-            f"init must be a positive number, the embeddings' standard deviation, got {init}"
-        )
+        raise ValueError(f"init must be a standard deviation, a positive number, got {init}")
 
 
 def check_inputs(
@@ -46,62 +39,58 @@ def check_inputs(
     """Raise TypeError, ValueError or IndexError where a batch doesn't fit `model`, a MicroDLRM.
 
     It runs on every batch: each look is a cheap operator, and words are looked for once one has
-    failed. While the model is exported (torch.export), nothing is checked: there are no numbers yet
-    to look at.
+    failed.
     """
-    if torch.compiler.is_exporting():
-        return
-    first = model.bot_l[0]
-    expected = f"(B, {first.in_features}) of {first.weight.dtype}"
-    _check_tensor("dense_x", dense_x, first.weight.dtype, expected)
-    if dense_x.dim() != 2 or dense_x.shape[1] != first.in_features:
+    width, dtype, n_bags = model.bot_l[0].in_features, model.bot_l[0].weight.dtype, len(model.reads)
+    _check_tensor("dense_x", dense_x, dtype)
+    if dense_x.dim() != 2 or dense_x.shape[1] != width:
         raise ValueError(
-            f"dense_x must be {expected}, got shape {tuple(dense_x.shape)}: its width is "
-            f"ln_bot[0]; a single row needs a batch dimension, dense_x[None]"
+            f"dense_x must be (B, {width}), its width ln_bot[0], got shape {tuple(dense_x.shape)}: "
+            f"a single row needs a batch dimension, dense_x[None]"
         )
     _check_finite("dense_x", dense_x)
-    if sparse_weights is None:
-        sparse_weights = [None] * len(model.reads)
     bags = dict(
-        sparse_indices=sparse_indices, sparse_offsets=sparse_offsets, sparse_weights=sparse_weights
+        sparse_indices=sparse_indices,
+        sparse_offsets=sparse_offsets,
+        sparse_weights=[None] * n_bags if sparse_weights is None else sparse_weights,
     )
     for name, tensors in bags.items():
         if not hasattr(tensors, "__len__"):
-            raise TypeError(
-                f"{name} must be a list with a tensor for each bag, got {type(tensors).__name__}"
-            )
-        if len(tensors) != len(model.reads):
-            bags_due = f"{len(model.reads)} bags, got {len(tensors)}"
-            raise ValueError(f"{name} must hold one tensor for each of {bags_due}")
-    seen = None
+            came = type(tensors).__name__
+            raise TypeError(f"{name} must be a list with a tensor for each bag, got {came}")
+        if len(tensors) != n_bags:
+            came = f"{n_bags} bags, got {len(tensors)}"
+            raise ValueError(f"{name} must hold one tensor for each of {came}")
+    seen = set()
     for b, (t, ids, offsets, weights) in enumerate(zip(model.reads, *bags.values(), strict=True)):
         _check_ids(f"sparse_indices[{b}]", ids, t, model.emb_l[t].num_embeddings)
         # Bags of one id usually share one tensor of offsets: looking at it once is enough.
-        if seen != (this := (id(offsets), len(ids), ids.dtype)):
-            _check_offsets(
-                f"sparse_offsets[{b}]", offsets, f"sparse_indices[{b}]", ids, len(dense_x)
-            )
-            seen = this
+        if (these := (id(offsets), len(ids), ids.dtype)) not in seen:
+            _check_offsets(f"sparse_offsets[{b}]", offsets, ids, len(dense_x))
+            seen.add(these)
         if weights is not None:
-            name = f"sparse_weights[{b}]"
-            _check_tensor(name, weights, dense_x.dtype, f"{dense_x.dtype}, as dense_x is")
-            if weights.shape != ids.shape:
-                came = tuple(weights.shape)
-                raise ValueError(f"{name} must weigh each of the {len(ids)} ids, got shape {came}")
-            _check_finite(name, weights)
+            _check_weights(f"sparse_weights[{b}]", weights, ids, dtype)
 
 
-def _check_tensor(name: str, tensor: Tensor, dtype: torch.dtype, expected: str):
-    if not isinstance(tensor, Tensor) or tensor.dtype != dtype:
+def _check_tensor(name: str, tensor: Tensor, *dtypes: torch.dtype):
+    if not isinstance(tensor, Tensor) or tensor.dtype not in dtypes:
         came = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
-        raise TypeError(
-            f"{name} must be a tensor {expected}, got {came}: convert it with .to({dtype})"
+        due = " or ".join(map(str, dtypes))
+        raise TypeError(f"{name} must be a tensor of {due}, got {came}: .to({dtypes[0]}) converts")
+
+
+def _check_vector(name: str, tensor: Tensor):
+    _check_tensor(name, tensor, torch.int64, torch.int32)
+    if tensor.dim() != 1:
+        raise ValueError(
+            f"{name} must have one dimension, all bags one after another, got shape "
+            f"{tuple(tensor.shape)}: flatten it, and let the offsets say where each bag starts"
         )
 
 
 def _check_finite(name: str, tensor: Tensor):
-    # A sum is NaN or infinite if any term is; only then is it worth asking which (a sum can also
-    # overflow).
+    # A sum is NaN or infinite if any term is; only then is it worth asking which. (A sum can also
+    # overflow.)
     if not tensor.sum().isfinite() and not (finite := tensor.isfinite()).all():
         where = (~finite).nonzero()[0].tolist()
         came = f"{name}{where} is {tensor[tuple(where)].item()}"
@@ -121,44 +110,34 @@ def _check_ids(name: str, ids: Tensor, table: int, rows: int):
         )
 
 
-def _check_offsets(name: str, offsets: Tensor, ids_name: str, ids: Tensor, batch_size: int):
+def _check_offsets(name: str, offsets: Tensor, ids: Tensor, batch_size: int):
     _check_vector(name, offsets)
     if offsets.dtype != ids.dtype:
-        raise TypeError(
-            f"{name} is {offsets.dtype} and {ids_name} {ids.dtype}: give both one dtype"
-        )
+        raise TypeError(f"{name} is {offsets.dtype} and its ids are {ids.dtype}: give both one")
     if len(offsets) != batch_size:
         raise ValueError(
             f"{name} must hold one start for each of the {batch_size} rows of dense_x, got "
             f"{len(offsets)} (no closing entry, and an empty bag has a start, too)"
         )
-    if batch_size == 0:
-        if len(ids):
-            raise ValueError(f"{ids_name} holds {len(ids)} ids, but the batch has no rows for them")
-        return
-    if (first := offsets[0].item()) != 0:
+    first, last = (offsets[0].item(), offsets[-1].item()) if batch_size else (0, 0)
+    if first != 0:
         raise ValueError(
             f"{name} must start at 0, it starts at {first}: offsets are positions, not lengths"
         )
     if (decreasing := offsets[1:] < offsets[:-1]).any().item():
         k = int(decreasing.nonzero()[0, 0])
+        came = f"entry {k} is {offsets[k]} and the next {offsets[k + 1]}"
+        raise ValueError(f"{name} must not decrease, but {came}")
+    if last > len(ids) or (len(ids) and not batch_size):
         raise ValueError(
-            f"{name} must not decrease, but entry {k} is {offsets[k]} and the next {offsets[k + 1]}"
-        )
-    if (last := offsets[-1].item()) > len(ids):
-        raise ValueError(
-            f"{name} ends at {last}, past the end of {ids_name}, which holds {len(ids)} ids"
+            f"{name} ends at {last}, with {batch_size} bags for {len(ids)} ids: each id belongs to "
+            f"a bag, and no bag starts past the last id"
         )
 
 
-def _check_vector(name: str, tensor: Tensor):
-    if not isinstance(tensor, Tensor) or tensor.dtype not in (torch.int64, torch.int32):
-        came = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
-        raise TypeError(
-            f"{name} must be a tensor of int64 (or int32), got {came}: convert it with .long()"
-        )
-    if tensor.dim() != 1:
-        raise ValueError(
-            f"{name} must have one dimension, all bags one after another, got shape "
-            f"{tuple(tensor.shape)}: flatten it, and let the offsets say where each bag starts"
-        )
+def _check_weights(name: str, weights: Tensor, ids: Tensor, dtype: torch.dtype):
+    _check_tensor(name, weights, dtype)
+    if weights.shape != ids.shape:
+        came = tuple(weights.shape)
+        raise ValueError(f"{name} must weigh each of the {len(ids)} ids, got shape {came}")
+    _check_finite(name, weights)

@@ -1,11 +1,9 @@
-"""How good click probabilities are, and how sure that is. p are probabilities (N,), y labels (N,)
-of 0 and 1.
+"""How good click probabilities p (N,) are, given labels y (N,) of 0 and 1, and how sure that is.
 
 accuracy     the share of rows where (p >= 0.5) equals y
 auc          the probability that a random click is scored above a random non-click (Fawcett 2006)
 logloss      the mean of -(y log p + (1 - y) log(1 - p)), in nats: lower is better
-calibration  the mean gap between what was promised and what came, over ten bins of p (Guo et al.
-             2017)
+calibration  the mean gap between promised and came, over ten bins of p (Guo et al. 2017)
 
 The 95% intervals of `level` and `lead` draw users. The rows of one user have something in common,
 so a new draw of test rows is a draw of users, not of rows. Each metric is taken apart into what
@@ -41,11 +39,8 @@ def score(p: np.ndarray, y: np.ndarray) -> Metrics:
 def calibration(p: np.ndarray, y: np.ndarray, bins: int = 10) -> pd.DataFrame:
     """One row for each bin of p that holds any: rows, promised (mean p), came (mean y)."""
     bin_of = np.minimum((p * bins).astype(int), bins - 1)
-    return (
-        pd.DataFrame(dict(bin=bin_of, promised=p, came=y))
-        .groupby("bin")
-        .agg(rows=("came", "size"), promised=("promised", "mean"), came=("came", "mean"))
-    )
+    bins = pd.DataFrame(dict(promised=p, came=y)).groupby(pd.Series(bin_of, name="bin"))
+    return bins.agg(rows=("came", "size"), promised=("promised", "mean"), came=("came", "mean"))
 
 
 def calibration_error(p: np.ndarray, y: np.ndarray, bins: int = 10) -> float:
@@ -55,11 +50,9 @@ def calibration_error(p: np.ndarray, y: np.ndarray, bins: int = 10) -> float:
 
 
 def recalibrated(p: np.ndarray, w: float) -> np.ndarray:
-    """The probabilities of a model that was trained with all clicks and the share `w` of the
-    non-clicks: (N,).
+    """What p means where training kept all clicks but the share `w` of the non-clicks: (N,).
 
-    p / (p + (1 - p) / w) (He et al. 2014, section 6.3). Raises ValueError for a share that isn't in
-    (0, 1].
+    p / (p + (1 - p) / w) (He et al. 2014, section 6.3). Raises ValueError for w outside (0, 1].
     """
     if not 0 < w <= 1:
         raise ValueError(f"w must be a share above 0, at most 1, got {w}: of one in k, give 1 / k")
@@ -98,22 +91,18 @@ def _share_below(values: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def within_users(p: np.ndarray, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
-    """The AUC of each user's own rows, for users with both labels: columns auc and rows, indexed by
-    user.
+    """The AUC of each user's own rows, for users with both labels: columns auc, rows; index user.
 
     The mean weighted by rows is the "AUC within users": how well a list is ordered for one person.
-    What is constant within a user, their mean rating for one, raises the pooled AUC and not this
-    one.
+    What is constant within a user, such as their mean rating, raises the pooled AUC, not this one.
     """
     # A Series would be matched by its labels, not by position.
     p, y, user = map(np.asarray, (p, y, user))
-    frame = pd.DataFrame(dict(user=user, y=y, rank=pd.Series(p).groupby(user).rank().to_numpy()))
-    of_user = frame.groupby("user").agg(rows=("y", "size"), clicks=("y", "sum"))
-    ranks = frame[frame["y"] == 1].groupby("user")["rank"].sum()
-    m, n = of_user["clicks"], of_user["rows"] - of_user["clicks"]
-    both = (m > 0) & (n > 0)
-    auc = (ranks.reindex(of_user.index) - m * (m + 1) / 2)[both] / (m * n)[both]
-    return pd.DataFrame(dict(auc=auc, rows=of_user.loc[both, "rows"]))
+    frame = pd.DataFrame(dict(y=y, right=y * pd.Series(p).groupby(user).rank()))
+    of_user = frame.groupby(user).agg(rows=("y", "size"), m=("y", "sum"), ranks=("right", "sum"))
+    of_user = of_user[(of_user["m"] > 0) & (of_user["m"] < of_user["rows"])].rename_axis("user")
+    m, n = of_user["m"], of_user["rows"] - of_user["m"]
+    return pd.DataFrame(dict(auc=(of_user["ranks"] - m * (m + 1) / 2) / (m * n), rows=m + n))
 
 
 def level(p, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
@@ -123,39 +112,35 @@ def level(p, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
 
 def lead(p, over, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
     """How much better p is than `over`: one line for each of METRICS, columns gain, low, high.
-    Above 0, p is ahead.
 
-    What is hard for both cancels out, row by row. Of the logloss, where lower is better, the gain
-    is what p saves.
+    Above 0, p is ahead; of the logloss, where lower is better, the gain is what p saves. What is
+    hard for both cancels out, row by row.
     """
-    ours, theirs = _parts(p, y, user), _parts(over, y, user)
-    better = [-1 if name == "logloss" else 1 for name in METRICS]
-    parts = [
-        (s * (a - b), rows, whose)
-        for s, (a, rows, whose), (b, _, _) in zip(better, ours, theirs, strict=True)
-    ]
+    parts, theirs = _parts(p, y, user), _parts(over, y, user)
+    for name, (values, rows, whose) in parts.items():
+        gain = values - theirs[name][0]
+        parts[name] = (-gain if name == "logloss" else gain), rows, whose
     return _table(parts, "gain")
 
 
-def _parts(p, y: np.ndarray, user: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _parts(p, y: np.ndarray, user: np.ndarray) -> dict[str, tuple[np.ndarray, ...]]:
     """Each metric as (values, rows each stands for, whose they are), averaged over p's models."""
     models, y, user = p if isinstance(p, list | tuple) else [p], np.asarray(y), np.asarray(user)
     rows = sum(by_row(q, y) for q in models) / len(models)
-    users = [within_users(q, y, user) for q in models]
-    auc = sum(u["auc"] for u in users).to_numpy() / len(models)
-    each = np.ones(len(y))
-    parts = [(rows[name].to_numpy(), each, user) for name in rows]
-    return [*parts, (auc, users[0]["rows"].to_numpy(float), users[0].index.to_numpy())]
+    users = sum(within_users(q, y, user) for q in models) / len(models)
+    parts = {name: (rows[name].to_numpy(), np.ones(len(y)), user) for name in rows}
+    within = users["auc"].to_numpy(), users["rows"].to_numpy(), users.index.to_numpy()
+    return parts | {"auc within users": within}
 
 
-def _table(parts, name: str) -> pd.DataFrame:
+def _table(parts: dict, name: str) -> pd.DataFrame:
     lines = {}
-    for metric, (values, rows, whose) in zip(METRICS, parts, strict=True):
-        if not len(values):  # no user has rows of both labels
-            lines[metric] = {name: np.nan, "low": np.nan, "high": np.nan}
-            continue
-        mean = np.average(values, weights=rows)
-        by_user = pd.Series((values - mean) * rows).groupby(whose).sum()
-        margin = 1.96 * np.sqrt((by_user**2).sum() * len(by_user) / (len(by_user) - 1)) / rows.sum()
+    for metric, (values, rows, whose) in parts.items():
+        mean = margin = np.nan
+        if len(values):  # else no user has rows of both labels
+            mean = np.average(values, weights=rows)
+            error = pd.Series((values - mean) * rows).groupby(whose).sum()  # of each user
+            n = len(error)
+            margin = 1.96 * np.sqrt((error**2).sum() * n / (n - 1)) / rows.sum()
         lines[metric] = {name: mean, "low": mean - margin, "high": mean + margin}
     return pd.DataFrame(lines).T

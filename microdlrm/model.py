@@ -29,18 +29,15 @@ def mlp(widths: Sequence[int], last: nn.Module) -> nn.Sequential:
 
 
 def concat_interaction(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
-    """Lay the vectors side by side: (B, d) and n - 1 times (B, m_spa) -> (B, d + (n - 1) *
-    m_spa).
-    """
+    """The vectors side by side: (B, d) and n - 1 times (B, m_spa) -> (B, d + (n - 1) * m_spa)."""
     return torch.cat([x_dense, *x_sparse], dim=1)
 
 
 def dot_interaction(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
     """Every pair's dot product, behind the dense vector (Naumov et al. 2019, section 2.2).
 
-    x_dense (B, d) and x_sparse, a list of (B, d), -> (B, d + n(n-1)/2) with n = 1 + len(x_sparse):
-    [x_dense | v_i . v_j for i < j in the order of torch.triu_indices(n, n, 1)], v = [x_dense,
-    *x_sparse].
+    x_dense (B, d) and x_sparse, a list of (B, d), -> (B, d + n(n-1)/2), n = 1 + len(x_sparse):
+    [x_dense | v_i . v_j for i < j in torch.triu_indices(n, n, 1) order], v = [x_dense, *x_sparse].
     """
     v = torch.stack([x_dense, *x_sparse], dim=1)  # (B, n, d)
     n = v.shape[1]
@@ -56,23 +53,22 @@ class MicroDLRM(nn.Module):
     """Click probability from dense features and bags of ids.
 
     m_spa           width of an embedding row
-    num_embeddings  rows of each table; the default is MovieLens-100K's users, movies and
-                    occupations
+    num_embeddings  rows of each table; by default MovieLens-100K's users, movies, occupations
     ln_bot          widths of the bottom MLP, the input first
     ln_top          widths of the top MLP's layers; its input width follows from the interaction
-    interaction     "concat", "dot", or a callable (x_dense (B, d), x_sparse [(B, m_spa), ...]) ->
+    interaction     "concat", "dot", or a callable: x_dense (B, d), x_sparse [(B, m_spa), ...] ->
                     (B, width)
     reads           which table each bag of the input reads; one bag a table, in order, if not
-                    given. An id and its history share a table: reads=(0, 1, 2, 1) looks up a fourth
-                    bag in table 1
-    init            standard deviation of the embedding rows at the start. PyTorch's own is 1.0, and
-                    a dot product of two such rows starts with a spread of sqrt(m_spa), which means
+                    given. An id and its history share a table: reads=(0, 1, 2, 1) looks up a
+                    fourth bag in table 1
+    init            standard deviation of the embedding rows at the start. PyTorch's own is 1.0: a
+                    dot product of two such rows starts with a spread of sqrt(m_spa), which means
                     nothing yet
     sparse          let the tables produce sparse gradients, for torch.optim.SparseAdam or SGD
 
     `shape` keeps these arguments: MicroDLRM(**model.shape) is a twin, for torch.save and
-    load_state_dict. Raises TypeError or ValueError for sizes that can't be a model's, or that don't
-    fit together.
+    load_state_dict. Raises TypeError or ValueError for sizes that can't be a model's, or that
+    don't fit together.
     """
 
     def __init__(
@@ -94,9 +90,8 @@ class MicroDLRM(nn.Module):
             sparse=sparse,
         )  # fmt: skip
         if not callable(interaction) and interaction not in INTERACTIONS:
-            raise ValueError(
-                f"interaction must be 'concat', 'dot' or a callable, got {interaction!r}"
-            )
+            came = repr(interaction)
+            raise ValueError(f"interaction must be 'concat', 'dot' or a callable, got {came}")
         check_shape(**self.shape)
         self.interaction = INTERACTIONS.get(interaction, interaction)
         self.emb_l = nn.ModuleList(
@@ -109,9 +104,8 @@ class MicroDLRM(nn.Module):
 
     def forward(self, dense_x, sparse_indices, sparse_offsets, sparse_weights=None) -> Tensor:
         """Click probabilities (B, 1). Arguments and errors as in `logits`."""
-        return torch.sigmoid(
-            self.logits(dense_x, sparse_indices, sparse_offsets, sparse_weights)
-        )  # (B, 1)
+        z = self.logits(dense_x, sparse_indices, sparse_offsets, sparse_weights)  # (B, 1)
+        return torch.sigmoid(z)  # (B, 1)
 
     def logits(
         self,
@@ -120,17 +114,14 @@ class MicroDLRM(nn.Module):
         sparse_offsets: Sequence[Tensor],
         sparse_weights: Sequence[Tensor | None] | None = None,
     ) -> Tensor:
-        """Log-odds of a click (B, 1): what a loss should be given, exact where a probability rounds
-        to 1.
+        """Log-odds of a click (B, 1), for a loss: exact where a probability rounds to 1.
 
         dense_x         (B, ln_bot[0]) floats
         sparse_indices  one tensor for each of `reads`: the ids of all bags, one bag after another
-        sparse_offsets  one tensor (B,) for each: where each bag starts; an empty bag is a zero
-                        vector
+        sparse_offsets  one tensor (B,) for each: where each bag starts; an empty bag sums to 0
         sparse_weights  what each id's row is multiplied by before the sum; None: by one
 
-        Raises TypeError or ValueError for inputs that don't fit, IndexError for an id outside its
-        table.
+        Raises TypeError or ValueError for inputs that don't fit, IndexError for ids without a row.
         """
         check_inputs(self, dense_x, sparse_indices, sparse_offsets, sparse_weights)
         sparse_weights = sparse_weights or [None] * len(self.reads)
@@ -141,14 +132,13 @@ class MicroDLRM(nn.Module):
         return self.top_l[:-1](z)  # (B, 1), the sigmoid left out
 
     def _interaction_width(self) -> int:
-        # A callable knows its own width best: ask it, with two rows, so that a lost batch dimension
-        # shows.
+        # A callable knows its own width best. Two rows show whether the batch dimension is lost.
         d, m_spa = self.shape["ln_bot"][-1], self.shape["m_spa"]
         with torch.no_grad():
             z = self.interaction(torch.zeros(2, d), [torch.zeros(2, m_spa) for _ in self.reads])
         if not isinstance(z, Tensor) or z.dim() != 2 or z.shape[0] != 2:
             came = f"shape {tuple(z.shape)}" if isinstance(z, Tensor) else repr(z)
             raise ValueError(
-                f"interaction must return one (B, width) tensor; for two rows it gave {came}"
+                f"interaction must return one (B, width) tensor, for B = 2 gave {came}"
             )
         return z.shape[1]

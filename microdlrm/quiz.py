@@ -14,8 +14,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "notebooks" / "predictions"
 
 @dataclass(frozen=True)
 class Answer:
-    """What was measured, which option that is, and why that option can come about. It shows as a
-    short card.
+    """What was measured, which option that is, and why it can come about; shown as a short card.
 
     The rendered page makes a question of each card: it reads `data-outcome`, rewords `verdict-said`
     for the reader's own guess, and drops `verdict-invite` (book/extensions/asked.py,
@@ -30,16 +29,12 @@ class Answer:
     @property
     def _parts(self) -> tuple[str, str, str]:
         """Who said what, what was measured and why, and, without a guess, the invitation."""
-        guessed = self.guess in self.options
-        said = (
-            f"You said ({self.guess}), and ({self.outcome})"
-            if guessed
-            else f"Here ({self.outcome})"
-        )
+        told = f": {self.measured}. {self.options[self.outcome]}"
+        if self.guess in self.options:
+            return f"You said ({self.guess}), and ({self.outcome}) was measured", told, ""
         letters = ", ".join(f'"{letter}"' for letter in self.options)
         invite = f" (No guess yet: set guess to one of {letters} above, and run both cells again.)"
-        told = f": {self.measured}. {self.options[self.outcome]}"
-        return f"{said} was measured", told, "" if guessed else invite
+        return f"Here ({self.outcome}) was measured", told, invite
 
     def __repr__(self) -> str:
         return "".join(self._parts)
@@ -56,40 +51,33 @@ class Answer:
 
 def _marked(text: str) -> str:
     """Safe HTML of a text in which `code` and *stress* are marked as in Markdown."""
-    marks = re.compile(r"`(.*?)`|(?<!\w)\*(\S[^*]*)\*(?!\w)")
-    return marks.sub(
-        lambda m: f"<code>{m[1]}</code>" if m[2] is None else f"<em>{m[2]}</em>", html.escape(text)
-    )
+
+    def tagged(mark: re.Match) -> str:
+        return f"<code>{mark[1]}</code>" if mark[1] else f"<em>{mark[2]}</em>"
+
+    return re.sub(r"`(.+?)`|(?<!\w)\*(\S[^*]*)\*(?!\w)", tagged, html.escape(text))
 
 
 @cache
 def cards() -> dict[str, dict[str, str]]:
-    """What the cards say: question -> option -> why it can be what was measured. Each chapter has a
-    file of them.
+    """What the cards say: question -> option -> why it can be what was measured.
 
-    (`usual` is the option that most machines measure: by it a test keeps the answers out of a
-    pattern.)
+    Each chapter has a file of them. `usual`, there, is the option that most machines measure: by it
+    a test keeps the answers out of a pattern.
     """
     read: dict[str, dict[str, str]] = {}
     for path in sorted(FOLDER.glob("*.toml")):
-        for name, options in tomllib.loads(path.read_text(encoding="utf-8")).items():
-            if name in read:
-                raise ValueError(
-                    f"{path.name} names a question {name!r}, and so does another file: rename one"
-                )
-            options.pop("usual", None)
-            read[name] = {letter: " ".join(text.split()) for letter, text in options.items()}
+        for name, card in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            options = {letter: " ".join(text.split()) for letter, text in card.items()}
+            read[name] = {letter: options[letter] for letter in options if letter != "usual"}
     return read
 
 
 def verdict(name: str, guess: str, outcome: str, measured: str) -> Answer:
-    """Compare a guess with what was measured, and explain what was measured, whichever option that
-    is.
+    """Compare a guess with what was measured, and explain that, whichever option it is.
 
-    name      the question, as `notebooks/predictions` names it, where each option's explanation
-              stands
-    outcome   the option that the measurement bears out: `band(ratio, 2, 10)`, or `"a" if ... else
-              "b"`
+    name      the question, as `notebooks/predictions` names it, where its explanations stand
+    outcome   the option that the measurement bears out, such as `band(ratio, 2, 10)`
     measured  the measurement in words: f"{ratio:.1f} times as long"
 
     A guess that is no option, such as the "?" of an untouched cell, is no error: the answer is
@@ -104,8 +92,7 @@ def verdict(name: str, guess: str, outcome: str, measured: str) -> Answer:
 
 
 def band(value: float, *bounds: float, letters: str = "abcdef") -> str:
-    """Which of the bands between ascending `bounds` holds `value`: "a" below the first, "b" from it
-    on, ...
+    """Which of the bands between ascending `bounds` holds `value`: "a" below the first, ...
 
     letters  the options from the lowest band up; `letters="cba"` where (a) is the highest
     Raises ValueError for NaN, and for bounds that don't ascend.
@@ -133,21 +120,20 @@ def expect(
 
     Raises AssertionError where the claim fails, and ValueError where there is nothing to claim.
     """
-    bounds = [
-        (words, bound)
-        for words, bound in (("at least", at_least), ("at most", at_most))
-        if bound is not None
-    ]
-    if not bounds:
+    value, claims = getattr(ratio, "median", ratio), {}
+    if at_least is not None:
+        claims[f"at least {at_least:g}"] = value >= at_least
+    if at_most is not None:
+        claims[f"at most {at_most:g}"] = value <= at_most
+    if not claims:
         raise ValueError("expect needs at_least, at_most or both: it has nothing to assert")
-    value = getattr(ratio, "median", ratio)
+    said = " and ".join(claims)
     if unless:
         print(f"{what}: {_number(value)}. Not asserted: {unless}.")
-        return
-    said = " and ".join(f"{words} {bound:g}" for words, bound in bounds)
-    if not ((at_least is None or value >= at_least) and (at_most is None or value <= at_most)):
+    elif all(claims.values()):
+        print(f"✓ {what}: {_number(value)}, claimed {said}")
+    else:
         raise AssertionError(f"{what}: expected {said}, measured {value:.3g} here")
-    print(f"✓ {what}: {_number(value)}, claimed {said}")
 
 
 def _number(value: float) -> str:

@@ -21,11 +21,10 @@ from microdlrm.histories import histories
 from microdlrm.metrics import Metrics, score
 from microdlrm.model import MicroDLRM
 
-# For each interaction the model's shape and its embeddings' decay: with histories the best found on
-# the validation rows (study `recipes`), without them not far from it.
+# For each interaction the model's shape and its embeddings' decay: the best on the validation rows
+# with histories (study `recipes`), and not far from it without them.
 _SHAPE = dict(m_spa=32, ln_bot=(16, 64, 32), ln_top=(128, 1), init=0.05)
 RECIPES = {"concat": (_SHAPE, 6.0), "dot": (_SHAPE, 12.0)}
-
 
 EPOCH = ["epoch", "training_logloss", *Metrics._fields, "cpu_seconds", "seconds"]  # fit's columns
 
@@ -34,16 +33,15 @@ EPOCH = ["epoch", "training_logloss", *Metrics._fields, "cpu_seconds", "seconds"
 def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> np.ndarray:
     """Click probabilities of `rows`: (len(rows),) float64, as the metrics take them.
 
-    The model judges in eval mode, whatever mode its parts come in, and they keep their own. The
-    sigmoid is taken in float64, where a logit of 20 isn't yet a probability of 1.
+    The model judges in eval mode, and has its own back afterwards. The sigmoid is taken in float64,
+    where a logit of 20 isn't yet a probability of 1.
     """
-    modes = [(module, module.training) for module in model.modules()]
+    training = model.training
     model.eval()
     try:
         logits = [model.logits(*batch.inputs)[:, 0] for batch in batches(clicks, rows, 4096)]
     finally:
-        for module, mode in modes:
-            module.training = mode
+        model.train(training)
     return torch.cat(logits).double().sigmoid().numpy()
 
 
@@ -73,13 +71,11 @@ def fit(
     It ends early once validation accuracy reaches `target`, or when interrupted (Kernel ->
     Interrupt), or when it diverges; the best epoch so far is kept.
     `watch`, if given, is called with the model and the epoch's number at the end of each.
-    The columns: epoch, training_logloss, the validation metrics, and cpu_seconds and seconds of
-    training so far.
+    The columns are EPOCH: validation metrics, and seconds of training so far.
     """
-    tables = list(model.emb_l.parameters())
     others = [p for name, p in model.named_parameters() if not name.startswith("emb_l.")]
     groups = [
-        dict(params=tables, weight_decay=embedding_decay),
+        dict(params=list(model.emb_l.parameters()), weight_decay=embedding_decay),
         dict(params=others, weight_decay=0),
     ]
     optimiser = torch.optim.AdamW(groups, lr=lr, fused=True)
@@ -128,10 +124,10 @@ def _epoch(model, parts, optimiser, schedule) -> float:
 
 
 def build(clicks: Clicks, interaction="dot", seed: int = 0, **shape) -> MicroDLRM:
-    """A fresh model for `clicks` by the interaction's recipe; `shape` changes it. Equal seeds,
-    equal models.
+    """A fresh model for `clicks` by the interaction's recipe, which `shape` changes.
 
     interaction  "concat", "dot", or a callable, which gets dot's recipe
+    Equal seeds give equal models.
     """
     torch.manual_seed(seed)
     own, _ = RECIPES[_recipe(interaction)]
@@ -148,11 +144,11 @@ def train(
     decay: float | None = None,
     **fitting,
 ) -> tuple[MicroDLRM, pd.DataFrame]:
-    """Build a model for `clicks` by its recipe, fit it, and return it with its epochs. Equal seeds,
-    equal models.
+    """Build a model for `clicks` by its recipe, fit it, and return it with its epochs.
 
     shape, decay  model arguments, and the embeddings' decay, instead of the recipe's
     fitting       goes to `fit`: progress, target, epochs, batch_size, lr, watch
+    Equal seeds give equal models.
     """
     model = build(clicks, interaction, seed, **shape or {})
     decay = RECIPES[_recipe(interaction)][1] if decay is None else decay
@@ -163,29 +159,20 @@ def _recipe(interaction) -> str:
     return "dot" if callable(interaction) else interaction
 
 
+SPLITS = """which rows are held out: random ones, the newest, each user's newest [random]; on the
+last two, histories hold only the past"""
+
+
 def add_options(command: ArgumentParser) -> None:
     command.description = (
         "Train on 80% of MovieLens-100K, choose the epoch on 10%, judge on the last 10%."
     )
-    command.add_argument(
-        "--interaction", choices=tuple(RECIPES), default="dot", help="how vectors meet [dot]"
-    )
-    command.add_argument(
-        "--histories", action="store_true", help="add the user's and the movie's histories as bags"
-    )
-    command.add_argument(
-        "--split",
-        choices=("random", "time", "user"),
-        default="random",
-        help="which rows are held out: random ones, the newest, each user's newest [random]; "
-        "on the last two, histories hold only the past",
-    )
-    command.add_argument(
-        "--seeds", type=int, default=1, metavar="N", help="train N models, seeds 0 to N - 1 [1]"
-    )
-    command.add_argument(
-        "--json", action="store_true", help="print one JSON object a seed, and nothing else"
-    )
+    add = command.add_argument
+    add("--interaction", choices=(*RECIPES,), default="dot", help="how vectors meet [dot]")
+    add("--histories", action="store_true", help="add the user's and the movie's as bags")
+    add("--split", choices=("random", "time", "user"), default="random", help=SPLITS)
+    add("--seeds", type=int, default=1, metavar="N", help="train N models, seeds 0 to N - 1 [1]")
+    add("--json", action="store_true", help="print one JSON object a seed, and nothing else")
     command.set_defaults(run=_command)
 
 

@@ -1,5 +1,6 @@
 """Labels, splits, bags and batches against plain loops; features against the leak."""
 
+import contextlib
 from itertools import pairwise
 
 import numpy as np
@@ -220,3 +221,13 @@ def test_rows_may_be_a_series_a_list_or_a_tensor(split, prepared, form):
     rows = split.test[:5]
     batch = next(clicks.batches(prepared, form(rows), 5))
     assert torch.equal(batch.dense_x, prepared.dense[rows])
+
+
+@pytest.mark.parametrize("moment", [lambda: torch.device("meta"), torch.inference_mode])
+def test_no_device_and_no_mode_of_the_moment_is_kept(prepared, moment):
+    """A batch under another device or mode leaves the batches after it as they were."""
+    clicks._one_id_a_bag.cache_clear()
+    with contextlib.suppress(RuntimeError), moment():
+        next(clicks.batches(prepared, np.arange(41), 41))
+    for offsets in next(clicks.batches(prepared, np.arange(41), 41)).sparse_offsets:
+        assert (offsets.device.type, offsets.is_inference()) == ("cpu", False)

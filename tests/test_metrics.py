@@ -1,6 +1,7 @@
 """Metrics against scikit-learn, loops over users, and a bootstrap of users."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -126,13 +127,11 @@ def test_a_lead_is_real_or_nothing_and_models_are_averaged(made_up):
 
 
 def test_labels_of_a_series_match_nothing(made_up):
-    """A reader's own frame comes in another order: rows go by position, whatever its index says."""
-    frame = pd.DataFrame(dict(zip(("p", "q", "y", "user"), made_up, strict=True)))
-    frame = frame.sample(frac=1, random_state=0)
-    series, arrays = ([turned(frame[name]) for name in frame] for turned in (pd.Series, np.array))
-    for judge in (
-        metrics.lead,
-        lambda p, q, y, user: metrics.level(p, y, user),
-        lambda p, q, y, user: metrics.within_users(p, y, user),
-    ):
-        pd.testing.assert_frame_equal(judge(*series), judge(*arrays))
+    """A reader's users come in another order: rows go by position, whatever their index says."""
+    p, q, y, user = made_up
+    frame = pd.DataFrame(dict(y=y, user=user))
+    order = frame.sample(frac=1, random_state=0).index
+    p, q, y, user = p[order], q[order], frame["y"][order], frame["user"][order]
+    for judge in (metrics.level, metrics.within_users, partial(metrics.lead, q)):
+        expected = judge(p, y.to_numpy(), user.to_numpy())
+        pd.testing.assert_frame_equal(judge(p, y, user), expected)

@@ -201,8 +201,14 @@ def test_wrong_input_is_named(place, change, error, says):
 def test_a_batch_of_none_has_no_ids():
     model, none = tiny(), torch.empty(0, dtype=torch.int64)
     assert model(torch.empty(0, 6), [none] * 3, [none] * 3).shape == (0, 1)
-    with pytest.raises(ValueError, match=r"sparse_indices\[0\] holds 1 ids"):
+    with pytest.raises(ValueError, match=r"sparse_offsets\[0\] .* 1 ids"):
         model(torch.empty(0, 6), [torch.zeros(1).long(), none, none], [none] * 3)
+
+
+def test_shared_offsets_are_looked_at_for_each_dtype_of_ids():
+    dense_x, indices, offsets = one_id_a_bag()
+    with pytest.raises(TypeError, match=r"sparse_offsets\[1\] is torch.int64"):
+        tiny()(dense_x, [indices[0], indices[1].int(), indices[2]], offsets)
 
 
 def test_huge_but_finite_numbers_are_no_error():

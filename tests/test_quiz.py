@@ -144,6 +144,8 @@ def test_each_guess_meets_a_verdict_that_explains_each_option_within_reach(path)
 def test_the_answers_stand_in_no_pattern():
     """The letters that most machines measure (`usual`), chapter by chapter, and in the whole."""
     course = []
+    names = [name for path in NOTEBOOKS for name in cards_of(path)]
+    assert len(names) == len(set(names))  # a question is named once in the course
     for path in NOTEBOOKS:
         cards = cards_of(path).values()
         usual = [card["usual"] for card in cards if set(card) <= {*"abcdef", "usual"}]

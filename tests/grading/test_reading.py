@@ -1,11 +1,13 @@
 """Submissions as people hand them in: what runs in their kernel is judged, and nothing else is."""
 
 import json
+import re
 import sys
 
 import pytest
 
-from microdlrm.grading import reading
+from microdlrm.exercises import check
+from microdlrm.grading import own, reading
 from microdlrm.grading.handout import NOTEBOOKS
 from microdlrm.grading.submissions import BORROWED
 
@@ -139,6 +141,60 @@ def test_an_exported_notebook(tmp_path, judged):
     assert reading.tasks_in(path, ["dot_interaction"]) == []
 
 
+# --- what counts is what the submission defines, in whatever wrapper ---
+
+WRAPPING = """import functools
+from functools import partial
+import torch
+from torch import nn
+def compiled(f): return torch.compile(f, backend=no_compiler)
+def no_compiler(module, inputs): raise OSError("there is no C compiler")
+"""
+METHOD = "".join("    " + line for line in DEF.splitlines(keepends=True))
+METHOD = METHOD.replace("dot_interaction(", "{}(self, ")
+KINDS = {
+    "plain": DEF,
+    "compiled": "@compiled\n" + DEF,
+    "compiled in place": DEF + "dot_interaction = compiled(dot_interaction)\n",
+    "a module": f"class C(nn.Module):\n{METHOD.format('forward')}dot_interaction = compiled(C())\n",
+    "an object": f"class C:\n{METHOD.format('__call__')}dot_interaction = C()\n",
+    "a method": f"class C:\n{METHOD.format('go')}dot_interaction = C().go\n",
+    "a partial": MINE + "dot_interaction: object = partial(partial(mine))\n",
+    "a decorator of PyTorch": "@torch.autocast('cpu', enabled=False)\n" + DEF,
+    "in a with": "with torch.enable_grad():\n" + INDENTED,
+}
+SCRIPTED = """@torch.jit.script
+def dot_interaction(x_dense: torch.Tensor, x_sparse: list[torch.Tensor]):
+    v = torch.stack([x_dense] + x_sparse, dim=1)
+    ij = torch.triu_indices(v.shape[1], v.shape[1], 1)
+    return torch.cat([x_dense, torch.bmm(v, v.mT)[:, ij[0], ij[1]]], dim=1)
+"""
+CONCAT = "from microdlrm import MicroDLRM, concat_interaction\n"
+OTHERS = {
+    "scripted": SCRIPTED,
+    "with another's name": CONCAT + "@functools.wraps(concat_interaction)\n" + DEF,
+    "a helper that remembers": DEF.replace("torch.triu_indices(n, n, 1)", "pairs(n)")
+    + "@functools.lru_cache\ndef pairs(n): return torch.triu_indices(n, n, 1)\n",
+    "in the course's model": CONCAT + DEF + "m = MicroDLRM(interaction=dot_interaction)\n",
+    "with a course's function that is no answer": CONCAT
+    + DEF.replace("[x_dense, torch", "[concat_interaction(x_dense, []), torch"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS | OTHERS)
+def test_a_right_answer_is_right_in_any_wrapper(notebook, judged, kind):
+    assert judged(notebook(WRAPPING, (KINDS | OTHERS)[kind])) == (True, "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wrong_one_is_wrong_and_a_stub_not_started(notebook, judged, kind):
+    code = KINDS[kind]
+    wrong = code.replace("triu_indices(n, n, 1)", "tril_indices(n, n, -1)")
+    assert judged(notebook(WRAPPING, wrong)) == (False, "lower triangle's order")
+    stub = re.sub(r"( +)v = .*?return .*?\n", r"\1...\n", code, flags=re.DOTALL)
+    assert judged(notebook(WRAPPING, stub)) == (False, "not started")
+
+
 IMPORTED = "imported, not defined"
 
 
@@ -152,11 +208,42 @@ IMPORTED = "imported, not defined"
         (["from numpy import dot as dot_interaction"], IMPORTED),
         ([STUB, "from microdlrm.model import dot_interaction"], "not started"),
         ([STUB, "from microdlrm.model import *"], "not started"),
-        (["from microdlrm import model\ndot_interaction = model.dot_interaction"], BORROWED),
     ],
 )
 def test_an_import_is_no_answer(notebook, judged, cells, mistake):
     assert judged(notebook(*cells)) == (False, mistake)
+
+
+THEIRS = "from microdlrm import dot_interaction as theirs\ndot_interaction = "
+CALLED = "def dot_interaction(x, xs):\n    return {}(x, xs)"
+LOOKED_UP = "__import__('microdlrm').model.INTERACTIONS['dot']"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"{THEIRS}torch.compile(theirs, backend='eager')",
+        f"{THEIRS}partial(partial(theirs))",
+        f"{THEIRS}type('C', (), {{'__call__': lambda self, *given: theirs(*given)}})()",
+        f"{THEIRS}functools.wraps(theirs)(lambda x, xs: theirs(x, xs))",
+        f"dot_interaction = {LOOKED_UP}",
+        CALLED.format(LOOKED_UP),
+        CALLED.format("__import__('microdlrm').MicroDLRM(interaction='dot').interaction"),
+        CALLED.format(f"torch.compile({LOOKED_UP}, backend='eager')"),
+        CALLED.format("__import__('microdlrm.exercises.check').exercises.check.plain_loop"),
+    ],
+)
+def test_the_courses_answer_counts_in_no_wrapper_and_however_it_is_reached(
+    notebook, judged, answer
+):
+    assert judged(notebook(WRAPPING, answer)) == (False, BORROWED)
+
+
+@pytest.mark.parametrize("value", [lambda x, xs: x, 5])
+def test_a_function_that_borrows_nothing(value):
+    verdict, borrowed = own.judged(value, check.dot_interaction)
+    assert not borrowed
+    assert not verdict.passed
 
 
 def test_chapters_that_import_the_answer_define_none():

@@ -1,9 +1,10 @@
 """Check the rendered book: `python tests/rendered_book.py _build/html`, the last step of `make
 book`.
 
-A page may load nothing from the network, and not much in all; every local link and every file it
-names must exist; and every picture must have a text alternative. Sphinx checks the links that it
-made itself; the ones in HTML, in notebooks' outputs and in styles are ours to check.
+A page may load nothing from the network (what scripts fetch, the tests in the browser see), and not
+much in all; every local link and every file it names must exist; and every picture must have a text
+alternative. Sphinx checks the links that it made itself; the ones in HTML, in notebooks' outputs
+and in styles are ours to check.
 """
 
 import re
@@ -14,12 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 LOADING = ("src", "href", "xlink:href", "data")  # what a browser fetches; but <a href> it doesn't
 ONLY_NAMED = ("canonical", "next", "prev", "alternate")
-URLS = {
-    "style": re.compile(r"""(?:@import\s+(?:url\()?|url\()\s*["']?([^"')\s;]+)"""),
-    "script": re.compile(
-        r"""(?:\bimport\b\s*\(?|\bfetch\(|\.src\s*=)\s*["']((?:https?:)?//[^"']*)"""
-    ),
-}
+STYLE_URL = re.compile(r"""(?:@import\s+(?:url\()?|url\()\s*["']?([^"')\s;]+)""")
 # Bytes that a page may take, uncompressed: the first that one opens, and one more, when what all
 # pages load is cached.
 FIRST, FURTHER = 1_500_000, 500_000
@@ -31,14 +27,14 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.loads, self.links, self.ids, self.mute = [], [], {"top"}, []
-        self.inside = None
+        self.in_style = False
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
-        self.inside = tag
+        self.in_style = tag == "style"
         values = {name: value.strip() for name, value in attributes if value and value.strip()}
         self.ids.add(values.get("id"))
-        self.loads += URLS["style"].findall(values.get("style", ""))
+        self.loads += STYLE_URL.findall(values.get("style", ""))
         if tag == "a":
             self.links += [values["href"]] if "href" in values else []
         elif values.get("rel") not in ONLY_NAMED:
@@ -50,12 +46,9 @@ class Page(HTMLParser):
         elif values.get("role") == "img" and tag not in ("img", "svg") and not named:
             self.mute.append(f"<{tag} role=img>")
 
-    def handle_endtag(self, tag):
-        self.inside = None
-
     def handle_data(self, data):
-        if self.inside in URLS:
-            self.loads += URLS[self.inside].findall(data)
+        if self.in_style:
+            self.loads += STYLE_URL.findall(data)
 
 
 def is_remote(url):
@@ -72,7 +65,7 @@ def local(path, url):
 
 
 def urls_of(style):
-    return URLS["style"].findall(style.read_text(encoding="utf-8"))
+    return STYLE_URL.findall(style.read_text(encoding="utf-8"))
 
 
 def loaded(path, page):

@@ -46,15 +46,6 @@ def test_a_film_says_who_clicked_both():
     assert any(re.match(r"film 3\., \d+ clicks; clicked with film 7\.", words) for words in said)
 
 
-def test_a_bag_says_where_it_starts_and_what_it_holds():
-    said = points(chapter2.bags([2, 3, 7], [0, 2, 2], ["a", "b", "c"]))
-    assert {words: others for words, (_, others) in said.items()} == {
-        "a: starts at 0, the next starts at 2: ids 2, 3.": ["part-0", "part-1"],
-        "b: starts at 2, the next starts at 2: no ids: its sum is a vector of zeros.": [],
-        "c: starts at 2, the ids end at 3: ids 7.": ["part-2"],
-    }
-
-
 def test_an_epoch_says_both_losses_and_whether_it_was_kept():
     one = pd.DataFrame(dict(epoch=[1, 2], training_logloss=[0.7, 0.4], logloss=[0.5, 0.6]))
     two = pd.DataFrame(dict(epoch=[1, 2], training_logloss=[0.3, 0.2], logloss=[0.9, 0.8]))

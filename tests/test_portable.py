@@ -1,4 +1,6 @@
-"""A model to hand out: it answers as the whole one does, and carries nobody's row."""
+"""A model to hand out carries nobody's row. (That it answers as the whole one does, book/model.md
+asserts.)
+"""
 
 import base64
 import json
@@ -25,25 +27,15 @@ def narrow(data, split, prepared, films):
     return prepared.add(clicks.genres(data), *own).without("user")
 
 
-def model_of(narrow, kind):
+def model_of(narrow):
     """Untrained, with rows large enough to matter."""
     torch.manual_seed(0)
-    shape = training.RECIPES[kind][0] | dict(init=0.3, interaction=kind)
+    shape = training.RECIPES["dot"][0] | dict(init=0.3, interaction="dot")
     return MicroDLRM(num_embeddings=narrow.num_embeddings, reads=narrow.reads, **shape)
 
 
-@pytest.mark.parametrize("kind", ["dot", "concat"])
-def test_it_answers_as_the_whole_model_does(data, split, narrow, films, kind):
-    whole = model_of(narrow, kind)
-    small = portable.portable(whole, narrow, data, split.train, films)
-    rows = split.test[np.isin(clicks.positions(data)[1][split.test], films)][:2000]
-    p, q = training.predict(whole, narrow, rows), portable.predict(small, narrow, rows, films)
-    assert p.std() > 0.01
-    assert np.allclose(p, q, atol=3e-3)  # float16 keeps 11 bits
-
-
 def test_it_carries_sums_over_many_people_and_nobodys_row(data, split, narrow, films):
-    whole = model_of(narrow, "dot")
+    whole = model_of(narrow)
     small = portable.portable(whole, narrow, data, split.train, films)
     page = portable.contents({"dot": small}, narrow, data, split.train, films)
     of_users = whole.emb_l[list(narrow.tables).index("user")].weight  # (943, m_spa)
@@ -62,6 +54,6 @@ def test_it_carries_sums_over_many_people_and_nobodys_row(data, split, narrow, f
 
 def test_a_model_that_read_users_ids_is_not_handed_out(data, split, prepared, films):
     with_ids = prepared.add(clicks.genres(data), *histories(data, split.train))
-    model = model_of(with_ids, "dot")
+    model = model_of(with_ids)
     with pytest.raises(ValueError, match="leave the users' ids out"):
         portable.portable(model, with_ids, data, split.train, films)

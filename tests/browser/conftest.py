@@ -15,15 +15,6 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "_build/html"
-FLAGS = [  # a container has no sandbox, and nothing may call home
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LATER = 500  # ms, until the theme's script has made what scrolls reachable by Tab
 
 
@@ -61,7 +52,7 @@ def browser():
     path = chromium.find()
     assert path, chromium.MISSING
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path)
         yield browser
         browser.close()
 

@@ -86,7 +86,7 @@ def assert_none(wrong):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_works_in_the_browser(page, name):
-    page.goto(name, wait_until="load")
+    page.goto(name, wait_until="networkidle")  # the first page leads to another
     page.add_style_tag(content=STILL)
     page.evaluate(UNCOVERED)
     page.wait_for_timeout(LATER)

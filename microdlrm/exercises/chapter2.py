@@ -92,6 +92,7 @@ def _bag_facts(weight, indices, offsets):
         "bags": len(spans),
         "the bags are equally long": len(set(lengths.tolist())) == 1,
         "an empty bag is followed by another": bool((lengths[:-1] == 0).any()),
+        "the first bag is empty": bool(lengths[0] == 0),
         "some bag is empty": bool((lengths == 0).any()),
     }
 

@@ -138,6 +138,8 @@ STABLE_LOGLOSS = Task(
                  lambda z, y: ((1 - y) * _exact(z, y)).mean()),
         Mistake("sigmoid twice", "You squashed the logits, and gave them to something that "
                 "squashes once more.", lambda z, y: _exact(torch.sigmoid(z), y).mean()),
+        Mistake("another base", "The natural logarithm is due.",
+                lambda z, y: _exact(z, y).mean() / tensor(2.0).log()),
         Mistake("every logit with every label", "(B, 1) meets (B,), which makes (B, B).",
                 lambda z, y: _exact(z, y.flatten()).mean()),
         Mistake("squared error", "The cross-entropy is due.",

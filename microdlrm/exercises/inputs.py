@@ -131,27 +131,6 @@ def neighbour(task: Task, tries: list[Try], first: Try) -> str:
     return min(nearest)[-1] if nearest else said
 
 
-def company(task: Task, t: Try, call: Callable[[tuple], Tensor | None]) -> str:
-    """Whether a row's numbers change when the other rows are taken away."""
-    if not task.batched or not t.fits or len(t.want) < 2:
-        return ""
-    for k in range(len(t.want)):
-        alone = [_row(arg, k) if place in task.batched else arg for place, arg in enumerate(t.args)]
-        got = call(tuple(alone))
-        if got is None or got.shape[1:] != t.got.shape[1:]:
-            return ""
-        if not equal(got[0], t.got[k]):
-            return (
-                f"Row {k} of yours changes when the other rows are taken away. Rows never meet: "
-                "what runs over their axis?"
-            )
-    return ""
-
-
-def _row(arg, k: int):
-    return [t[k : k + 1] for t in arg] if isinstance(arg, list) else arg[k : k + 1]
-
-
 def without_a_say(task: Task, tries: list[Try], call: Callable[[tuple], Tensor | None]) -> str:
     """The arguments that change the answer and never the result, each put in another's place."""
     names = []

@@ -227,11 +227,9 @@ class Attempt:
         says = [summary, where]
         if not told:
             finite = [t for t in values if t.fits and t.got.isfinite().all()]
-            largest = max(values, key=lambda t: (t.fits, t.want.numel()))
             shared_title, shared = compare.all_alike(task, finite) if finite else ("", "")
-            mixed = "" if where else inputs.company(task, largest, self.quietly)
-            title = title or ("rows of the batch mixed" if mixed else shared_title)
-            says += [shared, mixed]
+            title = title or shared_title
+            says += [shared]
         title = title or where_title
         if not any(says):
             fitting = [t for t in self.tries if t.fits]

@@ -32,13 +32,20 @@ def test_the_best_is_the_best_of_all_plans(name):
     assert max(chapter10.cost(tables, plan, chapter10.DEVICES)[1]) == goal
 
 
-def most_work_first(tables, room, devices):
+def most_work_first(tables, room, devices, in_order=True, roomy=False):
     """Each to the device with the least work, whether it has room or not."""
-    plan, work = [0] * len(tables), [0] * devices
+    plan, held = {}, [(0, 0)] * devices
     for k in sorted(range(len(tables)), key=lambda k: -tables[k][1]):
-        plan[k] = work.index(min(work))
-        work[plan[k]] += tables[k][1]
-    return plan
+        size, work = tables[k]
+        free = [d for d in range(devices) if held[d][1] + size <= room or not roomy] or [0]
+        plan[k] = d = min(free, key=lambda d: held[d][0])
+        held[d] = held[d][0] + work, held[d][1] + size
+    return [plan[k] for k in (sorted(plan) if in_order else plan)]
+
+
+def a_list_each(tables, room, devices):
+    plan = exactly(tables, room, devices)
+    return [[k for k, own in enumerate(plan) if own == d] for d in range(devices)]
 
 
 def test_a_good_plan_passes():
@@ -59,7 +66,9 @@ def test_a_good_plan_passes():
         (lambda tables, room, devices: [0, -1] * 5, "no such device", "Table 1"),
         (lambda tables, room, devices: [0, 0.5] * 5, "no such device", "0.5"),
         (lambda tables, room, devices: [0] * len(tables), "out of memory", "Device 0 holds 21 GB"),
-        (most_work_first, "out of memory", "little room"),
+        (most_work_first, "out of memory", "with the most work first on the device with the least"),
+        (lambda *given: most_work_first(*given, False, True), "unbalanced", "in another order"),
+        (a_list_each, "not a list of devices", "a list for each device"),
         (
             lambda t, room, devices: [k % devices for k in range(len(t))],
             "unbalanced",
@@ -79,15 +88,7 @@ def test_a_bad_plan_is_told_which_device_and_by_how_much(plan, mistake, says):
         assert plan(*verdict.inputs)  # it can be called on what it fails on
 
 
-def choose(rows, m, bag, batch, devices, room):
-    others, ids, sums = devices - 1, batch * 8, batch * m * 4
-    costs = {"row": others * (ids + ids * bag / devices + 2 * sums)}
-    if rows * m * 4 <= room:
-        costs["data"] = 2 * others * rows * m * 4
-        costs["table"] = others / devices * (ids * (bag + 1) + 2 * sums)
-    if m >= 4 * devices and rows * m * 4 / devices <= room:
-        costs["column"] = others * (ids * (bag + 1) + 2 * sums / devices)
-    return min(costs, key=costs.get)
+choose = chapter10.RIGHT
 
 
 def test_the_right_choice_passes_and_each_kind_is_one():
@@ -95,37 +96,20 @@ def test_the_right_choice_passes_and_each_kind_is_one():
     assert {choose(*table) for table in chapter10.TABLES.values()} == set(chapter10.KINDS)
 
 
-def narrowest(least):
-    """The right choice, with another bound for the width of columns."""
-
-    def rule(rows, m, bag, batch, devices, room):
-        kind = choose(rows, m, bag, batch, devices, room)
-        if kind in ("row", "column") and rows * m * 4 / devices <= room:
-            return "column" if m >= least * devices else "row"
-        return kind
-
-    return rule
-
-
 @pytest.mark.parametrize(
     ("fn", "mistake", "says"),
     [
         (lambda *table: ..., "not started", "choose"),
         (lambda *table: "shards", "an unknown sharding", "shards"),
-        (lambda *table: ["row"], "an unknown sharding", "row"),
         (lambda *table: "data", "too much traffic", "cities"),
         (lambda *table: "table", "too much traffic", "30.28 MB"),
-        (lambda *table: "row", "too much traffic", "countries"),
         (lambda *table: 1 / 0, "division by zero", "countries"),
         (lambda rows, *rest: "data" if rows < 1000 else "table", "no room", "wide videos"),
-        (
-            lambda *table: "column" if choose(*table) == "row" else choose(*table),
-            "too narrow",
-            "narrow users",
-        ),
-        (narrowest(3), "too narrow", "columns of 3"),
-        (narrowest(5), "too much traffic", "columns of 4"),
-        (narrowest(8), "too much traffic", "columns of 4"),
+        (chapter10.rule(least=3), "too narrow", "columns of 3"),
+        (chapter10.rule(least=5), "too much traffic", "columns of 4"),
+        (chapter10.rule(least=0), "too narrow", "cuts columns narrower than 4"),
+        (chapter10.rule(each=1), "no room", "counts room in numbers"),
+        (chapter10.rule(bag=lambda ids: 1), "too much traffic", "some other tables"),
         (
             lambda rows, *rest: "data" if rows < 546 else choose(rows, *rest),
             "too much traffic",

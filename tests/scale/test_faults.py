@@ -12,10 +12,10 @@ import psutil
 import pytest
 import torch
 import worker
+from torch.distributed.checkpoint.api import CheckpointException
 
 from microdlrm.scaling import torchrec as sharded
 from microdlrm.scaling import workers
-from microdlrm.scaling.torchrec import CheckpointError
 
 SECONDS = 180  # for a crowded machine; none of it takes long by itself
 
@@ -46,12 +46,12 @@ def test_time_is_up(tmp_path):
 
 
 def test_nobody_outlives_who_started_them(tmp_path):
-    run = f"workers.run(worker.pids, 2, pathlib.Path({str(tmp_path)!r}))"
+    run = f"workers.run(worker.pids, 2, pathlib.Path({str(tmp_path)!r}), seconds={SECONDS})"
     code = f"import pathlib, worker; from microdlrm.scaling import workers; {run}"
     path = os.pathsep.join([worker.__file__.rpartition("/")[0], os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as parent:
-        gone(lambda: len(list(tmp_path.glob("*.pid"))) == 2, seconds=60)
+        gone(lambda: len(list(tmp_path.glob("*.pid"))) == 2, seconds=SECONDS)
         ids = [path.read_text() for path in tmp_path.glob("*.pid")]
         parent.send_signal(signal.SIGKILL)
     gone(lambda: not any(psutil.pid_exists(int(number)) for number in ids))
@@ -77,7 +77,7 @@ def test_a_checkpoint_there_and_back(kept):
 def test_one_interrupted_while_it_is_written_is_never_taken_for_whole(tmp_path):
     assert "process 1 was killed" in fails(worker.killed_while_writing, tmp_path)
     assert not (tmp_path / "second").exists()
-    with pytest.raises(CheckpointError, match="no whole checkpoint"):
+    with pytest.raises(FileNotFoundError, match=r"shape\.json"):
         sharded.load(tmp_path / ".second.partial")
     sharded.load(tmp_path / "first")
 
@@ -87,7 +87,7 @@ def test_two_interrupted_under_one_name_are_never_mixed(tmp_path):
     assert "was killed" in fails(worker.killed_before_the_name, tmp_path)
     assert (tmp_path / ".second.partial/shape.json").exists()
     assert "process 1 was killed" in fails(worker.killed_before_its_part, tmp_path)
-    with pytest.raises(CheckpointError, match="no whole checkpoint"):
+    with pytest.raises(FileNotFoundError, match=r"shape\.json"):
         sharded.load(tmp_path / ".second.partial")
 
 
@@ -95,5 +95,5 @@ def test_a_damaged_one_is_told_from_a_whole_one(kept, tmp_path):
     shutil.copytree(kept / "row", tmp_path / "damaged")
     victim = max((tmp_path / "damaged").glob("*.distcp"), key=lambda path: path.stat().st_size)
     victim.write_bytes(victim.read_bytes()[:100])
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(CheckpointException):
         sharded.load(tmp_path / "damaged")

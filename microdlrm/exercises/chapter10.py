@@ -47,6 +47,7 @@ _BUSIEST_MISTAKES = [
             lambda o, w, b, n: sum(w) * (b // n) * (n - 1) * FLOAT),
     *several("another device", "The step waits for the busiest.",
              lambda o, w, b, n: min(_by_device(o, w, n)) * (b // n) * (n - 1) * FLOAT,
+             lambda o, w, b, n: _by_device(o, w, n)[0] * (b // n) * (n - 1) * FLOAT,
              lambda o, w, b, n: sum(w) * (b // n) * (n - 1) * FLOAT // n),
     Mistake("tables counted, not widths", "It's the sum of a device's widths that counts.",
             lambda o, w, b, n: _by_count(o, w, n) * (b // n) * (n - 1) * FLOAT),

@@ -106,7 +106,7 @@ NDCG_AT_K = Task(
                 lambda s, r, k: _ndcg_at_k(s, r, len(s))),
         *several("divided by a full list", "The best order can't fill all k places where fewer "
                  "films are relevant.", _over(lambda s, r, k: k),
-                 _over(lambda s, r, k: min(k, len(s)))),
+                 _over(lambda s, r, k: min(k, len(s))), _over(lambda s, r, k: len(s))),
         Mistake("divided by all relevant films", "The best order has k places, too.",
                 _over(lambda s, r, k: r.sum())),
         Mistake("best order of the films shown", "It chooses from all of them.", _over(_found)),

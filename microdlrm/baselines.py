@@ -15,23 +15,20 @@ def logistic_regression(
     clicks: Clicks, split: Split, features=("user mean", "movie mean")
 ) -> np.ndarray:
     """Click probabilities of the test rows from some of the dense features."""
-    return _from_features(LogisticRegression(), clicks, split, features)
+    columns = [clicks.dense_names.index(feature) for feature in features]
+    return _fitted(LogisticRegression(), clicks, split, clicks.dense.numpy()[:, columns])
 
 
 def gradient_boosting(clicks: Clicks, split: Split) -> np.ndarray:
     """Click probabilities of the test rows from all dense features."""
     trees = HistGradientBoostingClassifier(learning_rate=0.06, max_leaf_nodes=15, random_state=0)
-    return _from_features(trees, clicks, split, clicks.dense_names)
+    return _fitted(trees, clicks, split, clicks.dense.numpy())
 
 
-def _from_features(model, clicks: Clicks, split: Split, features) -> np.ndarray:
-    columns = [clicks.dense_names.index(feature) for feature in features]
-    return _fitted(model, clicks, clicks.dense.numpy()[:, columns], split.train, split.test)
-
-
-def _fitted(model, clicks: Clicks, x: np.ndarray, train: np.ndarray, test: np.ndarray):
-    """Click probabilities of the rows `test`, from x (N, columns), learnt on the rows `train`."""
-    return model.fit(x[train], clicks.y[train, 0].numpy()).predict_proba(x[test])[:, 1]
+def _fitted(model, clicks: Clicks, split: Split, x: np.ndarray) -> np.ndarray:
+    """Click probabilities of the test rows from x (N, columns), learnt on the training rows."""
+    model.fit(x[split.train], clicks.y[split.train, 0].numpy())
+    return model.predict_proba(x[split.test])[:, 1]
 
 
 def item_knn(data: MovieLens, clicks: Clicks, split: Split) -> np.ndarray:
@@ -43,7 +40,7 @@ def item_knn(data: MovieLens, clicks: Clicks, split: Split) -> np.ndarray:
     x = np.zeros((len(clicks.y), 2))
     for rows in (split.validation, split.test):
         x[rows] = neighbours(data, split.train, rows)
-    return _fitted(LogisticRegression(), clicks, x, split.validation, split.test)
+    return _fitted(LogisticRegression(), clicks, split._replace(train=split.validation), x)
 
 
 def stacked(data: MovieLens, clicks: Clicks, split: Split) -> np.ndarray:
@@ -59,7 +56,7 @@ def stacked(data: MovieLens, clicks: Clicks, split: Split) -> np.ndarray:
         opinion[rows] = neighbours(data, split.train[fold != f], rows)[:, 1]
     opinion[split.test] = neighbours(data, split.train, split.test)[:, 1]
     x = np.column_stack([clicks.dense.numpy(), opinion])
-    return _fitted(LogisticRegression(), clicks, x, split.train, split.test)
+    return _fitted(LogisticRegression(), clicks, split, x)
 
 
 def neighbours(

@@ -36,16 +36,16 @@ def score(p: np.ndarray, y: np.ndarray) -> Metrics:
     )
 
 
-def calibration(p: np.ndarray, y: np.ndarray, bins: int = 10) -> pd.DataFrame:
-    """One row for each bin of p that holds any: rows, promised (mean p), came (mean y)."""
-    bin_of = np.minimum((p * bins).astype(int), bins - 1)
-    bins = pd.DataFrame(dict(promised=p, came=y)).groupby(pd.Series(bin_of, name="bin"))
+def calibration(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:
+    """One row for each of ten bins of p that holds any: rows, promised (mean p), came (mean y)."""
+    bin_of = pd.Series(np.minimum((p * 10).astype(int), 9), name="bin")
+    bins = pd.DataFrame(dict(promised=p, came=y)).groupby(bin_of)
     return bins.agg(rows=("came", "size"), promised=("promised", "mean"), came=("came", "mean"))
 
 
-def calibration_error(p: np.ndarray, y: np.ndarray, bins: int = 10) -> float:
+def calibration_error(p: np.ndarray, y: np.ndarray) -> float:
     """The expected calibration error: |promised - came| averaged over rows."""
-    table = calibration(p, y, bins)
+    table = calibration(p, y)
     return float(np.average((table["promised"] - table["came"]).abs(), weights=table["rows"]))
 
 

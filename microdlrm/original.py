@@ -77,14 +77,12 @@ def loader(clicks: Clicks, rows: np.ndarray, batch_size: int = 256) -> DataLoade
     return DataLoader(OneByOne(clicks, rows), batch_size, shuffle=True, collate_fn=stack_samples)
 
 
-def fit(
-    clicks: Clicks, split: Split, target: float = 0.70, epochs: int = 20, seed: int = 0
-) -> pd.DataFrame:
+def fit(clicks: Clicks, split: Split, target: float = 0.70, epochs: int = 20) -> pd.DataFrame:
     """Train the original model its own way, to `target` accuracy on the validation rows.
 
     Adam at 1e-3, batches of 256. One row an epoch, as in `training.fit`.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model = MicroDLRM(num_embeddings=clicks.num_embeddings, init=1.0)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
     history, clock = [], np.zeros(2)

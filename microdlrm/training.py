@@ -127,10 +127,10 @@ def build(clicks: Clicks, interaction="dot", seed: int = 0, **shape) -> MicroDLR
     """A fresh model for `clicks` by the interaction's recipe, which `shape` changes.
 
     interaction  "concat", "dot", or a callable, which gets dot's recipe
-    Equal seeds give equal models.
+    Equal seeds give equal models. Raises TypeError or ValueError as MicroDLRM does.
     """
     torch.manual_seed(seed)
-    own, _ = RECIPES[_recipe(interaction)]
+    own, _ = RECIPES.get(interaction, RECIPES["dot"])
     sizes = dict(num_embeddings=clicks.num_embeddings, reads=clicks.reads, interaction=interaction)
     return MicroDLRM(**own | sizes | shape)
 
@@ -151,22 +151,16 @@ def train(
     Equal seeds give equal models.
     """
     model = build(clicks, interaction, seed, **shape or {})
-    decay = RECIPES[_recipe(interaction)][1] if decay is None else decay
+    if decay is None:
+        _, decay = RECIPES.get(interaction, RECIPES["dot"])
     return model, fit(model, clicks, split, embedding_decay=decay, seed=seed, **fitting)
 
 
-def _recipe(interaction) -> str:
-    return "dot" if callable(interaction) else interaction
-
-
-SPLITS = """which rows are held out: random ones, the newest, each user's newest [random]; on the
-last two, histories hold only the past"""
+SPLITS = """which tenths choose the epoch and judge: random ones, the newest, or each user's newest
+[random]; on the last two, histories hold only the past"""
 
 
 def add_options(command: ArgumentParser) -> None:
-    command.description = (
-        "Train on 80% of MovieLens-100K, choose the epoch on 10%, judge on the last 10%."
-    )
     add = command.add_argument
     add("--interaction", choices=(*RECIPES,), default="dot", help="how vectors meet [dot]")
     add("--histories", action="store_true", help="add the user's and the movie's as bags")

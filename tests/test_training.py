@@ -100,3 +100,6 @@ def test_the_command_prints_one_json_object_a_seed(data, capsys, monkeypatch):
     assert lines[0]["parameters"] == 2665 * 32 + 17 * 64 + 65 * 32 + (32 + 21 + 1) * 128 + 129
     with pytest.raises(SystemExit, match="--seeds"):
         __main__.main(["train", "--seeds", "0"])
+    for asked in (["-h"], ["train", "-h"]):
+        with pytest.raises(SystemExit, match="0"):
+            __main__.main(asked)

@@ -126,8 +126,8 @@ def more_flops(shape: dict) -> float:
     return after / before
 
 
-def measured_regime(turns: dict[str, Spread], shape: dict) -> str:
-    """What moves the time, from `turned`: "memory", "compute" or, where neither does, "dispatch".
+def waits_for(turns: dict[str, Spread], shape: dict) -> dict[str, float]:
+    """The shares of the time that go to memory, compute and, the rest, dispatch; from `turned`.
 
     Twice the ids double what the rows take. Wider MLPs multiply what computing takes by as much as
     they multiply the FLOPs.
@@ -137,7 +137,7 @@ def measured_regime(turns: dict[str, Spread], shape: dict) -> str:
         "compute": (turns[WIDTHS].median - 1) / (more_flops(shape) - 1),
     }
     shares["dispatch"] = 1 - shares["memory"] - shares["compute"]
-    return max(shares, key=shares.get)
+    return shares
 
 
 def look_up(tables: Sequence[Tensor], batches: list[tuple]) -> Callable[[int], list[Tensor]]:

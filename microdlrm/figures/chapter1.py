@@ -14,16 +14,19 @@ def corner(data, users=6, films=8, seed=3):
     people = data.users.set_index("user_id").loc[stars.index]
     people = [f"{one.occupation}, {one.age}" for one in people.itertuples()]
     fig, ax = canvas(height=3.4)
-    said = []
+    said, points = [], {}
     for y, (person, row) in enumerate(zip(people, stars.to_numpy(), strict=True)):
         shown = {x: f"{value:.0f}" for x, value in enumerate(row) if value > 0}
         if y == users - 1:
-            shown[max(shown)] = "?"
+            asked = max(shown)
+            points["asked"] = f"{titles[asked]} got {shown[asked]}.", []
+            shown[asked] = "?"
         for x, text in shown.items():
             look = dict(fc=NEUTRAL, alpha=0.25, lw=0)
             look = dict(fc="none", ec=INK, lw=1.5) if text == "?" else look
             ax.add_patch(Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, **look))
-            ax.text(x, y, text, ha="center", va="center")
+            gid = "asked" if text == "?" else None
+            ax.text(x, y, text, ha="center", va="center", gid=gid)
         said.append(f"{person}: {', '.join(f'{titles[x]} {text}' for x, text in shown.items())}")
     ax.set(xlim=(-0.5, films - 0.5), ylim=(users - 0.5, -0.5))
     ax.set_xticks(range(films), titles, rotation=25, ha="left")
@@ -34,8 +37,10 @@ def corner(data, users=6, films=8, seed=3):
     return show(
         fig,
         f"{users} people, the {films} films that were rated most, and the stars that were given. "
-        "Empty: not rated. What belongs in the place of the question mark?",
+        "Empty: not rated. What belongs in the place of the question mark? Guess, then point at "
+        "it.",
         f"A table of stars, partly empty. {'; '.join(said)}.",
+        points,
     )
 
 
@@ -77,7 +82,7 @@ def splits(ratings, by_name, users=50, seed=0):
     for ax, (name, split) in zip(axes, by_name.items(), strict=True):
         tested = place.assign(tested=place.index.isin(split.test))
         marks = tested.groupby(["y", "week"])["tested"].mean().reset_index()
-        look = dict(c=NEUTRAL, marker="s", lw=0, label="training or validation")
+        look = dict(c=NEUTRAL, alpha=0.5, marker="s", lw=0, label="training or validation")
         ax.scatter(marks["week"], marks["y"], s=30, **look)
         marks = marks[marks["tested"] > 0]
         look = dict(c=INK, lw=0, label="test")

@@ -1,7 +1,7 @@
 """Figures of chapter 3."""
 
 from microdlrm.figures import style
-from microdlrm.figures.style import NEUTRAL, PARTS, TOP, canvas, show
+from microdlrm.figures.style import DENSE, NEUTRAL, PARTS, TOP, canvas, show
 
 ROWS = {"parameters": "parameters held", "flops": "FLOPs done", "bytes": "bytes moved"}
 NAMES = {"table": "tables", "bottom": "bottom MLP", "interaction": "interaction", "top": "top MLP"}
@@ -19,7 +19,7 @@ def shares(parts, batch, columns=tuple(ROWS)):
     said = []
     for y, (column, own) in enumerate((groups / groups.sum()).items()):
         bars = [(share, NAMES[kind], dict(color=PARTS[kind])) for kind, share in own.items()]
-        style.stacked(ax, y, bars, _share, color="#111111")
+        style.stacked(ax, y, bars, _share, _on)
         words = ", ".join(f"{name} {share:.0%}" for share, name, _ in bars)
         said.append(f"{ROWS[column]}: {words}")
     style.rows(ax, [ROWS[column] for column in columns])
@@ -34,6 +34,11 @@ def shares(parts, batch, columns=tuple(ROWS)):
 
 def _share(share, name):
     return f"{share:.0%}" if share > 0.06 else ""
+
+
+def _on(colour):
+    """What is legible on the palette's colours, in light and dark."""
+    return "white" if colour == DENSE else "#111111"
 
 
 def batch_sizes(times):

@@ -117,15 +117,17 @@ def rows(ax, names, at=None):
     ax.grid(axis="y", visible=False)
 
 
-def stacked(ax, y, parts, text=lambda width, label: "", **look):
+def stacked(ax, y, parts, text=lambda width, label: "", ink=lambda colour: INK, **look):
     """Bars end to end in row y; `parts`: (width, label, matplotlib's look of the bar) each.
 
     text  what stands on a bar, of its width and label; `look` is its look
+    ink   its colour, of the bar's
     """
     left = 0.0
     for width, label, bar in parts:
         ax.barh(y, width, left=left, height=0.6, label=label, **bar)
-        ax.text(left + width / 2, y, text(width, label), ha="center", va="center", **look)
+        place = dict(ha="center", va="center", color=ink(bar["color"]))
+        ax.text(left + width / 2, y, text(width, label), **place, **look)
         left += width
 
 

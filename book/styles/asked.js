@@ -72,7 +72,6 @@
     card.tabIndex = -1;
     place.replaceChildren(card);
     cover.classList.add("open");
-    dispatchEvent(new Event("resize")); // the theme looks again which code scrolls, and lets Tab reach it
   }
 
   function ask(asked) {

@@ -81,7 +81,7 @@ def kinds() -> Iterator[dict]:
             for name, rival in answers.items():
                 ours, theirs = ([p[rows] for p in of] for of in (best, rival))
                 lead = metrics.lead(ours, theirs, y[rows], user[rows])
-                key = dict(split=how, who=who, model="dot, histories", over=name)
+                key = dict(model="dot, histories", over=name, split=how, who=who)
                 yield from start.lines(lead, shown, **key)
 
 

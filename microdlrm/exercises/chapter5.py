@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 
 from microdlrm.exercises.task import Growth, Mistake, Task, made_of, small_whole_numbers
-from microdlrm.exercises.traffic import largest_result
 
 PRIMES = [n for n in range(3, 98) if all(n % m for m in range(2, n))]
 
@@ -254,16 +253,6 @@ def _because_cross(x0, x, U, V, b):
             yield f"{x0[k, j]:g}·({inner[k][j]:g} + {b[j]:g}) + {x[k, j]:g}"
 
 
-def _full_matrix(fn) -> str:
-    w = 16
-    if largest_result(fn, *_cross_of(3, w, 2)) < w * w:
-        return ""
-    return (
-        " But you form the w × w matrix first, which costs more than a layer of full rank. Let x "
-        "meet V first, and everything stays narrow."
-    )
-
-
 LOW_RANK_CROSS = Task(
     "low_rank_cross(x0, x, U, V, b)",
     _low_rank_cross,
@@ -287,5 +276,11 @@ LOW_RANK_CROSS = Task(
     typical=4,
     shape="B rows of w numbers",
     gradients=("x0", "x", "U", "V", "b"),
-    also=_full_matrix,
+    narrow=(
+        _cross_of(3, 16, 2),
+        16 * 16,
+        "w × w matrix",
+        "you form the w × w matrix first, which costs more than a layer of full rank. Let x meet V "
+        "first, and everything stays narrow.",
+    ),
 )

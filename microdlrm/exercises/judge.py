@@ -19,7 +19,7 @@ from microdlrm.exercises.gradients import gradients_of, tracked
 from microdlrm.exercises.returned import convert, kind
 from microdlrm.exercises.slips import slips
 from microdlrm.exercises.task import Mistake, Task
-from microdlrm.exercises.traffic import traffic
+from microdlrm.exercises.traffic import largest_result, traffic
 from microdlrm.exercises.verdict import Verdict, given, show
 from microdlrm.exercises.wrappers import layers, uncompiled
 
@@ -36,7 +36,7 @@ def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
     name = name if name.isidentifier() else task.name
     attempt = Attempt(task, fn, time.monotonic() + seconds, seconds)
     try:
-        for step in (attempt.begin, attempt.values, attempt.gradients, attempt.few_operators):
+        for step in (attempt.begin, attempt.values, attempt.gradients, attempt.small):
             step()
     except Failure as f:
         print(attempt.printed, end="")
@@ -46,7 +46,7 @@ def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
         end = (f.where, args, named, attempt.shown, task.name)
         return Verdict(False, f.mistake, f.hint, name, tried, *end)
     tried = dict.fromkeys(attempt.tried(), "passed")
-    return Verdict(True, None, task.praise + task.also(fn), name, tried)
+    return Verdict(True, None, task.praise, name, tried)
 
 
 @dataclass
@@ -65,6 +65,7 @@ class Attempt:
         steps = [*STEPS] if self.task.returns == "one tensor" else [*STEPS[:-1]]
         steps += ["gradients"] if self.task.gradients else []
         steps += ["few operators"] if self.task.growing else []
+        steps += ["no large result"] if self.task.narrow else []
         at = steps.index(self.step)
         after = ["failed"] + ["not reached"] * (len(steps) - at - 1)
         return dict(zip(steps, ["passed"] * at + after, strict=True))
@@ -329,8 +330,13 @@ class Attempt:
             )
             raise Failure("gradient cut" if none else "gradient cut in part", hint, inputs=shown)
 
-    def few_operators(self) -> None:
-        """A loop calls more operators where there is more to go through."""
+    def small(self) -> None:
+        """Results of a size that the task excludes; a loop, which calls ever more operators."""
+        if self.task.narrow:
+            self.step = "no large result"
+            args, limit, mistake, words = self.task.narrow
+            if self.call(partial(largest_result, self.fn), args) >= limit:
+                raise Failure(mistake, f"The numbers are right, but {words}", inputs=args)
         if self.task.growing:
             self.step = "few operators"
             traffic(torch.zeros, 1)  # what PyTorch loads for the first count is no part of the time

@@ -61,9 +61,16 @@ def described(rows: Sequence[int], m_spa: int, reads: Sequence[int]) -> list[Emb
 def to_torchrec(model: MicroDLRM) -> DLRM:
     """TorchRec's DLRM with the same weights, and so the same logits, of shape (B, 1).
 
-    It knows the dot interaction, a top MLP of two layers or more, and tables that a bag reads.
+    It knows the dot interaction, a top MLP of two layers or more, and tables that a bag reads;
+    raises ValueError otherwise. What is frozen stays frozen.
     """
     shape = model.shape
+    unread = set(range(len(shape["num_embeddings"]))) - set(model.reads)
+    if shape["interaction"] != "dot" or unread:
+        raise ValueError(
+            f"TorchRec's DLRM has the dot interaction, got {shape['interaction']!r}, and a bag for "
+            f"each table, got none for {sorted(unread)}"
+        )
     tables = described(shape["num_embeddings"], shape["m_spa"], model.reads)
     collection = EmbeddingBagCollection(tables=tables, is_weighted=True)
     made = DLRM(collection, shape["ln_bot"][0], list(shape["ln_bot"][1:]), list(shape["ln_top"]))
@@ -71,6 +78,8 @@ def to_torchrec(model: MicroDLRM) -> DLRM:
     weights[FIRST] = weights[FIRST][:, _columns(model)]
     # Both name tables, bottom and top, in this order.
     made.load_state_dict(dict(zip(made.state_dict(), weights.values(), strict=True)))
+    for there, own in zip(made.parameters(), model.parameters(), strict=True):
+        there.requires_grad_(own.requires_grad)
     return made
 
 

@@ -50,3 +50,16 @@ def test_there_and_back_nothing_is_lost():
     assert back.reads == ours.reads
     for name, weight in ours.state_dict().items():
         assert torch.equal(weight, back.state_dict()[name]), name
+
+
+def test_a_frozen_table_stays_frozen():
+    own = model()
+    own.emb_l[1].weight.requires_grad_(False)
+    frozen = [p for p in sharded.to_torchrec(own).parameters() if not p.requires_grad]
+    assert [tuple(p.shape) for p in frozen] == [tuple(own.emb_l[1].weight.shape)]
+
+
+@pytest.mark.parametrize("what", [dict(reads=(0, 1)), dict(interaction="concat")])
+def test_what_torchrec_cannot_be_is_refused(what):
+    with pytest.raises(ValueError, match="TorchRec"):
+        sharded.to_torchrec(model(**what))

@@ -220,13 +220,8 @@ def cross(x0, x, U, V, b):
 
 
 @right("low_rank_cross")
-def full_cross(x0, x, U, V, b):
-    return x0 * (F.linear(x, U @ V.T, b)) + x
-
-
-@right("low_rank_cross")
-def lc_einsum(x0, x, U, V, b):
-    return torch.addcmul(x, x0, torch.einsum("wr,vr,bv->bw", U, V, x) + b)
+def cross_by_einsum(x0, x, U, V, b):
+    return torch.addcmul(x, x0, torch.einsum("bv,vr,wr->bw", x, V, U) + b)
 
 
 @right("auc_from_ranks")

@@ -267,6 +267,16 @@ def di_without_dense_norm(x_dense, x_sparse):
 
 
 @wrong("low_rank_cross")
+def full_cross(x0, x, U, V, b):
+    return x0 * (F.linear(x, U @ V.T, b)) + x
+
+
+@wrong("low_rank_cross")
+def lc_einsum(x0, x, U, V, b):
+    return torch.addcmul(x, x0, torch.einsum("wr,vr,bv->bw", U, V, x) + b)
+
+
+@wrong("low_rank_cross")
 def cross_of_three_rows(x0, x, U, V, b):
     return x0 * ((x @ V @ U.T).view(3, -1) + b) + x
 

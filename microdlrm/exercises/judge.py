@@ -332,6 +332,8 @@ class Attempt:
 
     def small(self) -> None:
         """Results of a size that the task excludes; a loop, which calls ever more operators."""
+        if self.task.narrow or self.task.growing:
+            traffic(torch.zeros, 1)  # what PyTorch loads for the first count is no part of the time
         if self.task.narrow:
             self.step = "no large result"
             args, limit, mistake, words = self.task.narrow
@@ -339,7 +341,6 @@ class Attempt:
                 raise Failure(mistake, f"The numbers are right, but {words}", inputs=args)
         if self.task.growing:
             self.step = "few operators"
-            traffic(torch.zeros, 1)  # what PyTorch loads for the first count is no part of the time
         for growth in self.task.growing:
             counts = {}
             for sizes, args in growth.inputs.items():

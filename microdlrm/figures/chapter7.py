@@ -5,7 +5,7 @@ from itertools import chain, zip_longest
 from matplotlib.lines import Line2D
 
 from microdlrm.figures import style
-from microdlrm.figures.style import INK, NEUTRAL, SPARSE, TOP, canvas, measured_on, show
+from microdlrm.figures.style import INK, NEUTRAL, SPARSE, canvas, measured_on, show
 from microdlrm.machine import hardware
 from microdlrm.machine.timing import duration
 
@@ -19,7 +19,7 @@ def time_against_batch(times, predicted):
     ax.loglog(sizes, dispatch, ":", color=NEUTRAL, label="dispatch")
     ax.loglog(sizes, roof, "--", color=NEUTRAL, label="roofline: compute or memory")
     ax.loglog(sizes, total, "-", color=NEUTRAL, lw=2, label="predicted: their sum")
-    style.measured_line(ax, sizes, times.values(), color=TOP, label="measured")
+    style.measured_line(ax, sizes, times.values(), color=INK, label="measured")
     style.plain_ticks(ax.xaxis, sizes, rotation=45)
     style.seconds_ticks(ax.yaxis, min(total), max(total))
     ax.set(xlabel="rows in the batch", ylabel="a forward pass", ylim=(min(total) / 3, None))
@@ -28,26 +28,33 @@ def time_against_batch(times, predicted):
     return show(
         fig,
         f"Time of a forward pass of the original model against the batch size. {measured_on()}",
-        "A line chart on logarithmic axes: flat at first, where dispatch rules, then a knee, then "
+        "A line chart on logarithmic axes: flat at first, where dispatch rules, then "
         f"a rise in proportion to the batch. Measured: {said}.",
     )
 
 
 def roofline(ceilings, points, title="The roofline of this machine"):
-    """Parts of models on the roofline. `points`: (label, part, intensity, GFLOP/s, marker) each."""
-    lowest = min(0.05, *(x for _, _, x, _, _ in points)) / 2
+    """Parts of models on the roofline. `points`: (label, part, intensity, GFLOP/s, marker) each.
+
+    Where tables are among them, a dashed roof shows what rows of 64 numbers from memory allow.
+    """
+    lowest = min(x for _, _, x, _, _ in points) / 5
     highest = max(1000, *(x for _, _, x, _, _ in points)) * 2
-    ridge, peak, stream = ceilings.ridge, ceilings.peak_gflops, ceilings.stream_gbs
-    gather = ceilings.rates(64).gather_gbs
+    ridge, peak, bandwidth = ceilings.ridge, ceilings.peak_gflops, ceilings.stream_gbs
+    numbers = [
+        f"flat: peak, {peak:.0f} GFLOP/s",
+        f"slanted: bandwidth, {bandwidth:.0f} GB/s",
+        f"ridge: {ridge:.1f} FLOP per byte",
+    ]
     fig, ax = canvas(height=4.4)
-    ax.loglog([lowest, ridge, highest], [stream * lowest, peak, peak], color=INK, lw=2)
-    ax.loglog([lowest, peak / gather], [gather * lowest, peak], "--", color=INK, lw=1)
+    ax.loglog([lowest, ridge, highest], [bandwidth * lowest, peak, peak], color=INK, lw=2)
     ax.axvline(ridge, color=INK, lw=0.8, ls=":")
-    ax.text(ridge * 3, peak * 1.15, f"matrix product: {peak:.0f} GFLOP/s", va="bottom")
-    ax.text(ridge * 1.1, gather * lowest * 1.5, f"ridge: {ridge:.1f}", va="bottom")
-    # Text along the slanted roofs would need the figure's final angle: it stands beside them.
-    ax.text(lowest * 1.3, stream * lowest * 30, f"stream: {stream:.0f} GB/s")
-    ax.text(ridge * 1.1, gather * lowest * 5, f"dashed, rows at random: {gather:.1f} GB/s")
+    if any(part == "tables" for _, part, *_ in points):
+        gather = ceilings.rates(64).gather_gbs
+        ax.loglog([lowest, peak / gather], [gather * lowest, peak], "--", color=INK, lw=1)
+        numbers.append(f"dashed: rows of 64 numbers\nat random, from memory, {gather:.1f} GB/s")
+    place = dict(transform=ax.transAxes, ha="right", va="bottom")
+    ax.text(0.99, 0.02, "\n".join(numbers), **place)
     for _, part, x, y, marker in points:
         ax.plot(x, y, marker, color=style.part_colour(part), ms=9, mec=INK, mew=0.6)
     ax.set(xlabel="intensity, FLOP per byte", ylabel="GFLOP/s", xlim=(lowest, highest))
@@ -71,10 +78,8 @@ def roofline(ceilings, points, title="The roofline of this machine"):
     )
     return show(
         fig,
-        f"{title}. Solid: what streaming and matrix products allow; dashed: what rows at random "
-        f"allow. {measured_on()}",
-        f"A roofline on logarithmic axes: a slanted roof of {stream:.0f} GB/s up to {ridge:.1f} "
-        f"FLOP a byte, then a flat one at {peak:.0f} GFLOP/s. Points: {said}.",
+        f"{title}. {measured_on()}",
+        f"A roofline on logarithmic axes: {'; '.join(numbers)}. Points: {said}.",
     )
 
 

@@ -209,7 +209,7 @@ def row_gbs(table_bytes: float, all_bytes: float, rates: Rates) -> float:
 def predict(parts: pd.DataFrame, rates: Rates) -> pd.DataFrame:
     """How long each part of `parts` takes: the roofline and dispatch.
 
-    seconds = operators * dispatch + max(flops / GEMM rate, bytes / bandwidth). A table's operators
+    seconds = operators * dispatch + max(flops / peak, bytes / bandwidth). A table's operators
     are EmbeddingBags, which have a price of their own, and its bandwidth is that of `row_gbs`; all
     else streams. Columns: dispatch, compute, memory and their outcome, seconds; regime: which of
     the three is the longest.

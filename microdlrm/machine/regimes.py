@@ -188,15 +188,14 @@ def part_calls(shape: dict, batch: int, bag: int = 1) -> dict[str, Callable[[int
 def on_roofline(shape: dict, batch: int, bag: int = 1) -> dict[str, tuple[float, float]]:
     """Tables and MLPs on the roofline: part -> (intensity, GFLOP/s), the time measured.
 
-    A lookup computes nothing. But an EmbeddingBag adds each row to a zero, so that it is granted an
-    addition for each number.
+    A part without FLOPs, such as tables with one id a bag, has no place there.
     """
     paper = cost.parts(batch, bag, **shape)[["flops", "bytes"]]
     tables = paper.filter(like="table", axis=0).sum()
-    tables["flops"] = batch * bag * shape["m_spa"] * len(shape["num_embeddings"])
     parts = {"tables": tables} | {name: paper.loc[name] for name in ("bottom MLP", "top MLP")}
     times = compare(part_calls(shape, batch, bag), rounds=5)
     return {
         name: (part["flops"] / part["bytes"], part["flops"] / times[name].median / 1e9)
         for name, part in parts.items()
+        if part["flops"]
     }

@@ -5,17 +5,9 @@ from collections.abc import Callable
 
 from microdlrm.exercises import guard
 from microdlrm.exercises.errors import Failure, explain
-from microdlrm.exercises.verdict import Verdict, literal
+from microdlrm.exercises.verdict import Verdict, given
 
 SECONDS = 10.0  # that one call of a learner's function may take
-
-
-class Wrong(Failure):
-    """Ends a check as `Failure` does, with a table: rows of five texts, the heads first."""
-
-    def __init__(self, mistake: str, hint: str, inputs: tuple | None = None, shown: tuple = ()):
-        super().__init__(mistake, hint, inputs=inputs)
-        self.shown = shown
 
 
 def call(fn: Callable, task: str, inputs: tuple, seconds: float = SECONDS):
@@ -23,33 +15,33 @@ def call(fn: Callable, task: str, inputs: tuple, seconds: float = SECONDS):
     outcome = guard.run(fn, copy.deepcopy(inputs), seconds)
     if outcome.stopped:
         hint = f"It ran for {outcome.seconds:.0f} s. Look for a loop whose end never comes."
-        raise Wrong("runs without end", hint, inputs)
+        raise Failure("runs without end", hint, inputs=inputs)
     if outcome.error is not None:
         raise explain(outcome.error, inputs)
     if outcome.value is None or outcome.value is ...:
-        raise Wrong("not started", f"Replace the `...` in {task} with your code.")
+        raise Failure("not started", f"Replace the `...` in {task} with your code.")
     return outcome.value
 
 
 def one_by_one(
-    task: str, names: tuple[str, ...], cases: dict[str, list], judged: Callable, praise: Callable
+    task: str, names: tuple[str, ...], cases: dict[str, list], judged: Callable, praise: str
 ) -> Verdict:
-    """Judge each input of each case, `judged(name, *inputs)`, until one raises Failure.
+    """Judge each input of each case, until one raises Failure.
 
-    `names` are those of the inputs that are shown.
+    `judged(name, *inputs)` may return what there is to praise. `names` are those of the inputs that
+    are shown. A case of one empty input is a step.
     """
-    tried = dict.fromkeys(cases, "not reached")
+    tried, said = dict.fromkeys(cases, "not reached"), [praise]
     for name, several in cases.items():
         tried[name] = "failed"
         for inputs in several:
             try:
-                judged(name, *inputs)
+                said.append(judged(name, *inputs))
             except Failure as f:
                 if f.mistake == "not started":
                     return Verdict(False, f.mistake, f.hint, task)
-                shown = zip(names, map(literal, inputs), strict=False)
-                given, table = tuple(f"{n} = {v}" for n, v in shown), getattr(f, "shown", ())
-                hint = f"On “{name}”: {f.hint}"
-                return Verdict(False, f.mistake, hint, task, tried, f.where, inputs, given, table)
+                hint = f"On “{name}”: {f.hint}" if inputs else f.hint
+                shown = (f.where, inputs or None, given(names, inputs), f.shown)
+                return Verdict(False, f.mistake, hint, task, tried, *shown)
         tried[name] = "passed"
-    return Verdict(True, None, praise(), task, tried)
+    return Verdict(True, None, " ".join(filter(None, said)), task, tried)

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
-from microdlrm.exercises.by_hand import Wrong, call, one_by_one
+from microdlrm.exercises.by_hand import call, one_by_one
+from microdlrm.exercises.errors import Failure
 from microdlrm.exercises.verdict import Verdict
 from microdlrm.machine import cost, timing
 from microdlrm.machine.ceilings import measure_ceilings
@@ -42,13 +43,11 @@ def check_prediction(fn: Callable) -> Verdict:
     What can't be right on any machine is refused before anything is measured. The rest takes
     seconds, half a minute where something is off: it is measured again. The models are `UNSEEN`.
     """
-    said = []
     models = {name: [model] for name, model in UNSEEN.items()}
-    praise = "All three regimes, and all three times within a factor of two."
-    verdict = one_by_one("predict", (), models, partial(_on_paper, fn), lambda: "")
+    verdict = one_by_one("predict", (), models, partial(_on_paper, fn), "")
     if verdict.passed:
-        clock = lambda name, *model: said.append(f"{name}: {_by_the_clock(fn, *model)}")  # noqa: E731
-        verdict = one_by_one("predict", (), models, clock, lambda: " ".join([praise, *said]))
+        praise = "All three regimes, and all three times within a factor of two."
+        verdict = one_by_one("predict", (), models, partial(_by_the_clock, fn), praise)
     return verdict
 
 
@@ -61,10 +60,10 @@ def _on_paper(fn: Callable, name: str, *model) -> None:
             f"{seconds:.2g}, {seconds / due:.0e} times what is due, some {due:.2g}. Is everything "
             "in seconds, a µs 1e-6 of them, and a GB or GFLOP 1e9?"
         )
-        raise Wrong("the wrong unit", hint, shown=by_part(fn, frame))
+        raise Failure("the wrong unit", hint, shown=by_part(fn, frame))
 
 
-def _by_the_clock(fn: Callable, *model) -> str:
+def _by_the_clock(fn: Callable, name: str, *model) -> str:
     shape, frame = model[0], parts(*model)
     for attempt in range(TRIES):
         if attempt:
@@ -82,13 +81,13 @@ def _by_the_clock(fn: Callable, *model) -> str:
         hint = f"you say {guess}, and it waits for {max(waits, key=waits.get)} most: "
         hint += f"{'; '.join(moved)}."
         hint += " Compare the three sums."
-        raise Wrong("another regime", hint, shown=by_part(fn, frame))
+        raise Failure("another regime", hint, shown=by_part(fn, frame))
     if not within:
         short = seconds < measured
         asks = "What haven't you counted?" if short else "What do you count twice?"
         mistake = "too short a time" if short else "too long a time"
-        raise Wrong(mistake, f"{says}. {asks}", shown=by_part(fn, frame))
-    return f"{guess}, {says}."
+        raise Failure(mistake, f"{says}. {asks}", shown=by_part(fn, frame))
+    return f"{name}: {guess}, {says}."
 
 
 def parts(shape: dict, batch: int, bag: int):
@@ -104,9 +103,9 @@ def answer(fn: Callable, frame, rates: Rates) -> tuple[str, float]:
         seconds = float(seconds)
     except (TypeError, ValueError):
         hint = f'`return "memory", 0.001` would be one; it returned {value!r:.80}.'
-        raise Wrong("not a regime and a number", hint) from None
+        raise Failure("not a regime and a number", hint) from None
     if guess not in REGIMES:
-        raise Wrong("an unknown regime", f"{guess!r:.40} is none of {', '.join(REGIMES)}.")
+        raise Failure("an unknown regime", f"{guess!r:.40} is none of {', '.join(REGIMES)}.")
     return guess, seconds
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from microdlrm.exercises.by_hand import Wrong, call
+from microdlrm.exercises.by_hand import call, one_by_one
 from microdlrm.exercises.compare import same
 from microdlrm.exercises.errors import Failure, explain
 from microdlrm.exercises.verdict import Verdict
@@ -37,26 +37,16 @@ def score(make: Callable) -> Verdict:
     own = copy.deepcopy(model)  # what `make` does to its model mustn't change its measure
     reference = freeze_nothing(own)
     batches = [*random_batches(ORIGINAL, BATCH, batches=31), _edges()]
-    made, said = [], []
+    made = []
     steps = {
         "prepares in time": lambda: made.append(_prepare(make, model)),
-        "returns probabilities": lambda: _probabilities(made[0], batches[0]),
-        "equal to the model's": lambda: _same_outputs(made[0], reference, batches),
-        "answers can be kept": lambda: _memory_of_its_own(made[0], batches),
-        "looks at its input": lambda: _looks(made[0], reference, batches),
-        f"{TARGET} ×": lambda: said.append(_fast_enough(made[0], reference, freeze(own), batches)),
+        "returns probabilities": lambda: _probabilities(*made, batches[0]),
+        "equal to the model's": lambda: _same_outputs(*made, reference, batches),
+        "answers can be kept": lambda: _memory_of_its_own(*made, batches),
+        "looks at its input": lambda: _looks(*made, reference, batches),
+        f"{TARGET} ×": lambda: _fast_enough(*made, reference, freeze(own), batches),
     }
-    tried = dict.fromkeys(steps, "not reached")
-    for name, step in steps.items():
-        tried[name] = "failed"
-        try:
-            step()
-        except Failure as f:
-            tried = {} if f.mistake == "not started" else tried
-            shown = getattr(f, "shown", ())
-            return Verdict(False, f.mistake, f.hint, "make", tried, f.where, shown=shown)
-        tried[name] = "passed"
-    return Verdict(True, None, said[0], "make", tried)
+    return one_by_one("make", (), {step: [()] for step in steps}, lambda step: steps[step](), "")
 
 
 def _prepare(make: Callable, model: MicroDLRM) -> Callable:
@@ -67,13 +57,13 @@ def _prepare(make: Callable, model: MicroDLRM) -> Callable:
         raise explain(error, ()) from None
     seconds = time.process_time() - started
     if predict is None or predict is ...:
-        raise Wrong("not started", "Return a function that predicts, in place of the `...`.")
+        raise Failure("not started", "Return a function that predicts, in place of the `...`.")
     if not callable(predict):
         hint = f"make returned {predict!r:.60}; a function that predicts is due."
-        raise Wrong("not a function", hint)
+        raise Failure("not a function", hint)
     if seconds > PREPARATION:
         hint = f"make took {seconds:.1f} s of CPU time; {PREPARATION:g} s are allowed."
-        raise Wrong("too long a preparation", hint)
+        raise Failure("too long a preparation", hint)
     return predict
 
 
@@ -82,7 +72,7 @@ def _probabilities(predict: Callable, batch: tuple) -> None:
     came = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
     if came != (BATCH, 1):
         hint = f"predict should return a tensor ({BATCH}, 1), it returned {came}."
-        raise Wrong("another shape", hint)
+        raise Failure("another shape", hint)
 
 
 def _same_outputs(predict: Callable, reference: Callable, batches: list[tuple]) -> None:
@@ -91,7 +81,7 @@ def _same_outputs(predict: Callable, reference: Callable, batches: list[tuple]) 
         answer = predict(*batch)
         for name, mine, theirs in zip(("dense_x", "sparse_indices"), before, batch, strict=False):
             if not same(mine, theirs):
-                raise Wrong("inputs changed", f"predict writes into {name}, which isn't its own.")
+                raise Failure("inputs changed", f"predict writes into {name}, which isn't its own.")
         wrong = ~((answer - due).abs() <= TOLERANCE)[:, 0]  # (B,)
         if not wrong.any():
             continue
@@ -102,7 +92,7 @@ def _same_outputs(predict: Callable, reference: Callable, batches: list[tuple]) 
         for row in wrong.nonzero().flatten().tolist()[:MOST]:
             ids = ", ".join(str(ids[row].item()) for ids in batch[1])
             lines.append((f"{row}: {ids}", f"{due[row, 0]:.6f}", "", f"{answer[row, 0]:.6f}", "✗"))
-        raise Wrong("other outputs", f"{hint}: {_likely(answer, due, off)}", shown=tuple(lines))
+        raise Failure("other outputs", f"{hint}: {_likely(answer, due, off)}", shown=tuple(lines))
 
 
 def _likely(answer: Tensor, due: Tensor, off: float) -> str:
@@ -134,7 +124,7 @@ def _memory_of_its_own(predict: Callable, batches: list[tuple]) -> None:
         heads = ("number", "when given", "how", "later", "right or wrong")
         numbers = f"{was[0, 0]:.6f}", "", f"{answer[0, 0]:.6f}", "✗"
         shown = (heads, (f"answer {k}, row 0", *numbers))
-        raise Wrong("answers share their memory", hint, shown=shown)
+        raise Failure("answers share their memory", hint, shown=shown)
 
 
 def _looks(predict: Callable, reference: Callable, batches: list[tuple]) -> None:
@@ -151,7 +141,7 @@ def _looks(predict: Callable, reference: Callable, batches: list[tuple]) -> None
                 part = f"sparse_indices[{k - 1}]" if k else "dense_x"
                 hint = f"Rows {rows[0]} to {rows[1]} of {part}, which you had seen, changed, and"
                 hint += " your answer didn't: it remembers, it doesn't predict."
-                raise Wrong("remembered answers", hint)
+                raise Failure("remembered answers", hint)
 
 
 def _fast_enough(predict: Callable, reference: Callable, frozen: Callable, batches: list) -> str:
@@ -184,7 +174,7 @@ def _fast_enough(predict: Callable, reference: Callable, frozen: Callable, batch
     said = f"{said} {ours.median:.2f}."
     if yours.median < TARGET:
         more = f"From {TARGET} on you pass. Count the operators that are left, and the modules."
-        raise Wrong("not fast enough", f"{said} {more}")
+        raise Failure("not fast enough", f"{said} {more}")
     return said + (" Faster than ours: well done." if yours.low > ours.high else "")
 
 

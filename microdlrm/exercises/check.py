@@ -50,40 +50,27 @@ def _check(task: Task, says: str) -> Callable[[Callable], Verdict]:
 
 
 smoothed_mean = _check(
-    chapter1.SMOOTHED_MEAN,
-    """means pulled towards a prior, (n,) float32. sums (n,) and counts (n,) float32, prior and k
-    numbers -> (sums + k * prior) / (counts + k).""",
+    chapter1.SMOOTHED_MEAN, "sums, counts (n,) float32 -> (n,), (sums + k * prior) / (counts + k)."
 )
 leave_one_out_mean = _check(
     chapter1.LEAVE_ONE_OUT_MEAN,
-    """the mean of the group's other rows. groups (N,) int64, values (N,) float32, prior a number
-    -> (N,) float32; the prior where there is no other row.""",
+    "groups (N,) int64, values (N,) float32 -> (N,), the others' means.",
 )
 offsets_from_lengths = _check(
-    chapter2.OFFSETS_FROM_LENGTHS,
-    """where each bag starts. lengths (B,) int64, how many ids each bag has -> (B,) int64, the
-    first of them 0.""",
+    chapter2.OFFSETS_FROM_LENGTHS, "lengths (B,) int64 -> (B,) int64, where each bag starts."
 )
 embedding_bag = _check(
     chapter2.EMBEDDING_BAG,
-    """the sum of each bag's rows. weight (R, d) float32, indices (L,) int64, offsets (B,) int64 ->
-    (B, d); an empty bag is a zero vector.""",
+    "weight (R, d) float32, indices (L,) int64, offsets (B,) int64 -> (B, d), each bag's sum.",
 )
 mlp_cost = _check(
-    chapter3.MLP_COST,
-    """-> (parameters, FLOPs per sample) of an MLP with biases, forward. widths, a tuple such as
-    (16, 8, 8), the input first. A multiply-add counts as 2 FLOPs, biases and activations as
-    none, as in `torch.utils.flop_counter`: a layer from n to m costs 2nm.""",
+    chapter3.MLP_COST, "widths, the input first -> (parameters, FLOPs per sample, forward)."
 )
 stable_logloss = _check(
-    chapter3.STABLE_LOGLOSS,
-    """the mean binary cross-entropy, a scalar. logits (B, 1) float32, y (B, 1) float32 of 0 and 1
-    -> () float32, finite at any logit.""",
+    chapter3.STABLE_LOGLOSS, "logits, y (B, 1) float32 -> (), the mean, finite at any logit."
 )
 interaction_width = _check(
-    chapter4.INTERACTION_WIDTH,
-    """the top MLP's input width. kind is "concat" (d + n_tables * m_spa) or "dot" (d + n(n-1)/2
-    with n = 1 + n_tables).""",
+    chapter4.INTERACTION_WIDTH, 'kind "concat" or "dot" -> how wide the top MLP\'s input is.'
 )
 
 
@@ -100,55 +87,30 @@ def dot_interaction(fn: Callable, loop: bool = True) -> Verdict:
 
 
 dot_interaction_itself = _check(
-    chapter5.DOT_INTERACTION_ITSELF,
-    """and each vector by itself. -> (B, d + n(n+1)/2): [x_dense | v_i . v_j for i <= j, i before
-    j].""",
+    chapter5.DOT_INTERACTION_ITSELF, "-> (B, d + n(n+1)/2), [x_dense | v_i . v_j for i <= j]."
 )
 low_rank_cross = _check(
-    chapter5.LOW_RANK_CROSS,
-    """a low-rank layer of DCN-v2. x0 and x (B, w), U and V (w, r), b (w,) -> (B, w): for each row,
-    x0 * (U Vᵀ x + b) + x, with * by element (Wang et al. 2021, section 3.5).""",
+    chapter5.LOW_RANK_CROSS, "x0, x (B, w), U, V (w, r), b (w,) -> (B, w), x0 * (U Vᵀ x + b) + x."
 )
 auc_from_ranks = _check(
-    chapter6.AUC_FROM_RANKS,
-    """the share of pairs ranked right. scores (N,) float32, labels (N,) float32 of 0 and 1, both
-    present -> of all (click, non-click) pairs, the share in which the click has the higher
-    score; a tie counts half.""",
+    chapter6.AUC_FROM_RANKS, "scores (N,) float32, labels (N,) float32 of 0 and 1 -> a number."
 )
 rows_that_leak = _check(
     chapter6.ROWS_THAT_LEAK,
-    """how many rows move. feature(y, train) -> (N,), y (N,) float32 of 0 and 1, train (N,) bool,
-    True where a row trains -> on how many rows the feature moves if the held-out labels are
-    flipped.""",
+    "feature(y, train) -> (N,), y (N,) float32 of 0 and 1, train (N,) bool -> how many rows move.",
 )
 busiest_bytes = _check(
-    chapter10.BUSIEST_BYTES,
-    """what the busiest sends. Table k, a row of which holds widths[k] float32, lies whole on
-    device owners[k]. Every device has an equal part of the batch's rows, and needs each table's
-    sums for them -> the bytes that the busiest device sends in a forward pass, a whole number.""",
+    chapter10.BUSIEST_BYTES, "a device and a width a table -> the bytes that the busiest sends."
 )
-collides = _check(
-    chapter9.COLLIDES,
-    """which ids share their row. ids (n,) int64, the rest whole numbers; an id's row is ((a * id +
-    b) mod p) mod rows -> (n,) bool, True where another id has the row; the same id once more is
-    no other.""",
-)
+collides = _check(chapter9.COLLIDES, "ids (n,) int64 -> (n,) bool, whether another id has the row.")
 recalibrated = _check(
-    chapter9.RECALIBRATED,
-    """probabilities after training on a share of the non-clicks. p (N,) float32, above 0 and
-    below 1, w, the share of the non-clicks that was kept, above 0, at most 1 -> (N,):
-    p / (p + (1 - p) / w) (He et al. 2014, section 6.3).""",
+    chapter9.RECALIBRATED, "p (N,) float32, w, the share that was kept -> (N,), probabilities."
 )
 ndcg_at_k = _check(
-    chapter9_ndcg.NDCG_AT_K,
-    """how good a list is, from its first k places. scores (n,) float32, no two equal, relevant
-    (n,) float32 of 0 and 1, at least one 1 -> a number from 0 to 1.""",
+    chapter9_ndcg.NDCG_AT_K, "scores (n,), relevant (n,) of 0 and 1, float32 -> from 0 to 1."
 )
 share_that_differs = _check(
-    chapter9.SHARE_THAT_DIFFERS,
-    """the share of rows, by feature. trained and served (N, F) float32, the same rows made in two
-    ways -> (F,) float32. Two numbers differ if they are further apart than the tolerance, or if
-    one of them is nan and the other isn't.""",
+    chapter9.SHARE_THAT_DIFFERS, "trained, served (N, F) float32 -> (F,), the shares of rows."
 )
 TASKS["dot_interaction_slow"] = dot_interaction
 TASKS["dot_interaction"] = partial(dot_interaction, loop=False)

@@ -1,8 +1,6 @@
 """A call of the learner's function, number by number: right, or wrong and then what."""
 
-import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from numbers import Integral
@@ -11,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from microdlrm.exercises.task import COUNTED, Task
+from microdlrm.exercises.task import Task
 
 RTOL, ATOL = 1e-4, 1e-5  # float32 sums, in whatever order a learner takes them
 
@@ -141,19 +139,6 @@ def _name(number: float, row: int, elsewhere: list[dict[str, float]], read) -> s
     return read(number, row)
 
 
-def by_place(task: Task, tries: list[Try]) -> str:
-    """Which kinds of numbers are always right, where others aren't."""
-    right, wrong = set(), set()
-    for place in (p for t in tries for row in places(task, t) for p in row):
-        (right if place.right else wrong).add(re.sub(r"\d+", "…", place.name))
-    never = ", ".join(sorted(right - wrong))
-    return (
-        f"{never} is right in all that was tried; wrong is {', '.join(sorted(wrong))}."
-        if never
-        else ""
-    )
-
-
 def in_sum(t: Try, rows: list[list[Place]]) -> tuple[str, str]:
     """What the first wrong row lacks and has too much: in few words, in a sentence, or ""."""
     if t.want.dtype == torch.bool and t.got.dtype != torch.bool:
@@ -186,23 +171,17 @@ def _listed(names: Counter) -> str:
     return ", ".join(said[:6]) + (f" and {len(said) - 6} more" if len(said) > 6 else "")
 
 
-# (what was done to what is due, how)
-DONE = [
-    ("lost its signs", Tensor.abs),
-    ("had 0 put for what is below 0", lambda t: t.clamp(min=0)),
-    ("been rounded to whole numbers", Tensor.round),
-    ("been cut to whole numbers", Tensor.trunc),
-    ("been taken off 1", lambda t: 1 - t),
-    ("been turned upside down, 1 divided by it", lambda t: 1 / t),
-    ("been squared", lambda t: t * t),
-    ("been put under a root", Tensor.sqrt),
-    ("been put through a logarithm", Tensor.log),
-    ("been put through a sigmoid", Tensor.sigmoid),
-    ("been put through a tanh", Tensor.tanh),
-]
+# What may have been done to what is due.
+DONE = {
+    "rounded to whole numbers": Tensor.round,
+    "cut to whole numbers": Tensor.trunc,
+    "taken off 1": lambda t: 1 - t,
+    "turned upside down, 1 divided by it": lambda t: 1 / t,
+    "put through a sigmoid": Tensor.sigmoid,
+}
 
 
-def all_alike(task: Task, tries: list[Try]) -> tuple[str, str]:
+def all_alike(tries: list[Try]) -> tuple[str, str]:
     """What all wrong numbers share, as a title and a sentence: a factor, an amount, a rounding."""
     wrong = [~alike(t.got, t.want) for t in tries]
     got = torch.cat([t.got.double()[w] for t, w in zip(tries, wrong, strict=True)])
@@ -215,29 +194,10 @@ def all_alike(task: Task, tries: list[Try]) -> tuple[str, str]:
         return "off by a factor", f"{every} is {ratio[0]:.4g} times what is due."
     if equal(off, off[:1].expand_as(off)):
         return "off by an amount", f"{every} is off by {off[0]:.4g}."
-    for says, done in DONE:
+    for says, done in DONE.items():
         if equal(got, done(want)):
-            return "", f"{every} is what is due, but it has {says}."
-    for name, size in _sizes(task, tries, wrong).items():
-        made = {"times": want * size, "divided by": want / size, "plus": want + size}
-        made |= {"less": want - size, "plus 1 /": want + 1 / size, "less 1 /": want - 1 / size}
-        for says, numbers in made.items():
-            if equal(got, numbers):
-                return f"off by {name}", f"{every} is what is due, {says} {name}."
+            return "", f"{every} is what is due, but it has been {says}."
     if (off.abs() <= 1e-2 * want.abs().max()).all() and (off.abs() <= 0.1 * want.abs()).all():
         most = f"{off.abs().max():.2g}"
         return "nearly right", f"{every} is off by {most} at most: rounded, or half precision?"
     return "", ""
-
-
-def _sizes(task: Task, tries: list[Try], wrong: Sequence[Tensor]) -> dict[str, Tensor]:
-    """The inputs' sizes, and other numbers among the facts, one for each wrong number."""
-    found: dict[str, list] = {}
-    for t, w in zip(tries, wrong, strict=True):
-        for name, n in task.facts(*t.args).items():
-            if type(n) in (int, float):
-                says = re.sub("^(as|for) | is$", "", name)
-                says = f"the number of {name}" if re.fullmatch(COUNTED, name) else says
-                found.setdefault(says, []).extend([float(n)] * int(w.sum()))
-    sizes = {name: torch.tensor(each).double() for name, each in found.items()}
-    return {name: each for name, each in sizes.items() if len(each.unique()) > 1}

@@ -1,23 +1,21 @@
-"""On which inputs a function is right, and which of its arguments have a say."""
+"""On which inputs a function is right."""
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from itertools import combinations, product
+from collections.abc import Iterator
+from itertools import combinations
 from math import comb
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from microdlrm.exercises.compare import Try, equal, same
+from microdlrm.exercises.compare import Try, same
 from microdlrm.exercises.task import COUNTED, Task
 from microdlrm.exercises.verdict import literal
 
 CHANCE = 1e-4  # that all wrong numbers share a fact by coincidence; more where no right one does
 LEAST = 0.3  # the share of wrong ones where a fact is said to tell: some are right by coincidence
 MANY = 9  # values of a number that may decide by themselves, and not by a threshold
-STILL = 8  # tries in which an argument changed what is due, and not what came
 DUE = {"0 is due": 0, "1 is due": 1}  # facts that are said where nothing better is known
 
 
@@ -129,35 +127,3 @@ def neighbour(task: Task, tries: list[Try], first: Try) -> str:
         changed = [f"{name} = {literal(mine)}" for name, mine, its in pairs if not same(mine, its)]
         nearest.append((len(changed), t.size, f"{said} With {', '.join(changed)} it is."))
     return min(nearest)[-1] if nearest else said
-
-
-def without_a_say(task: Task, tries: list[Try], call: Callable[[tuple], Tensor | None]) -> str:
-    """The arguments that change the answer and never the result, each put in another's place."""
-    names = []
-    for k, name in enumerate(task.arguments):
-        moved = []
-        for other, t in product(tries, [t for t in tries if t.fits and t.got.isfinite().all()]):
-            if len(moved) == STILL or any(moved):
-                break
-            if same(t.args[k], other.args[k]) or not _alike(t.args[k], other.args[k]):
-                continue
-            args = (*t.args[:k], other.args[k], *t.args[k + 1 :])
-            try:
-                changes = not equal(torch.as_tensor(task.answer(*args)), t.want.double())
-            except (RuntimeError, ValueError, IndexError, ArithmeticError):
-                continue
-            if changes and (got := call(args)) is not None:
-                moved.append(not equal(got, t.got))
-        if len(moved) == STILL and not any(moved):
-            names.append(name)
-    if not names:
-        return ""
-    named = " or ".join(names)
-    return f"In our tries {named} changed, and with it what is due. Yours stayed as it was."
-
-
-def _alike(a, b) -> bool:
-    """Whether one argument can stand in for another: of one shape."""
-    if isinstance(a, list):
-        return len(a) == len(b) and all(map(_alike, a, b))
-    return not isinstance(a, Tensor) or a.shape == b.shape

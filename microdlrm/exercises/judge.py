@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from microdlrm.exercises import compare, guard, inputs
 from microdlrm.exercises.compare import Try, alike, as_tensor, equal, same
@@ -41,9 +40,8 @@ def judge(task: Task, fn: Callable, seconds: float) -> Verdict:
     except Failure as f:
         print(attempt.printed, end="")
         args = copy.deepcopy(f.inputs)  # what the learner does with them stays here
-        named = given(task.arguments, args) if args else ()
         tried = attempt.tried() if f.mistake != "not started" else {}
-        end = (f.where, args, named, attempt.shown, task.name)
+        end = (f.where, args, given(task.arguments, args), f.shown, task.name)
         return Verdict(False, f.mistake, f.hint, name, tried, *end)
     tried = dict.fromkeys(attempt.tried(), "passed")
     return Verdict(True, None, task.praise, name, tried)
@@ -56,7 +54,6 @@ class Attempt:
     deadline: float
     seconds: float
     tries: list[Try] = field(default_factory=list)
-    shown: tuple = ()
     step: str = STEPS[0]
     printed: str = ""  # by the call that is shown: a `print` each call would bury the verdict
 
@@ -98,13 +95,6 @@ class Attempt:
                 )
                 raise Failure("inputs changed", hint, inputs=args, final=True)
         return outcome.value
-
-    def quietly(self, args: tuple) -> Tensor | None:
-        try:
-            in_time = time.monotonic() < self.deadline
-            return convert(self.call(self.fn, args), self.task.returns) if in_time else None
-        except Failure:
-            return None
 
     def not_started(self) -> Failure:
         hint = f"Replace the `...` in {self.task.name} with your code, run its cell and the check."
@@ -220,22 +210,18 @@ class Attempt:
         # An error on the smallest may hide the rest.
         first = next((t for t in values if not t.rearranged), values[0])
         found = compare.places(task, first)
-        self.shown = show(found, task.row)
+        shown = show(found, task.row)
         if known:
             says = brief(known.words, where if always or known.formula is ... else "")
-            return Failure(known.name, says, inputs=first.args)
+            return Failure(known.name, says, inputs=first.args, shown=shown)
         title, summary = compare.in_sum(first, found)
         says = [summary, where]
         if not told:
             finite = [t for t in values if t.fits and t.got.isfinite().all()]
-            shared_title, shared = compare.all_alike(task, finite) if finite else ("", "")
+            shared_title, shared = compare.all_alike(finite) if finite else ("", "")
             title = title or shared_title
             says += [shared]
         title = title or where_title
-        if not any(says):
-            fitting = [t for t in self.tries if t.fits]
-            says.append(compare.by_place(task, fitting))
-            says.append(inputs.without_a_say(task, self.tries, self.quietly))
         says += [] if any(says) else [inputs.neighbour(task, self.tries, first)]
         if not first.fits:
             shapes = f"Its shape is {tuple(first.got.shape)}, and {tuple(first.want.shape)} is due"
@@ -243,17 +229,17 @@ class Attempt:
             title = title or "wrong shape"
         line = "" if first.got.isfinite().all() else self.not_finite(first.args)
         says.append(task.legend if "v0" in "".join(says) or not title else "")
-        return Failure(title or "wrong values", brief(*says), line, first.args)
+        return Failure(title or "wrong values", brief(*says), line, first.args, shown=shown)
 
     def failing(self, first: Failure, typical: Failure | None, also: bool, where: str) -> Failure:
         """An error: the line, on which inputs, and whether the numbers are right elsewhere."""
         self.step = STEPS[0]
-        shown = typical if typical and typical.mistake == first.mistake else first
+        told = typical if typical and typical.mistake == first.mistake else first
         says = [where]
         if also:
             _, runs, _ = inputs.where_right(self.task, self.tries, runs=True)
             says = [runs, "Where it runs, its numbers are wrong as well."]
-        return Failure(shown.mistake, brief(shown.hint, *says), shown.where, shown.inputs)
+        return Failure(told.mistake, brief(told.hint, *says), told.where, told.inputs)
 
     def not_finite(self, args: tuple) -> str:
         try:

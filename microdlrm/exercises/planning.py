@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 
-from microdlrm.exercises.by_hand import Wrong, call, one_by_one
+from microdlrm.exercises.by_hand import call, one_by_one
 from microdlrm.exercises.errors import Failure
 from microdlrm.exercises.verdict import Verdict
 
@@ -25,6 +25,7 @@ PLANS = {
     "little room": (LITTLE, 40, 16),
     "large and idle": (IDLE, 41, 19),
 }
+CALLS = {name: (tables, room, DEVICES) for name, (tables, room, _) in PLANS.items()}
 
 
 def cost(tables: Sequence, plan: Sequence[int], devices: int) -> tuple[list[float], list[float]]:
@@ -44,50 +45,43 @@ def check_plan(fn: Callable) -> Verdict:
     A plan costs the work of its busiest device: the milliseconds of its tables, added up. Passed
     where no device holds more than its room, and no plan costs more than 1.1 times the best.
     """
-    said = []
 
-    def judged(name: str, *inputs) -> None:
-        (tables, room, _), goal = inputs, PLANS[name][2]
+    def judged(name: str, *inputs) -> str:
+        tables, room, best = PLANS[name]
         plan = placed(call(fn, "plan", inputs), tables)
         held, work = cost(tables, plan, DEVICES)
-        full, busiest = max(held), max(work)
-        device, idle = work.index(busiest), work.index(min(work))
-        mistake = "unbalanced"
-        hint = f"Device {device} has {busiest:g} ms of work, device {idle} {min(work):g}; "
-        hint += f"{goal:g} can be had."
+        full, most, least = max(held), max(work), min(work)
         if full > room:
-            mistake, device = "out of memory", held.index(full)
-            hint = (
-                f"Device {device} holds {full:g} GB, {full - room:g} more than its room, {room:g}."
-            )
-        elif busiest <= GOOD * goal:
-            said.append(f"{name}: {busiest / goal:.2f} of the best")
-            return
-        more = explained(fn, name)
-        raise Wrong(mistake, f"{hint} {more}".strip(), inputs, by_device(tables, plan, room, goal))
+            mistake = "out of memory"
+            hint = f"Device {held.index(full)} holds {full:g} GB, {full - room:g} more than its "
+            hint += f"room, {room:g}."
+        elif most > GOOD * best:
+            mistake = "unbalanced"
+            hint = f"Device {work.index(most)} has {most:g} ms of work, device "
+            hint += f"{work.index(least)} {least:g}; {best:g} can be had."
+        else:
+            return f"{name}: {most / best:.2f} of the best."
+        hint = f"{hint} {explained(fn, name)}".strip()
+        raise Failure(mistake, hint, inputs=inputs, shown=by_device(name, plan, held, work))
 
-    cases = {name: [(tables, room, DEVICES)] for name, (tables, room, _) in PLANS.items()}
-    praise = lambda: f"Every device has room, and none is far behind. {'; '.join(said)}."  # noqa: E731
+    cases = {name: [inputs] for name, inputs in CALLS.items()}
+    praise = "Every device has room, and none is far behind."
     return one_by_one("plan", ("tables", "room", "devices"), cases, judged, praise)
 
 
 def placed(plan: object, tables: Sequence) -> list[int]:
-    """A learner's plan as a list of numbers; raises Wrong if it isn't a device for each table."""
-    due = (
-        f"{len(tables)} numbers from 0 to {DEVICES - 1} are due, a device for each table, in order"
-    )
-    if isinstance(plan, dict) or not isinstance(plan, Iterable):
-        raise Wrong("not a list of devices", f"It returned {plan!r:.60}; {due}.")
-    plan = list(plan)
-    if any(isinstance(part, list | tuple | set | dict) for part in plan):
-        what = "a list for each device" if len(plan) == DEVICES else f"{plan!r:.60}"
-        raise Wrong("not a list of devices", f"It returned {what}; {due}.")
-    if len(plan) != len(tables):
-        raise Wrong("another length", f"It placed {len(plan)} of {len(tables)} tables.")
-    for k, device in enumerate(plan):
+    """A learner's plan as a list of numbers; raises Failure if it isn't a device for each table."""
+    due = f"{len(tables)} numbers from 0 to {DEVICES - 1} are due, one for each table, in order"
+    numbers = [] if isinstance(plan, dict) or not isinstance(plan, Iterable) else list(plan)
+    if not numbers or any(isinstance(part, list | tuple | set | dict) for part in numbers):
+        what = "a list for each device" if len(numbers) == DEVICES else f"{plan!r:.60}"
+        raise Failure("not a list of devices", f"It returned {what}; {due}.")
+    if len(numbers) != len(tables):
+        raise Failure("another length", f"It placed {len(numbers)} of {len(tables)} tables.")
+    for k, device in enumerate(numbers):
         if isinstance(device, bool) or device not in range(DEVICES):
-            raise Wrong("no such device", f"Table {k} is placed on {device!r:.40}; {due}.")
-    return [int(device) for device in plan]
+            raise Failure("no such device", f"Table {k} is placed on {device!r:.40}; {due}.")
+    return [int(device) for device in numbers]
 
 
 # In which order one may go through the tables, pairs of GB and ms.
@@ -98,22 +92,14 @@ ORDERS = {
     "with the least work first": lambda table: table[1],
     "with the fewest GB first": lambda table: table[0],
 }
-# Which device gets the next one: of the GB, ms and tables that each holds, the least.
-RULES = {
-    "the least work": lambda held: held[1],
-    "the fewest GB": lambda held: held[0],
-    "the fewest tables": lambda held: held[2],
-    "the lowest number": lambda held: 0,
-}
+# Which device gets the next one: the least of its GB, ms, tables and number.
+LEAST = {"the fewest GB": 0, "the least work": 1, "the fewest tables": 2, "the lowest number": 3}
 
 
 def explained(fn: Callable, name: str) -> str:
     """What turns the plans into good ones, or the plain rule that does the same on every set."""
     try:
-        plans = {
-            case: placed(call(fn, "plan", (tables, room, DEVICES)), tables)
-            for case, (tables, room, _) in PLANS.items()
-        }
+        plans = {c: placed(call(fn, "plan", inputs), inputs[0]) for c, inputs in CALLS.items()}
     except Failure:
         return ""
     for words, key in ORDERS.items():
@@ -121,56 +107,46 @@ def explained(fn: Callable, name: str) -> str:
         if name in good and len(good) > 1:
             said = "It is good if taken for the devices of the tables in another order,"
             return f"{said} those {words}: bring it back into the order of `tables`."
-    for (order, key), (least, rule), roomy in product(ORDERS.items(), RULES.items(), (True, False)):
-        made = {case: greedy(case, key, rule, roomy) for case in plans}
-        if all(
-            made[case] and _shares(case, made[case]) == _shares(case, plans[case]) for case in made
-        ):
+    held = {case: _held(CALLS[case][0], plan) for case, plan in plans.items()}
+    for (order, key), least, roomy in product(ORDERS.items(), LEAST, (True, False)):
+        if all(greedy(*CALLS[case][:2], key, LEAST[least], roomy) == held[case] for case in held):
             room = ", of those with room" if roomy else ", whether there is room or not"
             return f"The same comes of placing tables {order} on the device with {least}{room}."
     return ""
 
 
-def _shares(case: str, plan: list[int]) -> list[tuple]:
+def _held(tables: Sequence, plan: list[int]) -> list[tuple]:
     """What the devices hold, whichever holds it."""
-    return sorted(zip(*cost(PLANS[case][0], plan, DEVICES), strict=True))
-
-
-def _in_order(case: str, key: Callable) -> list[int]:
-    tables, *_ = PLANS[case]
-    return sorted(range(len(tables)), key=lambda k: key(tables[k]))
+    return sorted(zip(*cost(tables, plan, DEVICES), strict=True))
 
 
 def _is_good(case: str, key: Callable, plan: list[int]) -> bool:
     """Whether the plan is good for the tables in another order."""
-    tables, room, goal = PLANS[case]
-    held, work = cost([tables[k] for k in _in_order(case, key)], plan, DEVICES)
-    return max(held) <= room and max(work) <= GOOD * goal
+    tables, room, best = PLANS[case]
+    held, work = cost(sorted(tables, key=key), plan, DEVICES)
+    return max(held) <= room and max(work) <= GOOD * best
 
 
-def greedy(case: str, key: Callable, rule: Callable, roomy: bool) -> list[int]:
-    """Each table on the device that has the least, of those with room; [] if none has."""
-    tables, room, _ = PLANS[case]
-    plan, held = [0] * len(tables), [(0.0, 0.0, 0)] * DEVICES
-    for k in _in_order(case, key):
-        size, work = tables[k]
-        free = [d for d in range(DEVICES) if not roomy or held[d][0] + size <= room]
+def greedy(tables: Sequence, room: float, key: Callable, least: int, roomy: bool) -> list[tuple]:
+    """What devices hold that get each table where the least is; [] if none has room for one."""
+    devices = [[0.0, 0.0, 0, number] for number in range(DEVICES)]
+    for size, work in sorted(tables, key=key):
+        free = [device for device in devices if not roomy or device[0] + size <= room]
         if not free:
             return []
-        plan[k] = d = min(free, key=lambda d: rule(held[d]))
-        held[d] = held[d][0] + size, held[d][1] + work, held[d][2] + 1
-    return plan
+        device = min(free, key=lambda device: device[least])
+        device[:3] = device[0] + size, device[1] + work, device[2] + 1
+    return sorted((held, work) for held, work, *_ in devices)
 
 
-def by_device(tables: Sequence, plan: list[int], room: float, goal: float) -> tuple:
+def by_device(name: str, plan: list[int], held: list[float], work: list[float]) -> tuple:
     """A plan as a verdict shows it: the GB and ms of each device, and its tables."""
-    held, work = cost(tables, plan, DEVICES)
+    _, room, best = PLANS[name]
     lines = [("device", f"GB of {room:g}", "tables", "ms", "right or wrong")]
-    for device in range(DEVICES):
+    for device, (gb, ms) in enumerate(zip(held, work, strict=True)):
         own = ", ".join(str(k) for k, d in enumerate(plan) if d == device)
-        full, late = held[device] > room, work[device] > GOOD * goal
-        mark = "✗ no room" if full else "✗ too much work" if late else "✓"
-        lines.append((f"device {device}", f"{held[device]:g}", own, f"{work[device]:g}", mark))
+        mark = "✗ no room" if gb > room else "✗ too much work" if ms > GOOD * best else "✓"
+        lines.append((f"device {device}", f"{gb:g}", own, f"{ms:g}", mark))
     return tuple(lines)
 
 
@@ -225,18 +201,18 @@ def sent(
     }[kind]
 
 
-def fits(kind: str, rows: int, m: int, devices: int, room: float, least=4, each=FLOAT) -> bool:
-    """Whether a device's part has room; columns are cut into pieces of no less than 4."""
-    parts = devices if kind in ("row", "column") else 1
-    return rows * m * each / parts <= room and not (kind == "column" and m < least * devices)
+def part(kind: str, rows: int, m: int, devices: int, each=FLOAT) -> float:
+    """Bytes that the fullest device holds."""
+    return rows * m * each / (devices if kind in ("row", "column") else 1)
 
 
-def rule(counts=(1, 1, 1), kinds=KINDS, bag=lambda bag: bag, **fitting) -> Callable:
-    """The right choice, or one in which something is left out."""
+def rule(counts=(1, 1, 1), kinds=KINDS, bag=None, least=4, each=FLOAT) -> Callable:
+    """The right choice, or one in which something is left out; no column narrower than `least`."""
 
     def choose(rows, m, ids, batch, devices, room):
-        options = [k for k in kinds if fits(k, rows, m, devices, room, **fitting)]
-        costs = {k: sent(k, rows, m, bag(ids), batch, devices, counts) for k in options}
+        options = [k for k in kinds if part(k, rows, m, devices, each) <= room]
+        options = [k for k in options if k != "column" or m >= least * devices]
+        costs = {k: sent(k, rows, m, bag or ids, batch, devices, counts) for k in options}
         return min(costs, key=costs.get, default=None)
 
     return choose
@@ -251,11 +227,9 @@ ALIKE = {
     "counts the forward pass alone": rule((1, 1, 0)),
     "counts the sums of the forward pass alone": rule((0, 1, 0)),
     "leaves out the ids": rule((0, 1, 1)),
-    "takes a bag to have one id": rule(bag=lambda ids: 1),
-    "never chooses data": rule(kinds=("table", "row", "column")),
-    "never chooses column": rule(kinds=("table", "row", "data")),
-    "never chooses row": rule(kinds=("table", "column", "data")),
+    "takes a bag to have one id": rule(bag=1),
 }
+ALIKE |= {f"never chooses {k}": rule(kinds=[o for o in KINDS if o != k]) for k in KINDS}
 
 
 def check_choice(fn: Callable) -> Verdict:
@@ -265,30 +239,34 @@ def check_choice(fn: Callable) -> Verdict:
     """
 
     def judged(name: str, *inputs) -> None:
-        rows, m, *_, devices, room = inputs
         kind = call(fn, "choose", inputs)
         if kind not in KINDS:
             hint = f"{kind!r:.60} is none of {', '.join(KINDS)}."
-            raise Wrong("an unknown sharding", hint, inputs)
-        least = RIGHT(*inputs)
+            raise Failure("an unknown sharding", hint, inputs=inputs)
+        rows, m, *_, devices, room = inputs
+        least, held = RIGHT(*inputs), part(kind, rows, m, devices)
         mine, theirs = (sent(k, *inputs[:-1]) / 1e6 for k in (kind, least))
-        mistake, hint = "too much traffic", f"{kind} sends {mine:,.4g} MB, and {theirs:,.4g} MB do."
-        if not fits(kind, rows, m, devices, room):
+        if kind == "column" and m < 4 * devices:
+            mistake = "too narrow"
+            hint = (
+                f"column doesn't do: its columns would be {m / devices:g} wide, and 4 is the least."
+            )
+        elif held > room:
             mistake = "no room"
-            part = rows * m * FLOAT / (devices if kind in ("row", "column") else 1)
-            why = f"a part has {part / 1e9:.6g} GB, and {room / 1e9:.6g} fit"
-            if kind == "column" and m < 4 * devices:
-                mistake = "too narrow"
-                why = f"its columns would be {m / devices:g} wide, and 4 is the least"
-            hint = f"{kind} doesn't do: {why}."
-        elif math.isclose(mine, theirs):
+            hint = f"{kind} doesn't do: a part has {held / 1e9:.6g} GB, and {room / 1e9:.6g} fit."
+        elif not math.isclose(mine, theirs):
+            mistake = "too much traffic"
+            hint = f"{kind} sends {mine:,.4g} MB, and {theirs:,.4g} MB do."
+        else:
             return
-        raise Wrong(mistake, f"{hint} {_like(fn)}", inputs, by_kind(kind, least, inputs))
+        raise Failure(
+            mistake, f"{hint} {_like(fn)}", inputs=inputs, shown=by_kind(kind, least, inputs)
+        )
 
     praise = "Room first, then bytes: that is what a planner weighs for every table."
     names = ("rows", "m", "bag", "batch", "devices", "room")
     cases = {name: [table] for name, table in TABLES.items()} | {"some other tables": OTHERS}
-    return one_by_one("choose", names, cases, judged, lambda: praise)
+    return one_by_one("choose", names, cases, judged, praise)
 
 
 def _like(fn: Callable) -> str:
@@ -301,16 +279,17 @@ def _like(fn: Callable) -> str:
     for words, choose in ALIKE.items():
         if chosen == [choose(*inputs) for inputs in tables]:
             return f"On all tables yours chooses as a rule does that {words}."
-    good = [kind == RIGHT(*inputs) for kind, inputs in zip(chosen, tables, strict=True)]
-    return f"It is right on {sum(good)} of {len(good)} tables."
+    good = sum(kind == RIGHT(*inputs) for kind, inputs in zip(chosen, tables, strict=True))
+    return f"It is right on {good} of {len(tables)} tables."
 
 
 def by_kind(kind: str, least: str, inputs: tuple) -> tuple:
     """The four kinds as a verdict shows them: what each sends, whether it fits, which is yours."""
     rows, m, _, _, devices, room = inputs
+    marks = {kind: "✗ yours", least: "✓ due"}
     lines = [("sharding", "MB sent", "room", "", "choice")]
     for k in KINDS:
-        fit = "fits" if fits(k, rows, m, devices, room) else "doesn't fit"
-        mark = "✓ due" if k == least else "✗ yours" if k == kind else ""
-        lines.append((k, f"{sent(k, *inputs[:-1]) / 1e6:,.1f}", fit, "", mark))
+        narrow = k == "column" and m < 4 * devices
+        fit = "fits" if part(k, rows, m, devices) <= room and not narrow else "doesn't fit"
+        lines.append((k, f"{sent(k, *inputs[:-1]) / 1e6:,.1f}", fit, "", marks.get(k, "")))
     return tuple(lines)

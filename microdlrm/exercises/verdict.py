@@ -1,6 +1,7 @@
 """What a check says: one verdict, as a card in a notebook and as plain text elsewhere."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -51,51 +52,48 @@ class Verdict:
             f"{marks[o]} {o}: {', '.join(steps)}" for o, steps in groups.items() if steps
         )
 
-    def _caption(self) -> str:
+    def _blocks(self) -> list[tuple[str, str | tuple]]:
+        """What stands below the title, from top to bottom: its form, and it."""
         smallest = self.shown and self.check
-        return "The smallest input on which it is wrong:" if smallest else "Called with"
-
-    def _try_it(self) -> str:
-        call = f"{self.task}(*verdict.inputs)"
-        return f"Try it: `{call}`, after `verdict = check.{self.check}({self.task})`"
+        blocks = [("paragraph", self.hint), ("code", self.where)]
+        if self.given:
+            says = "The smallest input on which it is wrong:" if smallest else "Called with"
+            blocks += [("paragraph", says), ("code", "\n".join(self.given))]
+        blocks += [("table", self.shown), ("paragraph", self.steps())]
+        if self.check and self.inputs is not None:
+            call, check = f"{self.task}(*verdict.inputs)", f"check.{self.check}({self.task})"
+            blocks += [("paragraph", f"Try it: `{call}`, after `verdict = {check}`")]
+        return [(form, block) for form, block in blocks if block]
 
     def __repr__(self) -> str:
-        lines = [self.title, self.hint.replace("`", ""), *self.where.splitlines()]
-        lines += [self._caption(), *self.given] if self.given else []
-        lines += [*_text_table(self.shown)] if self.shown else []
-        lines += [self.steps()] if self.tried else []
-        lines += [self._try_it().replace("`", "")] if self.check and self.inputs is not None else []
-        return "\n  ".join(filter(None, lines))
+        plain = {"paragraph": lambda text: [text.replace("`", "")], "code": str.splitlines}
+        plain["table"] = _text_table
+        lines = [line for form, block in self._blocks() for line in plain[form](block)]
+        return "\n  ".join([self.title, *lines])
 
     def _repr_html_(self) -> str:
         accent = "#009e73" if self.passed else "#d55e00"
         accent = "#888888" if self.mistake == "not started" else accent
-        parts = [
-            f'<div role="group" aria-label="{escape(self.title[2:])}" style="'
-            "border:1px solid currentColor;"
-            f"border-left:0.4em solid {accent};border-radius:4px;padding:0.6em 1em;margin:0.5em 0;"
-            f'max-width:46em;{PLAIN}">',
+        html = {"paragraph": _paragraph, "code": _code, "table": _html_table}
+        style = f"border:1px solid currentColor;border-left:0.4em solid {accent};{PLAIN};"
+        style += "border-radius:4px;padding:0.6em 1em;margin:0.5em 0;max-width:46em"
+        return (
+            f'<div role="group" aria-label="{escape(self.title[2:])}" style="{style}">'
             '<p role="heading" aria-level="3" style="margin:0 0 0.4em">'
-            f"<strong>{escape(self.title)}</strong></p>",
-            _paragraph(self.hint),
-            _code(self.where),
-            _paragraph(self._caption()) + _code("\n".join(self.given)) if self.given else "",
-            _html_table(self.shown) if self.shown else "",
-            _paragraph(self.steps()),
-            _paragraph(self._try_it()) if self.check and self.inputs is not None else "",
-        ]
-        return "".join([*parts, "</div>"])
+            f"<strong>{escape(self.title)}</strong></p>"
+            f"{''.join(html[form](block) for form, block in self._blocks())}</div>"
+        )
 
 
 def _paragraph(text: str) -> str:
     """Text as HTML, what stands in backticks as code."""
     html = re.sub("`(.*?)`", rf'<code style="white-space:normal;{PLAIN}">\1</code>', escape(text))
-    return f'<p style="margin:0 0 0.4em">{html}</p>' if text else ""
+    return f'<p style="margin:0 0 0.4em">{html}</p>'
 
 
 def _code(text: str) -> str:
     style = f"margin:0 0 0.4em;white-space:pre-wrap;overflow-wrap:anywhere;{PLAIN}"
-    return f'<pre style="{style}">{escape(text)}</pre>' if text else ""
+    return f'<pre style="{style}">{escape(text)}</pre>'
 
 
 def _columns(rows) -> list[tuple[str, tuple[str, ...]]]:
@@ -155,8 +153,8 @@ def show(found: list[list[Place]], each: str) -> tuple[tuple[str, ...], ...]:
     return (HEADS, *lines[start : start + MOST], *left_out)
 
 
-def given(names: list[str], args: tuple) -> tuple[str, ...]:
-    return tuple(f"{name} = {literal(arg)}" for name, arg in zip(names, args, strict=True))
+def given(names: Sequence[str], args: tuple | None) -> tuple[str, ...]:
+    return tuple(f"{name} = {literal(arg)}" for name, arg in zip(names, args or (), strict=False))
 
 
 def literal(arg) -> str:

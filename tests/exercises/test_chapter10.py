@@ -109,7 +109,7 @@ def test_the_right_choice_passes_and_each_kind_is_one():
         (chapter10.rule(least=5), "too much traffic", "columns of 4"),
         (chapter10.rule(least=0), "too narrow", "cuts columns narrower than 4"),
         (chapter10.rule(each=1), "no room", "counts room in numbers"),
-        (chapter10.rule(bag=lambda ids: 1), "too much traffic", "some other tables"),
+        (chapter10.rule(bag=1), "too much traffic", "some other tables"),
         (
             lambda rows, *rest: "data" if rows < 546 else choose(rows, *rest),
             "too much traffic",

@@ -192,12 +192,6 @@ def test_a_threshold_is_said_as_it_was_met(limit):
             "`x0 * (V Uᵀ x + b) + x`",
         ),
         ("smoothed_mean", lambda s, c, p, k: (s + k) / (c + k), "`(sums + k) / (counts + k)`"),
-        ("interaction_width", lambda t, m, d, kind: 12, "n_tables or m_spa or d or kind changed"),
-        (
-            "smoothed_mean",
-            lambda s, c, p, k: (s + k * p) / (c + k) * len(s),
-            "times the number of movies",
-        ),
         (
             "offsets_from_lengths",
             lambda n: n.cumsum(0) - n + n.sum() % 2 * n[0] ** 2,

@@ -6,7 +6,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from microdlrm import MicroDLRM
 from microdlrm.machine import cost
-from microdlrm.machine.regimes import COMPUTE, MEMORY, MEMORY_BAG, ORIGINAL, random_batches
+from microdlrm.machine.regimes import (
+    COMPUTE,
+    MEMORY,
+    MEMORY_BAG,
+    ORIGINAL,
+    on_roofline,
+    random_batches,
+)
 
 SHAPES = {
     "original": dict(),
@@ -41,6 +48,12 @@ def test_flops_are_what_torch_counts(shape):
     with FlopCounterMode(display=False) as counted:
         model.logits(*random_batches(shape, BATCH, batches=1)[0])
     assert counted.get_total_flops() == cost.parts(BATCH, **shape)["flops"].sum()
+
+
+def test_the_roofline_places_tables_where_paper_does():
+    assert "tables" not in on_roofline(ORIGINAL, 2)  # one id a bag: no FLOPs
+    tables = cost.parts(2, 3, **ORIGINAL).filter(like="table", axis=0).sum()
+    assert on_roofline(ORIGINAL, 2, 3)["tables"][0] == tables.flops / tables.bytes
 
 
 def test_bytes_of_mlps_and_interaction_are_their_tensors(shape):

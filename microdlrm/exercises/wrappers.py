@@ -22,20 +22,13 @@ def _inner(value):
         return value.func
     if isinstance(value, torch.nn.Module):
         return getattr(value, "_orig_mod", None) or getattr(type(value), "forward", None)
-    for name in (
-        "__wrapped__",
-        "_torchdynamo_inline",
-        "__func__",
-    ):  # a decorator's, TorchScript's, a method's
+    # A decorator's, TorchScript's, a method's.
+    for name in ("__wrapped__", "_torchdynamo_inline", "__func__"):
         if (inner := getattr(value, name, None)) is not None:
             return inner
-    if hasattr(value, "__code__") or isinstance(value, type):
+    if hasattr(value, "__code__") or isinstance(value, type) or not callable(value):
         return None
-    return (
-        getattr(type(value).__call__, "__wrapped__", type(value).__call__)
-        if callable(value)
-        else None
-    )
+    return getattr(type(value).__call__, "__wrapped__", type(value).__call__)
 
 
 @contextlib.contextmanager

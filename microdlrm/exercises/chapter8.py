@@ -117,14 +117,12 @@ def _memory_of_its_own(predict: Callable, batches: list[tuple]) -> None:
         others = [predict(*other) for other in batches[k + 1 : k + 3]]
         if torch.equal(answer, was):
             continue
-        now = [int(torch.equal(answer, other)) for other in others]
-        became = f"answer {k + 1 + now.index(1)}" if 1 in now else "something else"
-        hint = f"Answer {k} has become {became}: it lies in memory that a later call writes to."
-        hint += " Give each answer memory of its own."
+        now = [f"answer {n}" for n, o in enumerate(others, k + 1) if torch.equal(answer, o)]
+        hint = f"Answer {k} has become {[*now, 'something else'][0]}: it lies in memory that a "
+        hint += "later call writes to. Give each answer memory of its own."
         heads = ("number", "when given", "how", "later", "right or wrong")
-        numbers = f"{was[0, 0]:.6f}", "", f"{answer[0, 0]:.6f}", "✗"
-        shown = (heads, (f"answer {k}, row 0", *numbers))
-        raise Failure("answers share their memory", hint, shown=shown)
+        line = f"answer {k}, row 0", f"{was[0, 0]:.6f}", "", f"{answer[0, 0]:.6f}", "✗"
+        raise Failure("answers share their memory", hint, shown=(heads, line))
 
 
 def _looks(predict: Callable, reference: Callable, batches: list[tuple]) -> None:
@@ -170,8 +168,8 @@ def _fast_enough(predict: Callable, reference: Callable, frozen: Callable, batch
         return Spread.of((a - written) / max(b - written, 1e-9) for a, b in pairs)
 
     yours, ours = gain("yours"), gain("frozen")
-    said = f"{yours.median:.2f} times as fast as the original's forward; the package's own is at"
-    said = f"{said} {ours.median:.2f}."
+    said = f"{yours.median:.2f} times as fast as the original's forward, the package's own "
+    said += f"{ours.median:.2f} times."
     if yours.median < TARGET:
         more = f"From {TARGET} on you pass. Count the operators that are left, and the modules."
         raise Failure("not fast enough", f"{said} {more}")

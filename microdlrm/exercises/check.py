@@ -28,6 +28,7 @@ from microdlrm.exercises import (
     chapter10,
 )
 from microdlrm.exercises.chapter5 import plain_loop as plain_loop
+from microdlrm.exercises.errors import in_words
 from microdlrm.exercises.judge import judge
 from microdlrm.exercises.task import Task
 from microdlrm.exercises.traffic import traffic as traffic
@@ -38,40 +39,28 @@ SECONDS = 10.0  # how long one check may take in all
 TASKS: dict[str, Callable[[Callable], Verdict]] = {}
 
 
-def _check(task: Task, says: str) -> Callable[[Callable], Verdict]:
-    """The check of a task; its help says what comes in and what is due."""
+def _check(task: Task) -> Callable[[Callable], Verdict]:
+    """The check of a task; its help says what is due, and what inputs are like."""
 
     def check(fn: Callable) -> Verdict:
         return judge(task, fn, SECONDS)
 
     check.__name__ = check.__qualname__ = task.name
-    check.__doc__ = f"Check `{task.call}`: {says}"
+    inputs = zip(task.arguments, map(in_words, task.inputs[task.typical]), strict=True)
+    like = "".join(f"\n    {name}: {words or 'a function'}" for name, words in inputs)
+    check.__doc__ = (
+        f"Check `{task.call}` -> {task.shape or task.returns}. Given the like of\n{like}"
+    )
     return TASKS.setdefault(task.name, check)
 
 
-smoothed_mean = _check(
-    chapter1.SMOOTHED_MEAN, "sums, counts (n,) float32 -> (n,), (sums + k * prior) / (counts + k)."
-)
-leave_one_out_mean = _check(
-    chapter1.LEAVE_ONE_OUT_MEAN,
-    "groups (N,) int64, values (N,) float32 -> (N,), the others' means.",
-)
-offsets_from_lengths = _check(
-    chapter2.OFFSETS_FROM_LENGTHS, "lengths (B,) int64 -> (B,) int64, where each bag starts."
-)
-embedding_bag = _check(
-    chapter2.EMBEDDING_BAG,
-    "weight (R, d) float32, indices (L,) int64, offsets (B,) int64 -> (B, d), each bag's sum.",
-)
-mlp_cost = _check(
-    chapter3.MLP_COST, "widths, the input first -> (parameters, FLOPs per sample, forward)."
-)
-stable_logloss = _check(
-    chapter3.STABLE_LOGLOSS, "logits, y (B, 1) float32 -> (), the mean, finite at any logit."
-)
-interaction_width = _check(
-    chapter4.INTERACTION_WIDTH, 'kind "concat" or "dot" -> how wide the top MLP\'s input is.'
-)
+smoothed_mean = _check(chapter1.SMOOTHED_MEAN)
+leave_one_out_mean = _check(chapter1.LEAVE_ONE_OUT_MEAN)
+offsets_from_lengths = _check(chapter2.OFFSETS_FROM_LENGTHS)
+embedding_bag = _check(chapter2.EMBEDDING_BAG)
+mlp_cost = _check(chapter3.MLP_COST)
+stable_logloss = _check(chapter3.STABLE_LOGLOSS)
+interaction_width = _check(chapter4.INTERACTION_WIDTH)
 
 
 def dot_interaction(fn: Callable, loop: bool = True) -> Verdict:
@@ -86,31 +75,14 @@ def dot_interaction(fn: Callable, loop: bool = True) -> Verdict:
     return judge(replace(chapter5.DOT_INTERACTION, growing=growing), fn, SECONDS)
 
 
-dot_interaction_itself = _check(
-    chapter5.DOT_INTERACTION_ITSELF, "-> (B, d + n(n+1)/2), [x_dense | v_i . v_j for i <= j]."
-)
-low_rank_cross = _check(
-    chapter5.LOW_RANK_CROSS, "x0, x (B, w), U, V (w, r), b (w,) -> (B, w), x0 * (U Vᵀ x + b) + x."
-)
-auc_from_ranks = _check(
-    chapter6.AUC_FROM_RANKS, "scores (N,) float32, labels (N,) float32 of 0 and 1 -> a number."
-)
-rows_that_leak = _check(
-    chapter6.ROWS_THAT_LEAK,
-    "feature(y, train) -> (N,), y (N,) float32 of 0 and 1, train (N,) bool -> how many rows move.",
-)
-busiest_bytes = _check(
-    chapter10.BUSIEST_BYTES, "a device and a width a table -> the bytes that the busiest sends."
-)
-collides = _check(chapter9.COLLIDES, "ids (n,) int64 -> (n,) bool, whether another id has the row.")
-recalibrated = _check(
-    chapter9.RECALIBRATED, "p (N,) float32, w, the share that was kept -> (N,), probabilities."
-)
-ndcg_at_k = _check(
-    chapter9_ndcg.NDCG_AT_K, "scores (n,), relevant (n,) of 0 and 1, float32 -> from 0 to 1."
-)
-share_that_differs = _check(
-    chapter9.SHARE_THAT_DIFFERS, "trained, served (N, F) float32 -> (F,), the shares of rows."
-)
+dot_interaction_itself = _check(chapter5.DOT_INTERACTION_ITSELF)
+low_rank_cross = _check(chapter5.LOW_RANK_CROSS)
+auc_from_ranks = _check(chapter6.AUC_FROM_RANKS)
+rows_that_leak = _check(chapter6.ROWS_THAT_LEAK)
+collides = _check(chapter9.COLLIDES)
+recalibrated = _check(chapter9.RECALIBRATED)
+ndcg_at_k = _check(chapter9_ndcg.NDCG_AT_K)
+share_that_differs = _check(chapter9.SHARE_THAT_DIFFERS)
+busiest_bytes = _check(chapter10.BUSIEST_BYTES)
 TASKS["dot_interaction_slow"] = dot_interaction
 TASKS["dot_interaction"] = partial(dot_interaction, loop=False)

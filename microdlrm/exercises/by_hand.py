@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 
 from microdlrm.exercises import guard
-from microdlrm.exercises.errors import Failure, explain
+from microdlrm.exercises.errors import Failure, came_to
 from microdlrm.exercises.verdict import Verdict, given
 
 SECONDS = 10.0  # that one call of a learner's function may take
@@ -13,11 +13,8 @@ SECONDS = 10.0  # that one call of a learner's function may take
 def call(fn: Callable, task: str, inputs: tuple, seconds: float = SECONDS):
     """What a learner's function returns; raises Failure if it fails, and if it returns nothing."""
     outcome = guard.run(fn, copy.deepcopy(inputs), seconds)
-    if outcome.stopped:
-        hint = f"It ran for {outcome.seconds:.0f} s. Look for a loop whose end never comes."
-        raise Failure("runs without end", hint, inputs=inputs)
-    if outcome.error is not None:
-        raise explain(outcome.error, inputs)
+    if failure := came_to(outcome, inputs):
+        raise failure
     if outcome.value is None or outcome.value is ...:
         raise Failure("not started", f"Replace the `...` in {task} with your code.")
     return outcome.value

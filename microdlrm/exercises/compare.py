@@ -150,11 +150,9 @@ def in_sum(t: Try, rows: list[list[Place]]) -> tuple[str, str]:
         return "right numbers, wrong shape", "The numbers are right, their arrangement isn't."
     due = [p.name for p in row if p.due is not None]
     got = [p.name if p.right else p.got_is for p in row if p.got is not None]
-    numbers = [
-        sorted(n for n in side if n is not None)
-        for side in zip(*((p.due, p.got) for p in row), strict=True)
-    ]
-    if len(due) == len(got) > 1 and all(map(_near, *numbers)):
+    numbers_due = sorted(p.due for p in row if p.due is not None)
+    numbers_got = sorted(p.got for p in row if p.got is not None)
+    if len(due) == len(got) > 1 and all(map(_near, numbers_due, numbers_got)):
         return "in another order", "All that is due is there, in another order."
     if len(row) < 2 or "" in got or "–" in due or (t.fits and t.want.ndim < 2):
         return "", ""

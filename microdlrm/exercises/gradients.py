@@ -6,17 +6,14 @@ import torch
 from torch import Tensor
 
 
-def is_float(value) -> bool:
-    return isinstance(value, Tensor) and value.is_floating_point()
-
-
 def tracked(args: Sequence, wanted: set[int]) -> tuple:
     """Copies of the arguments, in which the float tensors at the places `wanted` want gradients."""
 
     def track(value):
         if isinstance(value, list):
             return [track(v) for v in value]
-        return value.detach().clone().requires_grad_() if is_float(value) else value
+        is_float = isinstance(value, Tensor) and value.is_floating_point()
+        return value.detach().clone().requires_grad_() if is_float else value
 
     return tuple(track(arg) if k in wanted else arg for k, arg in enumerate(args))
 

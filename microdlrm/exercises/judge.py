@@ -13,7 +13,7 @@ import torch
 from microdlrm.exercises import compare, guard, inputs
 from microdlrm.exercises.compare import Try, alike, as_tensor, equal, same
 from microdlrm.exercises.draws import draw
-from microdlrm.exercises.errors import Failure, explain, first_not_finite, where_it_was
+from microdlrm.exercises.errors import Failure, came_to, first_not_finite
 from microdlrm.exercises.gradients import gradients_of, tracked
 from microdlrm.exercises.returned import convert, kind
 from microdlrm.exercises.slips import slips
@@ -72,27 +72,18 @@ class Attempt:
         given = copy.deepcopy(args)
         left = max(min(1.0, self.seconds), self.deadline - time.monotonic())
         outcome = guard.run(fn, given, left)
-        if outcome.stopped or outcome.error is not None or not self.printed:
+        failure = came_to(outcome, args)
+        if failure or not self.printed:
             self.printed = outcome.printed
-        if outcome.stopped:
-            who = "you stopped it" if outcome.stopped == "reader" else "it was stopped"
-            hint = f"Your function had been running for {outcome.seconds:.0f} s when {who}."
-            hint += " Look for a loop whose end never comes."
-            hint += " It still runs: Kernel → Restart frees the processor." if outcome.alive else ""
-            raise Failure("runs without end", hint, where_it_was(outcome.error), args, final=True)
-        if type(outcome.error) is NotImplementedError:
-            raise self.not_started()
-        if outcome.error is not None:
-            raise explain(outcome.error, args)
+        if failure:
+            raise self.not_started() if type(outcome.error) is NotImplementedError else failure
         pairs = zip(self.task.arguments, args, given, strict=True) if fn is self.fn else ()
         for name, before, after in pairs:
             if not same(before, after):
                 self.step = "inputs untouched"
-                hint = (
-                    f"Your function changed {name}, which belongs to whoever called it. Make a new "
-                    "object. A second name for the old one is no copy, and `+=`, `.append` or "
-                    "`x[…] = …` change what they are given."
-                )
+                hint = f"Your function changed {name}, which belongs to whoever called it. Make a "
+                hint += "new object. A second name for the old one is no copy, and `+=`, `.append` "
+                hint += "or `x[…] = …` change what they are given."
                 raise Failure("inputs changed", hint, inputs=args, final=True)
         return outcome.value
 
@@ -283,11 +274,9 @@ class Attempt:
             arrives = got[name] is not None and bool(got[name].any())
             to = "any of the inputs" if none else name
             how = "isn't right" if arrives else "is missing"
-            hint = (
-                f"The numbers are right, and the gradient that should flow back to {to} {how}. "
-                "Something on the way leaves PyTorch: `.detach()`, `.data`, `.item()`, "
-                "`.tolist()`, `torch.tensor(…)`, `no_grad`, NumPy."
-            )
+            hint = f"The numbers are right, and the gradient that should flow back to {to} {how}. "
+            hint += "Something on the way leaves PyTorch: `.detach()`, `.data`, `.item()`, "
+            hint += "`.tolist()`, `torch.tensor(…)`, `no_grad`, NumPy."
             raise Failure("gradient cut" if none else "gradient cut in part", hint, inputs=shown)
 
     def small(self) -> None:

@@ -39,8 +39,6 @@ def _by_count(owners, widths, devices):
 _BUSIEST_MISTAKES = [
     Mistake("its own share counted", "The sums of its own part of the batch cross no network.",
             _busiest(lambda held, b, n: b * held * FLOAT)),
-    Mistake("one receiver only", "A device sends as much to each of the others.",
-            _busiest(lambda held, b, n: b // n * held * FLOAT)),
     Mistake("there and back", "The forward pass alone is asked for.",
             _busiest(lambda held, b, n: 2 * (b // n) * (n - 1) * held * FLOAT)),
     Mistake("all devices together", "They send at the same time: the last to finish decides.",

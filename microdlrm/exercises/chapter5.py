@@ -173,6 +173,9 @@ def _mistakes(first):
     ]  # fmt: skip
 
 
+_ONE = "An axis of length 1 is easily dropped, or stretched over others."
+
+
 def _task(name, first, praise, width):
     return Task(
         f"{name}(x_dense, x_sparse)",
@@ -186,10 +189,8 @@ def _task(name, first, praise, width):
         because=partial(_because, first=first),
         tells={
             "rows": "Rows of a batch never meet: does something in yours run over their axis?",
-            "1 rows": "An axis of length 1 is easily dropped, or stretched over others.",
-            "1 numbers in a vector": (
-                "An axis of length 1 is easily dropped, or stretched over others."
-            ),
+            "1 rows": _ONE,
+            "1 numbers in a vector": _ONE,
             "a product is 0": "Select by position, not by value.",
         },
         legend="v0 is x_dense; v1, v2, … are the tensors of x_sparse.",
@@ -214,8 +215,7 @@ ROWS = Growth(
 VECTORS = Growth(
     "grows with the vectors",
     {"4 vectors": _larger(5, 2, 3), "8 vectors": _larger(5, 2, 7)},
-    "Something still goes through the vectors or the pairs one by one. A comprehension is a loop, "
-    "too.",
+    "Something still goes through vectors or pairs one by one. A comprehension is a loop, too.",
 )
 
 

@@ -37,8 +37,6 @@ _COLLIDES_MISTAKES = [
     Mistake("how many, not whether", "True or False is due.", lambda *args: _met(*args).sum(1)),
     Mistake("not hashed", "The row is ((a · id + b) mod p) mod rows.",
             lambda ids, a, b, p, rows: _met(ids, 1, 0, 10**18, rows).any(1)),
-    Mistake("no mod p before mod rows", "The row is ((a · id + b) mod p) mod rows.",
-            lambda ids, a, b, p, rows: _met(ids, a, b, 10**18, rows).any(1)),
     Mistake("nothing collides", "`%` binds as `*` does: do the brackets stand as in the formula?",
             lambda ids, *h: ids != ids),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ import math
 import random
 
 import torch
-from torch import Tensor
+from torch import Tensor, tensor
 
 from microdlrm.exercises.chapter6 import ROWS_THAT_LEAK
 
@@ -17,7 +17,7 @@ class Dice(random.Random):
 
     def whole(self, low: int, high: int, *shape: int) -> Tensor:
         numbers = [self.randint(low, high) for _ in range(math.prod(shape))]
-        return torch.tensor(numbers).reshape(shape)
+        return tensor(numbers).reshape(shape)
 
     def floats(self, *shape: int) -> Tensor:
         """Halves, or numbers with endless decimals."""
@@ -25,6 +25,10 @@ class Dice(random.Random):
 
     def labels(self, *shape: int) -> Tensor:
         return self.whole(0, 1, *shape).float()
+
+    def mixed(self, *first: float, more: int) -> Tensor:
+        """Labels with those among them, in any order."""
+        return tensor(self.sample([*first, *self.labels(more).tolist()], len(first) + more))
 
 
 def smoothed_mean(dice: Dice) -> tuple:
@@ -76,15 +80,13 @@ def low_rank_cross(dice: Dice) -> tuple:
 
 def auc_from_ranks(dice: Dice) -> tuple:
     n, few = dice.size(6), dice.choice((3, 50))
-    labels = torch.cat([torch.tensor([1.0, 0.0]), dice.labels(n)])
-    return dice.whole(-2, few, n + 2) / 4, labels[torch.tensor(dice.sample(range(n + 2), n + 2))]
+    return dice.whole(-2, few, n + 2) / 4, dice.mixed(1.0, 0.0, more=n)
 
 
 def rows_that_leak(dice: Dice) -> tuple:
     n = dice.size(6)
     feature = dice.choice([*dict.fromkeys(inputs[0] for inputs in ROWS_THAT_LEAK.inputs)])
-    train = torch.cat([torch.tensor([1.0, 0.0]), dice.labels(n)]) == 1
-    return feature, dice.labels(n + 2), train[torch.tensor(dice.sample(range(n + 2), n + 2))]
+    return feature, dice.labels(n + 2), dice.mixed(1.0, 0.0, more=n) == 1
 
 
 def collides(dice: Dice) -> tuple:
@@ -99,9 +101,8 @@ def recalibrated(dice: Dice) -> tuple:
 
 def ndcg_at_k(dice: Dice) -> tuple:
     n = dice.size(8)
-    scores = torch.tensor(dice.sample(range(-2, 10), n)) / 4
-    relevant = torch.cat([torch.tensor([1.0]), dice.labels(n)[1:]])
-    return scores, relevant[torch.tensor(dice.sample(range(n), n))], dice.size(9)
+    scores = tensor(dice.sample(range(-2, 10), n)) / 4
+    return scores, dice.mixed(1.0, more=n - 1), dice.size(9)
 
 
 def share_that_differs(dice: Dice) -> tuple:

@@ -159,22 +159,19 @@ def given(names: Sequence[str], args: tuple | None) -> tuple[str, ...]:
 
 def literal(arg) -> str:
     """An argument as you would write it, whole numbers short; of a large one, its shape."""
+    several = isinstance(arg, list | tuple)
+    tensors = [t for t in (arg if several else [arg]) if isinstance(t, Tensor)]
+    if sum(t.numel() for t in tensors) > 12:
+        shape = tuple(tensors[0].shape)
+        return f"{len(arg)} tensors {shape}" if several else f"a tensor {shape}"
     if isinstance(arg, Tensor):
-        return _nested(arg.tolist()) if arg.numel() <= 12 else f"a tensor {tuple(arg.shape)}"
-    if isinstance(arg, list):
-        if sum(t.numel() for t in arg) > 12:
-            return f"{len(arg)} tensors {tuple(arg[0].shape)}"
-        return "[" + ", ".join(map(literal, arg)) + "]"
-    return _nested(arg)
-
-
-def _nested(x) -> str:
-    if isinstance(x, list | tuple):
-        inside = ", ".join(map(_nested, x))
-        return f"[{inside}]" if isinstance(x, list) else f"({inside}{',' * (len(x) == 1)})"
-    if callable(x):
-        return x.__name__
-    return f"{x:.7g}" if isinstance(x, float) else repr(x)
+        return literal(arg.tolist())
+    if several:
+        inside = ", ".join(map(literal, arg))
+        return f"[{inside}]" if isinstance(arg, list) else f"({inside}{',' * (len(arg) == 1)})"
+    if callable(arg):
+        return arg.__name__
+    return f"{arg:.7g}" if isinstance(arg, float) else repr(arg)
 
 
 def _digits(due: float | None, got: float | None) -> int:

@@ -107,17 +107,13 @@ def explained(fn: Callable, name: str) -> str:
         if name in good and len(good) > 1:
             said = "It is good if taken for the devices of the tables in another order,"
             return f"{said} those {words}: bring it back into the order of `tables`."
-    held = {case: _held(CALLS[case][0], plan) for case, plan in plans.items()}
+    costs = {c: cost(PLANS[c][0], plan, DEVICES) for c, plan in plans.items()}
+    held = {c: sorted(zip(*both, strict=True)) for c, both in costs.items()}  # whichever holds it
     for (order, key), least, roomy in product(ORDERS.items(), LEAST, (True, False)):
-        if all(greedy(*CALLS[case][:2], key, LEAST[least], roomy) == held[case] for case in held):
+        if all(greedy(*CALLS[c][:2], key, LEAST[least], roomy) == held[c] for c in held):
             room = ", of those with room" if roomy else ", whether there is room or not"
             return f"The same comes of placing tables {order} on the device with {least}{room}."
     return ""
-
-
-def _held(tables: Sequence, plan: list[int]) -> list[tuple]:
-    """What the devices hold, whichever holds it."""
-    return sorted(zip(*cost(tables, plan, DEVICES), strict=True))
 
 
 def _is_good(case: str, key: Callable, plan: list[int]) -> bool:

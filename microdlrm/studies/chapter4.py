@@ -12,7 +12,7 @@ from microdlrm.studies import start
 
 SPLITS, SEEDS = (1, 2, 3, 4, 5, 42), (0, 1)
 
-# --- splits: the headline comparison on six splits ---
+# --- the headline comparison ---
 
 RIVALS = {
     "logistic regression, 2 features": lambda data, c, s: baselines.logistic_regression(c, s),
@@ -33,6 +33,7 @@ PAIRS = {  # whose lead over whom a chapter shows
 
 
 def splits() -> Iterator[dict]:
+    """The models on six splits: who leads whom"""
     for number in SPLITS:
         split, prepared = start.prepared("random", number)
         more = prepared.add(*histories(start.data(), split.train))
@@ -46,7 +47,7 @@ def splits() -> Iterator[dict]:
                 yield from start.lines(lead, split=number, model=name, over=over)
 
 
-# --- recipes: what was tried for each interaction, judged on the validation rows ---
+# --- how the recipes were found ---
 
 TOPS = [dict(shape=dict(ln_top=top)) for top in ((64, 1), (128, 64, 1))]
 TRIED = [dict(decay=decay) for decay in (1.0, 3.0, 6.0, 12.0, 16.0)]
@@ -59,6 +60,7 @@ DECAYS = {
 
 
 def recipes() -> Iterator[dict]:
+    """What was tried for dot and concat, judged on the validation rows"""
     for interaction in ("dot", "concat"):
         for used in (False, True):
             for variant in TRIED:
@@ -100,10 +102,8 @@ def without_mlp(prepared: clicks.Clicks, seed: int, without: str):
     return model
 
 
-# --- rivals: the same for two baselines ---
-
-
 def rivals() -> Iterator[dict]:
+    """What was tried for item-kNN and matrix factorisation, on the validation rows"""
     for k in (10, 20, 40, 80):
         for shrink in (30, 100, 300):
             yield one_knn(k, shrink)
@@ -131,7 +131,7 @@ def one_knn(k: int, shrink: float) -> dict:
     return dict(model="item-kNN", k=k, shrink=shrink, logloss=metrics.score(p, y).logloss)
 
 
-# --- parts: what the recipe's parts do for dot and for concat ---
+# --- what the recipe's parts do ---
 
 PARTS = {  # the tables' start, and whether they decay
     "the recipe": (0.05, True),
@@ -143,6 +143,7 @@ PARTS = {  # the tables' start, and whether they decay
 
 
 def parts() -> Iterator[dict]:
+    """Dot against concat with parts of the recipe taken away, on five splits"""
     for part, (init, decays) in PARTS.items():
         for number in SPLITS[:5]:
             split, prepared = start.prepared("random", number)
@@ -165,12 +166,4 @@ def parts() -> Iterator[dict]:
                 yield from start.lines(level, ["logloss"], model=interaction, over="", **key)
 
 
-STUDIES = {
-    "splits": ("The models on six splits: who leads whom", splits),
-    "recipes": ("What was tried for dot and concat, judged on the validation rows", recipes),
-    "rivals": (
-        "What was tried for item-kNN and matrix factorisation, on the validation rows",
-        rivals,
-    ),
-    "parts": ("Dot against concat with parts of the recipe taken away, on five splits", parts),
-}
+STUDIES = (splits, recipes, rivals, parts)

@@ -13,7 +13,7 @@ from microdlrm.model import concat_interaction, dot_interaction
 from microdlrm.studies import start
 from microdlrm.studies.chapter4 import RIVALS, SEEDS, SPLITS, without_mlp
 
-# --- mlps: what each MLP is worth, and the products, each taken away at a decay of its own ---
+# --- the model without one of its parts, at a decay of its own ---
 
 
 def without_a_product(x_dense, x_sparse):
@@ -42,7 +42,10 @@ ABLATIONS = {
 
 
 def mlps() -> Iterator[dict]:
-    """How far each changed model is ahead of the whole one, with histories (below 0: behind)."""
+    """The model without an MLP, without a product; concat with products; six splits
+
+    How far each is ahead of the whole one, with histories (below 0: behind).
+    """
     for number in SPLITS:
         split, prepared = start.prepared("random", number)
         prepared = prepared.add(*histories(start.data(), split.train))
@@ -58,12 +61,11 @@ def mlps() -> Iterator[dict]:
             yield from start.lines(lead, split=number, part=part)
 
 
-# --- kinds: everything on three kinds of split ---
-
-
 def kinds() -> Iterator[dict]:
-    """How far dot with histories is ahead of each; of the split by time for known and cold users,
-    too."""
+    """Dot with histories against all baselines on three kinds of split
+
+    How far it is ahead; of the split by time for known and cold users, too.
+    """
     for how in ("random", "user", "time"):
         split, prepared = start.prepared(how)
         more = prepared.add(*histories(start.data(), split.train, past=how != "random"))
@@ -85,12 +87,10 @@ def kinds() -> Iterator[dict]:
                 yield from start.lines(lead, shown, **key)
 
 
-# --- tomorrow: one try to do better on the split by time, chosen on its validation rows ---
-
-
 def tomorrow() -> Iterator[dict]:
-    """Decay and epochs of dot, with histories and without; then the best with a step of Platt's,
-    against a rival.
+    """Decay and epochs on the split by time; the best with Platt's step
+
+    Dot with histories and without, chosen on the validation rows; the best against a rival.
     """
     split, prepared = start.prepared("time")
     more = prepared.add(*histories(start.data(), split.train, past=True))
@@ -125,8 +125,4 @@ def platt(p: np.ndarray, y: np.ndarray, of: np.ndarray) -> np.ndarray:
     return LogisticRegression().fit(logit[0], y).predict_proba(logit[1])[:, 1]
 
 
-STUDIES = {
-    "mlps": ("The model without an MLP, without a product; concat with products; six splits", mlps),
-    "kinds": ("Dot with histories against all baselines on three kinds of split", kinds),
-    "tomorrow": ("Decay and epochs on the split by time; the best with Platt's step", tomorrow),
-}
+STUDIES = (mlps, kinds, tomorrow)

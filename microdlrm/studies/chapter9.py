@@ -11,13 +11,14 @@ from microdlrm.studies import start
 from microdlrm.wild import rankers, ranking
 from microdlrm.wild.hashing import hashed
 
-# --- hashing: quality against rows ---
-
 TABLES = [(0, 1), *((rows, hashes) for hashes in (1, 2) for rows in (16, 256, 4096))]
 
 
 def hashing() -> Iterator[dict]:
-    """Users and movies hashed into `rows` rows each (0: a row an id); four epochs, two seeds."""
+    """Users and movies hashed into fewer rows, with one hash and with two, on the random split
+
+    Into `rows` rows each (0: a row an id); four epochs, two seeds.
+    """
     split, prepared = start.prepared()
     user, movie = map(torch.tensor, clicks.positions(start.data()))
     ids = dict(user=user, movie=movie)
@@ -31,9 +32,6 @@ def hashing() -> Iterator[dict]:
             models = [training.train(of, split, seed=seed, epochs=4)[0] for seed in (0, 1)]
             loss = np.mean([training.evaluate(model, of, split.test).logloss for model in models])
             yield dict(told=told, rows=rows, hashes=hashes, logloss=loss)
-
-
-# --- rankings: lists judged among all films, and among some ---
 
 
 def _for_lists(data, split, users, seed):
@@ -52,8 +50,9 @@ RANKERS = {
 
 
 def rankings() -> Iterator[dict]:
-    """NDCG@10 of each ranker's lists for 300 users, among all unseen films and among 20 of them;
-    leads over EASE.
+    """Lists judged among all films and among 20, three seeds, on the split by user
+
+    NDCG@10 of each ranker's lists for 300 users, among films unseen; leads over EASE.
     """
     data, split = start.data(), start.prepared("user")[0]
     relevant, unseen = rankers.held_out_clicks(data, split)
@@ -81,13 +80,4 @@ def _interval(each, name: str) -> dict:
     return {name: each.mean(), "low": each.mean() - margin, "high": each.mean() + margin}
 
 
-STUDIES = {
-    "hashing": (
-        "Users and movies hashed into fewer rows, with one hash and with two, on the random split",
-        hashing,
-    ),
-    "rankings": (
-        "Lists judged among all films and among 20, three seeds, on the split by user",
-        rankings,
-    ),
-}
+STUDIES = (hashing, rankings)

@@ -4,8 +4,8 @@ chapters show it.
     python -m microdlrm study            # lists them
     python -m microdlrm study splits     # runs one, and writes book/studies/splits.json
 
-A study is a function that yields records. They are aggregates (no rating), and are written with the
-versions of what they were measured with.
+A study is a function that yields records; the first line of its docstring is what they show. They
+are aggregates (no rating), and are written with the versions of what they were measured with.
 """
 
 import json
@@ -21,7 +21,8 @@ from tqdm import tqdm
 
 from microdlrm.studies import chapter4, chapter6, chapter9
 
-STUDIES = chapter4.STUDIES | chapter6.STUDIES | chapter9.STUDIES  # what each says, and finds
+_ALL = (*chapter4.STUDIES, *chapter6.STUDIES, *chapter9.STUDIES)
+STUDIES = {study.__name__: (study.__doc__.splitlines()[0], study) for study in _ALL}
 FOLDER = Path(__file__).resolve().parent.parent.parent / "book" / "studies"
 
 

@@ -50,33 +50,6 @@ def table_forward(lookups: float, bags: int, m: int) -> Cost:
     )
 
 
-def mlp_forward(batch: int, widths: Sequence[int]) -> Cost:
-    """Layers a -> b: 2 B a b FLOPs each; (B, a), weights and bias read, (B, b) written."""
-    return Cost(
-        flops=sum(2 * batch * a * b for a, b in pairwise(widths)),
-        read=sum((batch * a + a * b + b) * FLOAT for a, b in pairwise(widths)),
-        written=sum(batch * b * FLOAT for _, b in pairwise(widths)),
-    )
-
-
-def concat_forward(batch: int, d: int, n: int, m: int) -> Cost:
-    """Nothing computed; (B, d + (n-1) m) read and written."""
-    n_bytes = batch * (d + (n - 1) * m) * FLOAT
-    return Cost(0, n_bytes, n_bytes)
-
-
-def dot_forward(batch: int, d: int, n: int, m: int) -> Cost:
-    """V Vᵀ for each of B rows, V (n, d): 2 B n² d FLOPs, though only n(n-1)/2 products are kept.
-
-    (B, n, d) read; (B, d + n(n-1)/2) written.
-    """
-    return Cost(
-        flops=2 * batch * n * n * d,
-        read=batch * n * d * FLOAT,
-        written=batch * dot_width(d, n) * FLOAT,
-    )
-
-
 def dot_width(d: int, n: int) -> int:
     """Width of the dot interaction's output: d + n(n-1)/2."""
     return d + n * (n - 1) // 2
@@ -115,11 +88,11 @@ def parts(
         lines[f"table {t}"] = (rows * m_spa, *cost, len(own))
     d, n = ln_bot[-1], 1 + len(reads)
     lines["bottom MLP"] = _mlp_line(batch, ln_bot)
-    if interaction == "concat":
-        width, operators, forward = d + (n - 1) * m_spa, 1, concat_forward
-    else:
-        width, operators, forward = dot_width(d, n), 4, dot_forward
-    lines["interaction"] = (0, *forward(batch, d, n, m_spa), operators)
+    width, flops, operators = d + (n - 1) * m_spa, 0, 1
+    read = batch * width * FLOAT
+    if interaction == "dot":  # V Vᵀ for each row, V (n, d): half of the products aren't kept
+        width, flops, operators = dot_width(d, n), 2 * batch * n * n * d, 4
+    lines["interaction"] = (0, flops, read, batch * width * FLOAT, operators)
     lines["top MLP"] = _mlp_line(batch, (width, *ln_top))
     columns = ["parameters", "flops", "read", "written", "operators"]
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("part")
@@ -129,9 +102,14 @@ def parts(
 
 
 def _mlp_line(batch: int, widths: Sequence[int]) -> tuple:
-    """A ReLU follows each layer, but for the very last, which a sigmoid follows."""
+    """Layers a -> b: 2 B a b FLOPs each; (B, a), weights and bias read, (B, b) written.
+
+    A ReLU follows each, but for the very last, which a sigmoid follows.
+    """
     weights = sum(a * b + b for a, b in pairwise(widths))
-    return weights, *mlp_forward(batch, widths), 2 * (len(widths) - 1)
+    flops = sum(2 * batch * a * b for a, b in pairwise(widths))
+    read = (batch * sum(widths[:-1]) + weights) * FLOAT
+    return weights, flops, read, batch * sum(widths[1:]) * FLOAT, 2 * (len(widths) - 1)
 
 
 # --- a table's training step ---

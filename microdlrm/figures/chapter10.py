@@ -1,6 +1,7 @@
 """Figures of chapter 10: hybrid parallelism, sizes, traffic, estimates."""
 
 from matplotlib.patches import FancyArrowPatch, Rectangle
+from matplotlib.ticker import EngFormatter
 
 from microdlrm.figures import style
 from microdlrm.figures.style import INK, INTERACTION, NEUTRAL, SPARSE, TOP, canvas, show
@@ -14,30 +15,22 @@ TORCHREC = dict(
     table_row_wise="rows, within a host",
     data_parallel="copied to all",
 )
-
-
-def _bytes(n):
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if n < 1000 or unit == "TB":
-            return f"{n:.3g} {unit}"
-        n /= 1000
+_bytes = EngFormatter("B", places=1)  # 1230000 -> "1.2 MB"
 
 
 def sizes(held, rooms):
     """Bytes of models, {name: (weights, optimiser state)}, against what machines hold."""
     fig, ax = canvas(height=0.42 * len(held) + 2.0)
+    full, pale = dict(color=SPARSE), dict(color=SPARSE, alpha=0.45)
+    bars = [[(w, "weights", full), (s, "optimiser's state", pale)] for w, s in held.values()]
+    style.stacked(ax, dict(zip(held, bars, strict=True)))
     for y, (weights, state) in enumerate(held.values()):
-        pale = dict(color=SPARSE, alpha=0.45)
-        bars = [(weights, "weights", dict(color=SPARSE)), (state, "optimiser's state", pale)]
-        style.stacked(ax, y, bars)
         ax.text((weights + state) * 1.15, y, _bytes(weights + state), va="center")
     for k, (name, room) in enumerate(rooms.items()):
         ax.axvline(room, color=INK, ls=":", lw=1)
         ax.text(room, -0.7 - 0.55 * k, f"{name} ", ha="right", va="bottom", fontsize=9)
-    style.rows(ax, held)
     ax.set(xlabel="bytes", xscale="log", ylim=(len(held) - 0.5, -0.8 - 0.55 * len(rooms)))
     ax.set_xlim(right=max(sum(pair) for pair in held.values()) * 40)
-    style.legend_above(fig)
     said = "; ".join(f"{name} {_bytes(sum(pair))}" for name, pair in held.items())
     return show(
         fig,
@@ -83,16 +76,15 @@ def traffic(counted, on_paper):
     """Bytes of a step by kind of sharding, counted between processes, and the formula's."""
     fig, ax = canvas(height=3.0)
     colours = dict(ids=NEUTRAL, forward=SPARSE, backward=TOP)
-    said = []
+    lines, said = {}, []
     for y, (kind, by_part) in enumerate(counted.items()):
         bars = [(by_part[part] / 1e3, part, dict(color=c)) for part, c in colours.items()]
-        style.stacked(ax, y, bars)
+        lines[SAYS[kind]] = bars
         formula = sum(on_paper[kind]) / 1e3
         ax.plot([formula] * 2, [y - 0.38, y + 0.38], color=INK, lw=2, label="formula")
         said.append(f"{SAYS[kind]} {sum(width for width, _, _ in bars):.1f} kB")
-    style.rows(ax, [SAYS[kind] for kind in counted])
+    style.stacked(ax, lines, columns=4)
     ax.set(xlabel="kB a step, all together")
-    style.legend_above(fig, 4)
     return show(
         fig,
         "What crossed between processes in a step, counted, and the formula. "
@@ -115,12 +107,11 @@ def estimates(lines, table, devices):
     names = [f"{TORCHREC[line.kind]} ({line.parts:.0f})" for line in lines.itertuples()]
     total = lines[list(PARTS)].sum(axis=1).tolist()
     fig, ax = canvas(height=0.4 * len(lines) + 1.3)
-    for y, line in enumerate(lines.itertuples()):
-        style.stacked(ax, y, [(getattr(line, part), *look) for part, look in PARTS.items()])
-        ax.text(total[y], y, f"  {total[y]:.2f} ms", va="center")
-    style.rows(ax, names)
+    bars = [[(getattr(line, p), *look) for p, look in PARTS.items()] for line in lines.itertuples()]
+    style.stacked(ax, dict(zip(names, bars, strict=True)))
+    for y, ms in enumerate(total):
+        ax.text(ms, y, f"  {ms:.2f} ms", va="center")
     ax.set(xlabel="ms a step, as the planner estimates", xlim=(0, 1.2 * max(total)))
-    style.legend_above(fig)
     said = "; ".join(f"{name} {ms:.2f} ms" for name, ms in zip(names, total, strict=True))
     return show(
         fig,

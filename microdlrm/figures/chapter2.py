@@ -5,17 +5,8 @@ from matplotlib.patches import Rectangle
 from sklearn.manifold import TSNE
 
 from microdlrm.clicks import labels, positions
-from microdlrm.figures.style import (
-    DENSE,
-    INK,
-    SPARSE,
-    TOP,
-    canvas,
-    legend_above,
-    rows,
-    show,
-    stacked,
-)
+from microdlrm.figures import style
+from microdlrm.figures.style import DENSE, INK, SPARSE, TOP, canvas, show
 
 
 def bags(values, offsets, names):
@@ -62,21 +53,18 @@ def parameter_shares(models):
     names = ("users", "movies", "occupations", "genres")
     # Pale, so that labels are legible in light and dark.
     looks = [dict(color=SPARSE, alpha=alpha) for alpha in (0.6, 0.45, 0.3, 0.2)]
-    said = []
-    for y, (label, model) in enumerate(models.items()):
+    lines, said = {}, []
+    for label, model in models.items():
         total = sum(p.numel() for p in model.parameters())
         parts = [*zip(model.emb_l, names, looks, strict=False)]
         parts += [(model.bot_l, "bottom MLP", dict(color=DENSE))]
         parts += [(model.top_l, "top MLP", dict(color=TOP))]
-        shares = [
-            (sum(p.numel() for p in part.parameters()) / total, name, look)
-            for part, name, look in parts
-        ]
-        stacked(ax, y, shares, _name_and_share, fontsize=10)
+        held = [sum(p.numel() for p in part.parameters()) for part, _, _ in parts]
+        shares = [(n / total, *named) for n, (_, *named) in zip(held, parts, strict=True)]
+        lines[label] = shares
         words = ", ".join(f"{name} {share:.1%}" for share, name, _ in shares)
         said.append(f"{label}, {total:,} parameters: {words}")
-    rows(ax, models)
-    legend_above(fig)
+    style.stacked(ax, lines, _name_and_share)
     ax.set(xlim=(0, 1), xticks=[])
     return show(
         fig, "Each part's share of the model's parameters.", f"Stacked bars. {'; '.join(said)}."
@@ -136,7 +124,7 @@ def film_map(movies, counts, shown=100, neighbours=5):
     ax.margins(0.08, 0.04)
     ax.axis("off")
     _thin_out(fig, ax.texts)
-    legend_above(fig)
+    style.legend_above(fig)
     return show(
         fig,
         f"The {shown} most clicked films, near where the same people clicked both (t-SNE). Point "

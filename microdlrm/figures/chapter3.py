@@ -4,7 +4,6 @@ from microdlrm.figures import style
 from microdlrm.figures.style import DENSE, NEUTRAL, PARTS, TOP, canvas, show
 
 ROWS = {"parameters": "parameters held", "flops": "FLOPs done", "bytes": "bytes moved"}
-NAMES = {"table": "tables", "bottom": "bottom MLP", "interaction": "interaction", "top": "top MLP"}
 
 
 def shares(parts, batch, columns=tuple(ROWS)):
@@ -12,18 +11,18 @@ def shares(parts, batch, columns=tuple(ROWS)):
     `parts` from `cost.parts`.
     """
     forward = parts[list(columns)]
-    kinds = [next(name for name in PARTS if part.startswith(name)) for part in forward.index]
-    groups = forward.groupby(kinds, sort=False).sum()
+    groups = forward.groupby(forward.index.str.replace(r"table \d+", "tables", regex=True)).sum()
+    groups = groups.reindex(PARTS)
     groups = groups[groups.any(axis=1)]
     fig, ax = canvas(height=1.3 + 0.3 * len(columns))
-    said = []
-    for y, (column, own) in enumerate((groups / groups.sum()).items()):
-        bars = [(share, NAMES[kind], dict(color=PARTS[kind])) for kind, share in own.items()]
-        style.stacked(ax, y, bars, _share, _on)
-        words = ", ".join(f"{name} {share:.0%}" for share, name, _ in bars)
+    lines, said = {}, []
+    for column, own in (groups / groups.sum()).items():
+        lines[ROWS[column]] = [
+            (share, part, dict(color=PARTS[part])) for part, share in own.items()
+        ]
+        words = ", ".join(f"{part} {share:.0%}" for part, share in own.items())
         said.append(f"{ROWS[column]}: {words}")
-    style.rows(ax, [ROWS[column] for column in columns])
-    style.legend_above(fig, 4)
+    style.stacked(ax, lines, _share, _on, columns=4)
     ax.set(xlim=(0, 1), xticks=[])
     return show(
         fig,

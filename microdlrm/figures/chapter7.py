@@ -1,7 +1,5 @@
 """Figures of chapter 7: cost on paper, ceilings, time."""
 
-from itertools import chain, zip_longest
-
 from matplotlib.lines import Line2D
 
 from microdlrm.figures import style
@@ -56,22 +54,14 @@ def roofline(ceilings, points, title="The roofline of this machine"):
     place = dict(transform=ax.transAxes, ha="right", va="bottom")
     ax.text(0.99, 0.02, "\n".join(numbers), **place)
     for _, part, x, y, marker in points:
-        ax.plot(x, y, marker, color=style.part_colour(part), ms=9, mec=INK, mew=0.6)
+        look = dict(color=style.PARTS[part], ms=9, mec=INK, mew=0.6)
+        ax.plot(x, y, marker, label=part, **look)
     ax.set(xlabel="intensity, FLOP per byte", ylabel="GFLOP/s", xlim=(lowest, highest))
     ax.set_ylim(top=peak * 3)
-    look = dict(ls="", ms=9)
-    shapes = [
-        Line2D([], [], marker=marker, color=NEUTRAL, mec=INK, label=label, **look)
-        for label, marker in {label: marker for label, _, _, _, marker in points}.items()
-    ]
-    colours = [
-        Line2D([], [], marker="s", color=style.part_colour(part), label=part, **look)
-        for part in dict.fromkeys(part for _, part, _, _, _ in points)
-    ]
-    # A legend fills its columns first: shapes in its upper row, colours in the lower.
-    handles = [handle for handle in chain(*zip_longest(shapes, colours)) if handle]
-    columns = max(len(shapes), len(colours))
-    fig.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=10)
+    style.legend_above(fig)  # a colour is a part
+    look = dict(ls="", ms=9, color=NEUTRAL, mec=INK)
+    shapes = {label: Line2D([], [], marker=shape, **look) for label, _, _, _, shape in points}
+    ax.legend(shapes.values(), shapes, loc="upper left")
     said = "; ".join(
         f"{label}, {part}: {x:.2g} FLOP per byte, {y:.2g} GFLOP/s"
         for label, part, x, y, _ in points

@@ -102,12 +102,7 @@ def _lighter(svg):
     return re.sub(r">\s+<", "><", re.sub(r"<[^>]+>", shorter, svg))
 
 
-PARTS = {"table": SPARSE, "bottom": DENSE, "interaction": INTERACTION, "top": TOP}
-
-
-def part_colour(part):
-    """The colour of a model's part, by its name in `cost.parts`."""
-    return next((colour for name, colour in PARTS.items() if part.startswith(name)), NEUTRAL)
+PARTS = {"tables": SPARSE, "bottom MLP": DENSE, "interaction": INTERACTION, "top MLP": TOP}
 
 
 def rows(ax, names, at=None):
@@ -117,18 +112,21 @@ def rows(ax, names, at=None):
     ax.grid(axis="y", visible=False)
 
 
-def stacked(ax, y, parts, text=lambda width, label: "", ink=lambda colour: INK, **look):
-    """Bars end to end in row y; `parts`: (width, label, matplotlib's look of the bar) each.
+def stacked(ax, lines, text=lambda width, label: "", ink=lambda colour: INK, columns=3):
+    """Bars end to end, and their legend; `lines`: a row's name -> (width, label, look) of each.
 
-    text  what stands on a bar, of its width and label; `look` is its look
+    text  what stands on a bar, of its width and label
     ink   its colour, of the bar's
     """
-    left = 0.0
-    for width, label, bar in parts:
-        ax.barh(y, width, left=left, height=0.6, label=label, **bar)
-        place = dict(ha="center", va="center", color=ink(bar["color"]))
-        ax.text(left + width / 2, y, text(width, label), **place, **look)
-        left += width
+    for y, parts in enumerate(lines.values()):
+        left = 0.0
+        for width, label, bar in parts:
+            ax.barh(y, width, left=left, height=0.6, label=label, **bar)
+            place = dict(ha="center", va="center", color=ink(bar["color"]), fontsize=10)
+            ax.text(left + width / 2, y, text(width, label), **place)
+            left += width
+    rows(ax, lines)
+    legend_above(ax.figure, columns)
 
 
 def legend_above(fig, columns=3):

@@ -1,6 +1,7 @@
 """Figures of chapter 7: cost on paper, ceilings, time."""
 
 from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter
 
 from microdlrm.figures import style
 from microdlrm.figures.style import INK, NEUTRAL, SPARSE, canvas, measured_on, show
@@ -19,7 +20,7 @@ def time_against_batch(times, predicted):
     ax.loglog(sizes, total, "-", color=NEUTRAL, lw=2, label="predicted: their sum")
     style.measured_line(ax, sizes, times.values(), color=INK, label="measured")
     style.plain_ticks(ax.xaxis, sizes, rotation=45)
-    style.seconds_ticks(ax.yaxis, min(total), max(total))
+    ax.yaxis.set_major_formatter(EngFormatter("s"))
     ax.set(xlabel="rows in the batch", ylabel="a forward pass", ylim=(min(total) / 3, None))
     ax.legend()
     said = ", ".join(f"{duration(times[b].median)} at {b:,}" for b in sizes)
@@ -91,7 +92,7 @@ def climb(sizes, uniform, hot):
             ax.axvline(n_bytes, color=INK, lw=0.8, ls=":")
             ax.text(n_bytes, 0.98, f" {name}", transform=ax.get_xaxis_transform(), va="top")
     style.plain_ticks(ax.xaxis, sizes, hardware.size, rotation=45, ha="right")
-    style.plain_ticks(ax.yaxis, style.round_numbers(*ax.get_ylim()), "{:g}".format)
+    style.round_ticks(ax.yaxis)
     ax.set(xlabel="size of the table", ylabel="ns per row of 64 numbers")
     ax.legend(loc="center left")
     known = ", ".join(f"{name} {hardware.size(n_bytes)}" for name, n_bytes in caches.items())
@@ -140,7 +141,7 @@ def training_steps(rows, dense, sparse, paper_dense, paper_sparse):
         style.measured_line(ax, rows, values, line, color=SPARSE, mfc=fill, label=label)
         ax.loglog(rows, paper, dots, color=NEUTRAL, label=f"on paper, {name}")
     style.plain_ticks(ax.xaxis, rows, rotation=30)
-    style.seconds_ticks(ax.yaxis, min(paper_sparse), dense[-1].high)
+    ax.yaxis.set_major_formatter(EngFormatter("s"))
     ax.set(xlabel="rows in the table", ylabel="a training step")
     ax.legend()
     said = "; ".join(

@@ -6,7 +6,6 @@ legible on white and on black: a colour means the same thing in every figure.
 
 import html
 import io
-import math
 import re
 
 import matplotlib as mpl
@@ -15,9 +14,9 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
+from matplotlib.ticker import LogLocator
 
 from microdlrm.machine.hardware import machine
-from microdlrm.machine.timing import duration
 
 # A matplotlibrc of the reader's own (LaTeX for all text, another font) is for other figures than
 # the book's. Labels are made outside `canvas`, so its style alone would not keep it out.
@@ -144,15 +143,12 @@ def plain_ticks(axis, values, text="{:,}".format, **look):
     axis.axes.minorticks_off()
 
 
-def seconds_ticks(axis, low, high):
-    """Ticks of a logarithmic axis of seconds, a power of ten each, with their units."""
-    plain_ticks(axis, round_numbers(low / 9, high * 9, (1,)), lambda s: duration(s * (1 + 1e-9)))
-
-
-def round_numbers(low, high, steps=(1, 2, 5)):
-    """The numbers 1, 2, 5, 10, 20, … between two others."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [t for e in powers for m in steps if low <= (t := m * 10.0**e) <= high]
+def round_ticks(axis):
+    """Ticks of a logarithmic axis at 1, 2, 5, 10, 20, …; at powers of ten where it is long."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 1000 else (1,)))
+    axis.set_major_formatter("{x:g}")
+    axis.axes.minorticks_off()
 
 
 def measured_line(ax, x, spreads, look="o-", *, color, **kwargs):

@@ -107,9 +107,7 @@ class Ceilings(Shown):
         }
 
     def frame(self) -> pd.DataFrame:
-        """What a prediction needs, the original model's first, and of the rows two widths; `json`
-        has the others.
-        """
+        """What a prediction needs, of the rows two widths; `json` has the others."""
         spreads = {
             "dispatch, an operator": (self.dispatch, "µs"),
             "dispatch, an EmbeddingBag": (self.bag, "µs"),

@@ -1,5 +1,4 @@
-"""This machine's headline ratios: what the package promises, each measured against its rival in one
-run.
+"""This machine's headline ratios: what the package promises, against its rival in one run.
 
 `python -m microdlrm bench` prints them, and its exit status is 1 where one fails.
 """
@@ -29,9 +28,6 @@ from microdlrm.model import MicroDLRM
 FAR = 512 * hardware.MIB  # of a table that should lie beyond every cache
 
 
-# --- loading ---
-
-
 def loading_vs_seed() -> Spread:
     """Time of loading by the original's Dataset of single samples ÷ that of `clicks.batches`."""
     data = movielens.load()
@@ -46,9 +42,6 @@ def loading_vs_seed() -> Spread:
     }
     ratio = compare(ways).ratio("one by one", "slices")
     return ratio.into(lambda ratio: ratio * len(split.train) / len(few))
-
-
-# --- inference ---
 
 
 def inference_vs_seed() -> Spread:
@@ -86,8 +79,7 @@ def bf16_rows_beyond_cache() -> Spread:
 
 
 def zipf_vs_uniform() -> Spread:
-    """Time of summing rows all drawn alike ÷ rows drawn by Zipf's law, from a table that no cache
-    holds.
+    """Time of summing rows drawn alike ÷ rows drawn by Zipf's law, from a table no cache holds.
 
     In huge pages, as `freeze` keeps it: else the popular rows, one to a page, miss the TLB as the
     others do.
@@ -106,9 +98,6 @@ def compute_model_of_gemm() -> Spread:
     times = compare({"model": lambda i: predict(*batches[i % 16]), **products}, sample=0.03)
     best = min(GEMM_SIZES, key=lambda n: times[n].median / n**3)
     return times.ratio(best, "model").into(lambda ratio: ratio * flops / (2 * best**3))
-
-
-# --- training ---
 
 
 def bmm_index(x_dense: Tensor, x_sparse: list[Tensor]) -> Tensor:
@@ -205,9 +194,7 @@ BEYOND_CACHE = ("bf16_rows_beyond_cache", "zipf_vs_uniform")  # asked for where 
 
 
 def headlines() -> pd.DataFrame:
-    """A line for each promise, measured, in about a minute: its ratio (a Spread), its bound, a
-    verdict, and what was measured.
-    """
+    """A line for each promise, measured, in about a minute; "ratio" is a Spread."""
     lines = {}
     for name, (measure, direction, bound) in PROMISES.items():
         ratio, what = measure(), measure.__doc__.partition("\n")[0]

@@ -48,11 +48,11 @@ _STYLE = {
 }
 
 
-def canvas(rows: int = 1, columns: int = 1, height: float = 3.2, width: float = 7.2, **kwargs):
+def canvas(columns: int = 1, height: float = 3.2, **kwargs):
     """A figure and its axes in the book's style; arguments as for matplotlib's `subplots`."""
     with plt.rc_context(_STYLE):
-        kwargs |= dict(figsize=(width, height), layout="constrained")
-        fig, axes = plt.subplots(rows, columns, **kwargs)
+        kwargs |= dict(figsize=(7.2, height), layout="constrained")
+        fig, axes = plt.subplots(1, columns, **kwargs)
     plt.close(fig)  # or the notebook shows it a second time, as a bitmap
     return fig, axes
 

@@ -25,8 +25,6 @@ import torch
 
 from microdlrm.machine import allocator
 
-# --- Spread: a median with its quartiles ---
-
 
 @dataclass(frozen=True)
 class Spread:
@@ -61,9 +59,6 @@ class Spread:
 
     def __str__(self) -> str:
         return f"{self.median:.3g} [{self.low:.3g}–{self.high:.3g}]"
-
-
-# --- compare: variants of one thing, side by side ---
 
 
 class Shown:
@@ -207,9 +202,6 @@ def _undisturbed():
         torch.set_num_threads(threads)
         if collects:
             gc.enable()
-
-
-# --- words ---
 
 
 def duration(seconds: float) -> str:

@@ -71,10 +71,9 @@ def folder():
     """The data folder: `MICRODLRM_DATA`, or else `data/movielens/ml-100k`.
 
     Relative to the repository, so that it is one for the commands and for notebooks, which run in
-    their own folder. A package without its repository uses the current directory.
+    their own folder.
     """
     root = Path(__file__).resolve().parent.parent
-    root = root if (root / "pyproject.toml").exists() else Path.cwd()
     return root / Path(os.environ.get("MICRODLRM_DATA") or "data/movielens/ml-100k").expanduser()
 
 

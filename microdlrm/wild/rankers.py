@@ -21,19 +21,13 @@ def held_out_clicks(data: MovieLens, split: clicks.Split) -> tuple[np.ndarray, n
     """Which films each user clicks in the test rows, and which they hadn't rated before: twice
     (users, movies).
     """
-    user, movie = clicks.positions(data)
-    relevant = np.zeros((len(data.users), len(data.movies)), dtype=bool)
-    candidates = ~relevant
-    for rows in (split.train, split.validation):
-        candidates[user[rows], movie[rows]] = False
-    rows = split.test[clicks.labels(data)[split.test] == 1]
-    relevant[user[rows], movie[rows]] = True
-    return relevant, candidates
+    seen = sampling.pairs(data, np.concatenate([split.train, split.validation]))
+    return _clicked(data, split.test), ~seen
 
 
 def popularity(data: MovieLens, split: clicks.Split) -> np.ndarray:
     """Each film's clicks among the training rows, the same for everyone: (users, movies)."""
-    clicked = _clicked(data, split)
+    clicked = _clicked(data, split.train).astype(float)
     return np.broadcast_to(clicked.sum(0), clicked.shape)
 
 
@@ -43,7 +37,7 @@ def item_knn(data: MovieLens, split: clicks.Split, k: int = 200, shrink=10.0) ->
     Films are alike that the same people clicked: the cosine of their columns, shrunk where they are
     few. Of each film the k most similar count (Sarwar et al. 2001).
     """
-    clicked = _clicked(data, split)
+    clicked = _clicked(data, split.train).astype(float)
     both = clicked.T @ clicked  # (movies, movies): how many people clicked the two
     similar = both / (np.sqrt(np.outer(np.diag(both), np.diag(both))) + shrink)
     np.fill_diagonal(similar, 0)
@@ -55,7 +49,7 @@ def ease(data: MovieLens, split: clicks.Split, ridge: float = 100.0) -> np.ndarr
 
     With a ridge, one matrix inverse gives all the regressions at once (EASE, Steck 2019).
     """
-    clicked = _clicked(data, split)
+    clicked = _clicked(data, split.train).astype(float)
     inverse = np.linalg.inv(clicked.T @ clicked + ridge * np.eye(clicked.shape[1]))
     weights = inverse / -np.diag(inverse)  # (movies, movies), a column for each film foretold
     np.fill_diagonal(weights, 0)
@@ -73,7 +67,7 @@ def for_lists(
     last number is its bias, which starts at the logarithm of its popularity; a user's is 1.
     """
     torch.manual_seed(seed)
-    clicked = torch.tensor(_clicked(data, split), dtype=torch.float32)  # (users, movies)
+    clicked = torch.tensor(_clicked(data, split.train), dtype=torch.float32)  # (users, movies)
     rows = nn.Parameter(torch.randn(clicked.shape[1], 64) * 0.05)  # (movies, 64)
     bias = nn.Parameter(clicked.sum(0).add(1).log())  # (movies,)
     groups = [dict(params=[rows], weight_decay=0.3), dict(params=[bias], weight_decay=0.0)]
@@ -132,13 +126,9 @@ def against_negatives(
     return _of_all_films(more, split, users, train)
 
 
-def _clicked(data: MovieLens, split: clicks.Split) -> np.ndarray:
-    """1.0 where a training row is a click: (users, movies)."""
-    user, movie = clicks.positions(data)
-    clicked = np.zeros((len(data.users), len(data.movies)))
-    rows = split.train[clicks.labels(data)[split.train] == 1]
-    clicked[user[rows], movie[rows]] = 1
-    return clicked
+def _clicked(data: MovieLens, rows: np.ndarray) -> np.ndarray:
+    """Whether one of `rows` is this user's click on this movie: (users, movies) bool."""
+    return sampling.pairs(data, rows[clicks.labels(data)[rows] == 1])
 
 
 def _of_all_films(data, split, users, train) -> tuple[MicroDLRM, np.ndarray]:

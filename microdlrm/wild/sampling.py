@@ -16,6 +16,14 @@ def thinned(y: np.ndarray, rows: np.ndarray, k: float, seed: int = 0) -> np.ndar
     return rows[(y[rows] == 1) | (draw < 1 / k)]
 
 
+def pairs(data: MovieLens, rows: np.ndarray) -> np.ndarray:
+    """Whether one of `rows` is this user's rating of this movie: (users, movies) bool."""
+    user, movie = positions(data)
+    found = np.zeros((len(data.users), len(data.movies)), dtype=bool)
+    found[user[rows], movie[rows]] = True
+    return found
+
+
 def with_pairs(data: MovieLens, user: np.ndarray, movie: np.ndarray) -> MovieLens:
     """The same data with a rating of 1 for pairs (user, movie), counted from 0, that nobody rated.
 
@@ -35,11 +43,8 @@ def unrated(
 
     Negatives for a model that must tell what is clicked from what isn't rated.
     """
-    user, movie = positions(data)
-    rated = np.zeros((len(data.users), len(data.movies)), dtype=bool)
-    rated[user[known], movie[known]] = True
-    draw = np.random.default_rng(seed)
-    users = np.repeat(user[rows], each)
+    rated, draw = pairs(data, known), np.random.default_rng(seed)
+    users = np.repeat(positions(data)[0][rows], each)
     movies = draw.integers(rated.shape[1], size=len(users))
     while len(again := np.flatnonzero(rated[users, movies])):
         movies[again] = draw.integers(rated.shape[1], size=len(again))

@@ -1,6 +1,6 @@
 """Figures of chapter 10: hybrid parallelism, sizes, traffic, estimates."""
 
-from matplotlib.patches import FancyArrowPatch, Rectangle
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter
 
 from microdlrm.figures import style
@@ -45,19 +45,16 @@ def hybrid(devices=4):
     for d in range(devices):
         x = 1.6 * d
         middle = dict(ha="center", fontsize=9)
-        for y, text, colour in (
-            (0, f"table {d}", SPARSE),
-            (2.0, "interaction", INTERACTION),
-            (2.7, "top MLP", TOP),
-        ):
+        boxes = {f"table {d}": (0, SPARSE), "interaction": (2, INTERACTION), "top MLP": (2.7, TOP)}
+        for text, (y, colour) in boxes.items():
             ax.add_patch(Rectangle((x, y), 1.25, 0.5, facecolor=colour, alpha=0.35, edgecolor=INK))
             ax.text(x + 0.62, y + 0.25, text, ha="center", va="center")
         ax.text(x + 0.62, -0.35, f"all ids of\nfeature {d}", va="top", **middle)
         ax.text(x + 0.62, 3.3, f"device {d}:\nits part of the rows", va="bottom", **middle)
         for to in range(devices):
             look = dict(color=NEUTRAL, ls=":") if to == d else dict(color=SPARSE)
-            look |= dict(arrowstyle="-|>", mutation_scale=9, lw=1)
-            ax.add_patch(FancyArrowPatch((x + 0.62, 0.5), (1.6 * to + 0.62, 2.0), **look))
+            look |= dict(arrowstyle="-|>", mutation_scale=9, lw=1, shrinkA=0, shrinkB=0)
+            ax.annotate("", (1.6 * to + 0.62, 2.0), (x + 0.62, 0.5), arrowprops=look)
     ax.text(1.6 * devices - 0.2, 1.25, "all-to-all\nof sums", va="center", fontsize=9)
     ax.set(xlim=(-0.1, 1.6 * devices + 0.9), ylim=(-1.0, 4.1))
     ax.axis("off")

@@ -53,9 +53,8 @@ def random_batches(shape: dict, batch: int, bag: int = 1, batches: int = 16) -> 
 def original_forward(model: MicroDLRM, dense_x, sparse_indices, sparse_offsets) -> Tensor:
     """The model's operators as the original calls them, no checks of the input -> (B, 1)."""
     x_dense = model.bot_l(dense_x)  # (B, d)
-    x_sparse = []
-    for i, table in enumerate(model.emb_l):
-        x_sparse.append(table(sparse_indices[i], sparse_offsets[i]))  # (B, m_spa)
+    bags = zip(model.emb_l, sparse_indices, sparse_offsets, strict=True)
+    x_sparse = [table(ids, offsets) for table, ids, offsets in bags]  # (B, m_spa) each
     return model.top_l(model.interaction(x_dense, x_sparse))  # (B, 1)
 
 

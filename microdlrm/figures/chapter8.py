@@ -1,5 +1,7 @@
 """Figures of chapter 8: variants side by side."""
 
+from matplotlib.ticker import EngFormatter
+
 from microdlrm.figures import style
 from microdlrm.figures.style import INK, NEUTRAL, TOP, canvas, measured_on, show
 from microdlrm.machine.timing import duration
@@ -7,16 +9,14 @@ from microdlrm.machine.timing import duration
 
 def bars(times, title):
     """Medians of `times`, from `timing.compare`, with quartiles as whiskers."""
-    slow = max(s.median for s in times.values()) >= 1e-3
-    unit, factor = ("ms", 1e3) if slow else ("µs", 1e6)
     fig, ax = canvas(height=0.42 * len(times) + 0.9)
     for y, s in enumerate(times.values()):
-        ax.barh(y, s.median * factor, height=0.6, color=NEUTRAL)
-        ax.plot([s.low * factor, s.high * factor], [y, y], color=INK, lw=1.5)
-        ax.text(s.high * factor, y, f"  {s.median * factor:.3g}", va="center")
+        ax.barh(y, s.median, height=0.6, color=NEUTRAL)
+        ax.plot([s.low, s.high], [y, y], color=INK, lw=1.5)
+        ax.text(s.high, y, f"  {duration(s.median)}", va="center")
     style.rows(ax, times)
-    ax.set(xlabel=unit)
-    ax.margins(x=0.12)
+    ax.xaxis.set_major_formatter(EngFormatter("s"))
+    ax.margins(x=0.15)
     said = "; ".join(f"{name} {duration(s.median)}" for name, s in times.items())
     return show(
         fig,

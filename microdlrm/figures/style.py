@@ -75,7 +75,7 @@ def show(fig: Figure, caption: str, alt: str, points: dict | None = None) -> HTM
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = _lighter(svg)
+    svg = re.sub(r"(?<=\.\d\d)\d+(?=[^<>]*>)", "", svg)  # in tags hundredths of a point suffice
     for gid, (said, others) in (points or {}).items():
         said = html.escape(said, quote=True)
         mark = f'<g data-point="{gid}" data-says="{said}" data-with="{" ".join(others)}">'
@@ -90,15 +90,6 @@ def show(fig: Figure, caption: str, alt: str, points: dict | None = None) -> HTM
         f'<div role="img" aria-label="{html.escape(alt, quote=True)}">{svg}</div>'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
     )
-
-
-def _lighter(svg):
-    """The same picture in fewer bytes: hundredths of a point suffice, and line ends say nothing."""
-
-    def shorter(tag):
-        return re.sub(r"(\.\d\d)\d+", r"\1", " ".join(tag[0].split()))
-
-    return re.sub(r">\s+<", "><", re.sub(r"<[^>]+>", shorter, svg))
 
 
 PARTS = {"tables": SPARSE, "bottom MLP": DENSE, "interaction": INTERACTION, "top MLP": TOP}

@@ -37,7 +37,8 @@ def one_by_one(
             except Failure as f:
                 if f.mistake == "not started":
                     return Verdict(False, f.mistake, f.hint, task)
-                hint = f"On “{name}”: {f.hint}" if inputs else f.hint
+                what = f.hint or "it stops with an error."
+                hint = f"On “{name}”: {what}" if inputs else what
                 shown = (f.where, inputs or None, given(names, inputs), f.shown)
                 return Verdict(False, f.mistake, hint, task, tried, *shown)
         tried[name] = "passed"

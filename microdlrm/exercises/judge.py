@@ -226,7 +226,7 @@ class Attempt:
                 return mistake
         for mistake in rows if in_part else ():
             if self.agrees(mistake.formula, wrong, in_part=True):
-                more = " That is what you have wherever it is wrong."
+                more = " This mistake explains all that is wrong in yours."
                 return Mistake(f"{mistake.name}, in places", mistake.words + more, ...)
         return None
 

@@ -149,7 +149,7 @@ def _mistakes(first):
     return [
         # Other pairs, or in another order.
         *_DIAGONAL[first],
-        Mistake("lower triangle's order", "The upper one goes row by row: i before j.",
+        Mistake("lower triangle's order", "The upper triangle goes row by row: i before j.",
                 as_(pairs=lambda n: [(i, j) for i in range(n) for j in range(i + 1 - first)])),
         Mistake("diagonal by diagonal", "The pairs are due row by row: all of v0's first.",
                 as_(pairs=lambda n: [(i, i + k) for k in range(first, n) for i in range(n - k)])),

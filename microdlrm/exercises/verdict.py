@@ -87,7 +87,8 @@ class Verdict:
 
 def _paragraph(text: str) -> str:
     """Text as HTML, what stands in backticks as code."""
-    html = re.sub("`(.*?)`", rf'<code style="white-space:normal;{PLAIN}">\1</code>', escape(text))
+    style = f"white-space:normal;overflow-wrap:anywhere;{PLAIN}"
+    html = re.sub("`(.*?)`", rf'<code style="{style}">\1</code>', escape(text))
     return f'<p style="margin:0 0 0.4em">{html}</p>'
 
 

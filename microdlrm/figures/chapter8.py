@@ -15,6 +15,7 @@ def bars(times, title):
         ax.plot([s.low, s.high], [y, y], color=INK, lw=1.5)
         ax.text(s.high, y, f"  {duration(s.median)}", va="center")
     style.rows(ax, times)
+    ax.set_xlabel("time of a call")
     ax.xaxis.set_major_formatter(EngFormatter("s"))
     ax.margins(x=0.15)
     said = "; ".join(f"{name} {duration(s.median)}" for name, s in times.items())

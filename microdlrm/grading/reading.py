@@ -10,11 +10,9 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
-SAME_CODE = ("time", "timeit", "capture", "prun")  # cell magics that run the cell as it stands
-IMPORTS = (ast.Import, ast.ImportFrom)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-# --- from the file to statements ---
+# Cell magics that run the cell as it stands.
+SAME_CODE = re.compile(r"\A(\s*%%(time|timeit|capture|prun)\b.*\n)+")
 
 
 def cells(path: Path) -> list[str]:
@@ -29,28 +27,12 @@ def cells(path: Path) -> list[str]:
 def parse(code: str) -> list[ast.stmt]:
     """The statements of a cell as IPython would run it, or of a .py file. Raises SyntaxError."""
     try:  # magics, `!` and `?` become calls
-        found = ast.parse(TransformerManager().transform_cell(code)).body
+        return ast.parse(TransformerManager().transform_cell(SAME_CODE.sub("", code))).body
     except (SyntaxError, ValueError) as error:
         line = (getattr(error, "text", None) or "").strip()
         version = "{}.{}".format(*sys.version_info)
         says = f"not valid Python {version}: {getattr(error, 'msg', error)}"
         raise SyntaxError(says + (f", in {line[:80]}" if line else "")) from error
-    return [statement for each in found for statement in _unwrapped(each)]
-
-
-def _unwrapped(statement: ast.stmt) -> list[ast.stmt]:
-    """The statements of a cell under `%%time` or the like: one call with the code in a string."""
-    match statement:
-        case ast.Expr(
-            ast.Call(
-                ast.Attribute(_, "run_cell_magic"), [ast.Constant(name), _, ast.Constant(body)]
-            )
-        ) if name in SAME_CODE:
-            return parse(body)
-    return [statement]
-
-
-# --- what statements define, and what a task needs of them ---
 
 
 def defines(statement: ast.stmt) -> set[str]:
@@ -84,38 +66,27 @@ def uses(statement: ast.AST) -> set[str]:
 
 
 def needed(statements: list[ast.stmt], names: Iterable[str]) -> list[ast.stmt]:
-    """The statements that define `names`, and whatever those need in turn, in their order."""
-    modules = {name for s in statements if isinstance(s, IMPORTS) for name in imports(s)}
-    kept = [s for s in statements if _sets(s, modules)]
-    wanted = {"*", *names}.union(*map(uses, kept))
-    while more := [
-        s
-        for s in statements
-        if s not in kept and (binds(s) & wanted or _changes(s) & (wanted - modules))
-    ]:
-        kept += more
-        wanted = wanted.union(*map(uses, more))
-    return [s for s in statements if s in kept]
+    """The statements that define `names`, and whatever those need in turn, in their order. What
+    sets something for all that follows is needed: sys.path, torch.set_default_dtype(…).
+    """
+    modules = set().union(*map(imports, statements)) - {"sys"}
+    changed = [binds(s) | _changes(s, modules) for s in statements]
+    wanted, before = {"*", "sys", *names}, set()
+    while wanted != before:
+        before = wanted
+        kept = [s for s, own in zip(statements, changed, strict=True) if own & wanted]
+        wanted = wanted.union(*map(uses, kept))
+    return kept
 
 
-def _sets(statement: ast.stmt, modules: set[str]) -> bool:
-    """Whether it sets something for all that follows: sys.path, torch.set_default_dtype(…)."""
-    if ast.unparse(statement).startswith("sys.path"):
-        return True
+def _changes(statement: ast.stmt, modules: set[str]) -> set[str]:
+    """What a bare call may change: pairs.append(…) pairs, a module's setter all ("*")."""
     match statement:
-        case ast.Expr(ast.Call(called)):
-            first, *_, last = ast.unparse(called).split(".") * 2
-            return first in modules and last.startswith("set")
-    return False
-
-
-def _changes(statement: ast.stmt) -> set[str]:
-    """What a bare call may change: pairs.append(…), setattr(pairs, …)."""
-    match statement:
-        case ast.Expr(ast.Call(ast.Attribute(ast.Name(name)))):
-            return {name}
-        case ast.Expr(ast.Call(ast.Name("setattr"), [ast.Name(name), *_])):
-            return {name}
+        case ast.Expr(ast.Call(ast.Attribute(attr=last) as called)):
+            first = ast.unparse(called).split(".")[0]
+            if first in modules:
+                return {"*"} if last.startswith("set") else set()
+            return {first}
     return set()
 
 

@@ -48,12 +48,6 @@ class Row(NamedTuple):
     mistake: str
 
 
-class Limits(NamedTuple):
-    timeout: float = 60.0  # seconds a file may take
-    seconds: float = check.SECONDS  # of them, each check
-    memory: int = 2**31  # bytes a file may take
-
-
 # --- judging it, in a process of its own ---
 
 
@@ -76,7 +70,7 @@ def judge_file(path: Path, names: list[str], memory: int) -> Iterator[tuple[bool
     namespace = dict(__name__="__main__", display=MagicMock(), get_ipython=MagicMock())
     answers = {}
     with guard.memory_limit(memory):
-        for filename, statement in ((filename, s) for filename, s in parsed if s in kept):
+        for filename, statement in [pair for pair in parsed if pair[1] in kept]:
             try:  # nobody's annotations are evaluated, whether or not they asked for that
                 flags = __future__.annotations.compiler_flag
                 exec(compile(Module([statement], []), filename, "exec", flags, True), namespace)
@@ -88,8 +82,7 @@ def judge_file(path: Path, names: list[str], memory: int) -> Iterator[tuple[bool
         for name in names:
             if name not in answers:
                 imported = any(name in reading.imports(s) for s in kept)
-                missing = "imported, not defined" if imported else "not defined"
-                says = problems.get(name, missing)
+                says = problems.get(name, "imported, not defined" if imported else "not defined")
                 yield False, _unknown(says, problems) or says
                 continue
             verdict, borrowed = own.judged(answers[name], check.TASKS[name])
@@ -104,27 +97,35 @@ def _unknown(says: str, problems: dict[str, str]) -> str:
     return f"unknown name: {name[1]} ({why})" if why else ""
 
 
-def judge_apart(path: Path, names: list[str], limits: Limits) -> Iterator[Row]:
+def grade(path: Path, options: argparse.Namespace) -> Iterator[Row]:
     """Judge one file in a process of its own; again behind a function that takes it down.
 
-    Raises OSError where no process can be had for it.
+    What the file does costs no other its row. Raises OSError or EOFError where this machine has no
+    process for it.
     """
+    try:
+        names = reading.tasks_in(path, check.TASKS)
+        names, reason = options.task or names, "no exercise in it"
+    except Exception as error:  # whatever a file can do to a reader
+        names, reason = [], f"can't be read: {error}"[:200]
+    if not names:
+        yield from (Row(str(path), task, False, reason) for task in options.task or [""])
     left = list(names)
     while left:
-        found, reason = _run_process(path, left, limits)
+        found, reason = _run_process(path, left, options)
         found += [(False, reason)] if len(found) < len(left) else []
         for passed, mistake in found:
             yield Row(str(path), left.pop(0), passed, mistake)
 
 
-def _run_process(path: Path, names: list[str], limits: Limits) -> tuple[list, str]:
+def _run_process(path: Path, names: list[str], options: argparse.Namespace) -> tuple[list, str]:
     """What the process found out about the first of `names`, and how it came to its end."""
     with tempfile.TemporaryDirectory() as folder:
         answers = Path(folder, "answers")
-        process = PROCESSES.Process(target=_child, args=(path.resolve(), answers, names, limits))
+        process = PROCESSES.Process(target=_child, args=(path.resolve(), answers, names, options))
         process.start()
         try:
-            process.join(limits.timeout)
+            process.join(options.timeout)
             code = process.exitcode
         finally:
             if os.name == "posix":  # and those that it started
@@ -133,7 +134,7 @@ def _run_process(path: Path, names: list[str], limits: Limits) -> tuple[list, st
             process.kill()
             process.join()
         if code is None:
-            reason = f"stopped after {limits.timeout:g} s"
+            reason = f"stopped after {options.timeout:g} s"
         elif code < 0:
             reason = f"crashed ({signal.Signals(-code).name})"
         else:
@@ -145,7 +146,7 @@ def _run_process(path: Path, names: list[str], limits: Limits) -> tuple[list, st
         return [json.loads(line) for line in lines], reason
 
 
-def _child(path: Path, answers: Path, names: list[str], limits: Limits) -> None:
+def _child(path: Path, answers: Path, names: list[str], options: argparse.Namespace) -> None:
     if os.name == "posix":
         os.setsid()
     for stream in range(3):
@@ -156,9 +157,9 @@ def _child(path: Path, answers: Path, names: list[str], limits: Limits) -> None:
     sys.path[:] = [*others, str(path.parent)]
     os.environ["MPLBACKEND"] = "Agg"
     torch.set_num_threads(1)
-    check.SECONDS = limits.seconds
+    check.SECONDS = options.seconds
     with open(answers, "a", encoding="utf-8") as file:  # it is there: from here on it is theirs
-        for answer in judge_file(path, names, limits.memory):
+        for answer in judge_file(path, names, options.memory * 2**20):
             file.write(json.dumps(answer) + "\n")
             file.flush()
     os._exit(0)  # a submission may have left threads that never end
@@ -167,39 +168,19 @@ def _child(path: Path, answers: Path, names: list[str], limits: Limits) -> None:
 # --- the command ---
 
 
-def find(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
+def find(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     """The submissions among files and folders, and what is neither. Raises FileNotFoundError."""
-    files, aside = {}, []
+    files, aside = {}, {}
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"there is no {path}")
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             # Not what systems and editors put beside the files.
             hidden = any(part.startswith((".", "__")) for part in file.relative_to(path).parts)
-            if hidden or file.is_dir():
-                continue
-            if file.suffix.lower() in (".ipynb", ".py"):
-                files[file] = None
-            else:
-                aside.append(str(file))
-    return list(files), aside
-
-
-def grade(files: Iterable[Path], limits: Limits, tasks: list[str] | None = None) -> Iterator[Row]:
-    """Check each file's exercise functions, or those named by `tasks`.
-
-    What one file does costs no other its row. This machine's own trouble is an OSError or EOFError.
-    """
-    for path in tqdm(files, unit=" files", disable=None):  # shown on a terminal alone
-        try:
-            names = reading.tasks_in(path, check.TASKS)
-            names, mistake = tasks or names, "no exercise in it"
-        except Exception as error:  # whatever a file can do to a reader
-            names, mistake = [], f"can't be read: {error}"[:200]
-        if names:
-            yield from judge_apart(path, names, limits)
-        else:
-            yield from (Row(str(path), task, False, mistake) for task in tasks or [""])
+            if not hidden and not file.is_dir():
+                into = files if file.suffix.lower() in (".ipynb", ".py") else aside
+                into[file] = None
+    return list(files), list(aside)
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -235,17 +216,15 @@ def run(options: argparse.Namespace) -> int:
     except FileNotFoundError as error:
         return say(str(error))
     if aside:
-        more = f", and {len(aside) - 10} more" if len(aside) > 10 else ""
-        say(f"{len(aside)} left aside as neither: {', '.join(aside[:10])}{more}")
+        say(f"{len(aside)} left aside as neither: {', '.join(map(str, aside))}")
     if not files:
         return say(f"no submissions in {', '.join(map(str, options.paths))}")
     if not ON_LINUX:
         say("this system can't limit a process's memory, so --memory has no effect")
-    limits = Limits(options.timeout, options.seconds, options.memory * 2**20)
     rows, status = [], 0
     try:
-        for row in grade(files, limits, options.task):
-            rows.append(row)
+        for path in tqdm(files, unit=" files", disable=None):  # shown on a terminal alone
+            rows += grade(path, options)
     except (OSError, EOFError) as error:
         done = f"{len({row.file for row in rows})} of {len(files)} files judged"
         status = say(f"{done}, the rest not: this machine's trouble: {error}")

@@ -54,7 +54,6 @@ RUNS = {
     "an annotation that nobody evaluates": [HEAD, "from __future__ import annotations", ANNOTATED],
     "a list that is filled": ["found = []\nfound.append(1)", with_off("found[0]")],
     "a number that is changed": ["off = [0]\noff[0] = 1", with_off("off[0]")],
-    "setattr": ["class C: off = 0\nsetattr(C, 'off', 1)", with_off("C.off")],
     "a deeper stack": [
         "import sys\nsys.setrecursionlimit(5000)\ndef deep(k): return 1 if k == 0 else deep(k - 1)",
         with_off("deep(2000)"),
@@ -131,14 +130,8 @@ def test_a_notebook_of_an_older_format(tmp_path, judged):
     assert judged(path) == (True, "")
 
 
-def test_an_exported_notebook(tmp_path, judged):
-    path = tmp_path / "ann.py"
-    call = "get_ipython().run_cell_magic({!r}, '', {!r})\n"
-    path.write_text("# coding: utf-8\nget_ipython().system('ls')\n" + call.format("time", RIGHT))
-    assert reading.tasks_in(path, ["dot_interaction"]) == ["dot_interaction"]
-    assert judged(path) == (True, "")
-    path.write_text(call.format("writefile", RIGHT))
-    assert reading.tasks_in(path, ["dot_interaction"]) == []
+def test_what_a_cell_writes_to_a_file_is_not_run(notebook):
+    assert reading.tasks_in(notebook("%%writefile ann.py\n" + RIGHT), ["dot_interaction"]) == []
 
 
 # --- what counts is what the submission defines, in whatever wrapper ---

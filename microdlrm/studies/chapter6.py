@@ -1,19 +1,16 @@
 """Chapter 6's studies: what each MLP is worth, three kinds of split."""
 
 from collections.abc import Iterator
-from functools import partial
+from itertools import product
 
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
 from microdlrm import baselines, clicks, metrics, training
-from microdlrm.histories import histories
 from microdlrm.model import concat_interaction, dot_interaction
 from microdlrm.studies import start
-from microdlrm.studies.chapter4 import RIVALS, SEEDS, SPLITS, without_mlp
-
-# --- the model without one of its parts, at a decay of its own ---
+from microdlrm.studies.chapter4 import RIVALS, SEEDS, SPLITS, of_rivals, train_without
 
 
 def without_a_product(x_dense, x_sparse):
@@ -30,14 +27,14 @@ def concat_with_products(x_dense, x_sparse):
     return torch.cat([concat_interaction(x_dense, x_sparse), products], 1)
 
 
-WHOLE = (training.build, 12.0)
 ABLATIONS = {
-    "no top MLP": (partial(without_mlp, without="top"), 3.0),
-    "no bottom MLP": (partial(without_mlp, without="bottom"), 16.0),
-    "neither": (partial(without_mlp, without="top and bottom"), 3.0),
-    "without one product": (partial(training.build, interaction=without_a_product), 12.0),
-    "concat": (partial(training.build, interaction="concat"), 6.0),
-    "concat with the products": (partial(training.build, interaction=concat_with_products), 12.0),
+    "whole": {},
+    "no top MLP": dict(train=train_without, without="top", decay=3.0),
+    "no bottom MLP": dict(train=train_without, without="bottom", decay=16.0),
+    "neither": dict(train=train_without, without="top and bottom", decay=3.0),
+    "without one product": dict(interaction=without_a_product),
+    "concat": dict(interaction="concat"),
+    "concat with the products": dict(interaction=concat_with_products),
 }
 
 
@@ -47,17 +44,10 @@ def mlps() -> Iterator[dict]:
     How far each is ahead of the whole one, with histories (below 0: behind).
     """
     for number in SPLITS:
-        split, prepared = start.prepared("random", number)
-        prepared = prepared.add(*histories(start.data(), split.train))
-        answers = {}
-        for part, (make, decay) in {"whole": WHOLE, **ABLATIONS}.items():
-            answers[part] = []
-            for seed in SEEDS:
-                model = make(prepared, seed=seed)
-                training.fit(model, prepared, split, embedding_decay=decay, seed=seed)
-                answers[part].append(training.predict(model, prepared, split.test))
-        for part in ABLATIONS:
-            lead = metrics.lead(answers[part], answers["whole"], *start.judged_on(split))
+        split, _, more = start.prepared("random", number)
+        whole, *others = (start.answers(more, split, SEEDS, **how) for how in ABLATIONS.values())
+        for part, answers in zip(list(ABLATIONS)[1:], others, strict=True):
+            lead = metrics.lead(answers, whole, *start.judged_on(split))
             yield from start.lines(lead, split=number, part=part)
 
 
@@ -66,15 +56,14 @@ def kinds() -> Iterator[dict]:
 
     How far it is ahead; of the split by time for known and cold users, too.
     """
+    seeds = (0, 1, 2)
     for how in ("random", "user", "time"):
-        split, prepared = start.prepared(how)
-        more = prepared.add(*histories(start.data(), split.train, past=how != "random"))
-        answers = {name: [rival(start.data(), prepared, split)] for name, rival in RIVALS.items()}
-        answers["factorisation machine, histories"] = [
-            baselines.factorisation_machine(more, split, seed) for seed in (0, 1, 2)
-        ]
-        answers["dot"] = start.answers(prepared, split, "dot", (0, 1, 2))
-        best = start.answers(more, split, "dot", (0, 1, 2))
+        split, prepared, more = start.prepared(how)
+        answers = of_rivals(prepared, split)
+        machines = [baselines.factorisation_machine(more, split, seed) for seed in seeds]
+        answers["factorisation machine, histories"] = machines
+        answers["dot"] = start.answers(prepared, split, seeds)
+        best = start.answers(more, split, seeds)
         y, user = start.judged_on(split)
         known = np.isin(user, clicks.positions(start.data())[0][split.train])
         of_users = {"all": known | True} | (dict(known=known, cold=~known) if how == "time" else {})
@@ -92,16 +81,13 @@ def tomorrow() -> Iterator[dict]:
 
     Dot with histories and without, chosen on the validation rows; the best against a rival.
     """
-    split, prepared = start.prepared("time")
-    more = prepared.add(*histories(start.data(), split.train, past=True))
+    split, prepared, more = start.prepared("time")
     inputs, tried = {"dot": prepared, "dot, histories": more}, []
-    for name, of in inputs.items():
-        for decay in (12.0, 30.0, 100.0):
-            for epochs in (1, 2, 4, 8):
-                loss = training.train(of, split, decay=decay, epochs=epochs)[1]["logloss"].min()
-                settings = dict(model=name, decay=decay, epochs=epochs)
-                tried.append(settings | dict(part="validation", logloss=loss))
-                yield tried[-1]
+    for name, decay, epochs in product(inputs, (12.0, 30.0, 100.0), (1, 2, 4, 8)):
+        fitting = dict(decay=decay, epochs=epochs)
+        loss = training.train(inputs[name], split, **fitting)[1]["logloss"].min()
+        tried.append(dict(model=name, **fitting, part="validation", logloss=loss))
+        yield tried[-1]
     best = min(tried, key=lambda record: record["logloss"])
     of, answers = inputs[best["model"]], {"as it is": [], "Platt": []}
     fitting = dict(decay=best["decay"], epochs=best["epochs"])

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import torch
@@ -19,19 +20,18 @@ def hashing() -> Iterator[dict]:
 
     Into `rows` rows each (0: a row an id); four epochs, two seeds.
     """
-    split, prepared = start.prepared()
+    split, prepared, _ = start.prepared()
+    inputs = {
+        "all features": prepared,
+        "ids alone": prepared._replace(dense=torch.zeros_like(prepared.dense)),
+    }
     user, movie = map(torch.tensor, clicks.positions(start.data()))
-    ids = dict(user=user, movie=movie)
-    for told in ("all features", "ids alone"):
-        if told == "ids alone":
-            prepared = prepared._replace(dense=torch.zeros_like(prepared.dense))
-        for rows, hashes in TABLES:
-            of = prepared
-            for name, own in ids.items() if rows else ():
-                of = of.replace(**{name: hashed(name, own, rows, hashes)})
-            models = [training.train(of, split, seed=seed, epochs=4)[0] for seed in (0, 1)]
-            loss = np.mean([training.evaluate(model, of, split.test).logloss for model in models])
-            yield dict(told=told, rows=rows, hashes=hashes, logloss=loss)
+    for (told, of), (rows, hashes) in product(inputs.items(), TABLES):
+        for name, ids in (("user", user), ("movie", movie)) if rows else ():
+            of = of.replace(**{name: hashed(name, ids, rows, hashes)})
+        models = [training.train(of, split, seed=seed, epochs=4)[0] for seed in (0, 1)]
+        loss = np.mean([training.evaluate(model, of, split.test).logloss for model in models])
+        yield dict(told=told, rows=rows, hashes=hashes, logloss=loss)
 
 
 def _for_lists(data, split, users, seed):

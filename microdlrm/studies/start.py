@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from microdlrm import clicks, movielens, training
+from microdlrm.histories import histories
 
 OF_A_LEAD = ("logloss", "auc within users")
 
@@ -17,10 +18,13 @@ def data() -> movielens.MovieLens:
 
 
 @cache
-def prepared(how: str = "random", split_seed: int = 42) -> tuple[clicks.Split, clicks.Clicks]:
-    """A split, and the clicks with genres."""
-    split = clicks.split(data(), how, seed=split_seed)
-    return split, clicks.prepare(data(), split.train).add(clicks.genres(data()))
+def prepared(
+    how: str = "random", seed: int = 42
+) -> tuple[clicks.Split, clicks.Clicks, clicks.Clicks]:
+    """A split, the clicks with genres, and the same with histories."""
+    split = clicks.split(data(), how, seed=seed)
+    plain = clicks.prepare(data(), split.train).add(clicks.genres(data()))
+    return split, plain, plain.add(*histories(data(), split.train, past=how != "random"))
 
 
 def judged_on(split: clicks.Split) -> tuple[np.ndarray, np.ndarray]:
@@ -28,9 +32,11 @@ def judged_on(split: clicks.Split) -> tuple[np.ndarray, np.ndarray]:
     return clicks.labels(data())[split.test], clicks.positions(data())[0][split.test]
 
 
-def answers(of: clicks.Clicks, split: clicks.Split, interaction: str, seeds) -> list[np.ndarray]:
-    """What models by the recipe say of the test rows, one a seed."""
-    models = [training.train(of, split, interaction, seed)[0] for seed in seeds]
+def answers(
+    of: clicks.Clicks, split: clicks.Split, seeds, train=training.train, **how
+) -> list[np.ndarray]:
+    """What models say of the test rows, one a seed: by the recipe, but for `how`."""
+    models = [train(of, split, seed=seed, **how)[0] for seed in seeds]
     return [training.predict(model, of, split.test) for model in models]
 
 

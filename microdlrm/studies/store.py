@@ -13,7 +13,6 @@ import platform
 from argparse import ArgumentParser
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import sklearn
 import torch
@@ -43,18 +42,15 @@ def write(name: str, says: str, records: list[dict]) -> Path:
     versions = dict(python=platform.python_version(), torch=torch.__version__)
     versions |= dict(sklearn=sklearn.__version__)
     head = json.dumps(dict(study=name, says=says, versions=versions), indent=1).removesuffix("\n}")
-    lines = ",\n  ".join(json.dumps(_rounded(record)) for record in records)  # one a line
+    rounded = [
+        {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in record.items()}
+        for record in records
+    ]
+    lines = ",\n  ".join(map(json.dumps, rounded))  # one record a line
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{name}.json"
     path.write_text(f'{head},\n "records": [\n  {lines}\n ]\n}}\n', encoding="utf-8")
     return path
-
-
-def _rounded(record: dict) -> dict:
-    numbers = {
-        k: float(f"{v:.5g}") for k, v in record.items() if isinstance(v, float | np.floating)
-    }
-    return record | numbers
 
 
 def add_options(command: ArgumentParser) -> None:

@@ -1,5 +1,6 @@
 """Figures of chapter 10: hybrid parallelism, sizes, traffic, estimates."""
 
+import pandas as pd
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter
 
@@ -21,17 +22,15 @@ _bytes = EngFormatter("B", places=1)  # 1230000 -> "1.2 MB"
 def sizes(held, rooms):
     """Bytes of models, {name: (weights, optimiser state)}, against what machines hold."""
     fig, ax = canvas(height=0.42 * len(held) + 2.0)
-    full, pale = dict(color=SPARSE), dict(color=SPARSE, alpha=0.45)
-    bars = [[(w, "weights", full), (s, "optimiser's state", pale)] for w, s in held.values()]
-    style.stacked(ax, dict(zip(held, bars, strict=True)))
-    for y, (weights, state) in enumerate(held.values()):
-        ax.text((weights + state) * 1.15, y, _bytes(weights + state), va="center")
+    table = pd.DataFrame(held, ["weights", "optimiser's state"]).T
+    style.stacked(ax, table, (SPARSE, (SPARSE, 0.45)), total=_bytes)
     for k, (name, room) in enumerate(rooms.items()):
         ax.axvline(room, color=INK, ls=":", lw=1)
         ax.text(room, -0.7 - 0.55 * k, f"{name} ", ha="right", va="bottom", fontsize=9)
     ax.set(xlabel="bytes", xscale="log", ylim=(len(held) - 0.5, -0.8 - 0.55 * len(rooms)))
-    ax.set_xlim(right=max(sum(pair) for pair in held.values()) * 40)
-    said = "; ".join(f"{name} {_bytes(sum(pair))}" for name, pair in held.items())
+    totals = table.sum(axis=1)
+    ax.set_xlim(right=totals.max() * 40)
+    said = "; ".join(f"{name} {_bytes(total)}" for name, total in totals.items())
     return show(
         fig,
         "What models hold while they are trained, on paper. Dotted: what machines have room for.",
@@ -72,29 +71,23 @@ def hybrid(devices=4):
 def traffic(counted, on_paper):
     """Bytes of a step by kind of sharding, counted between processes, and the formula's."""
     fig, ax = canvas(height=3.0)
-    colours = dict(ids=NEUTRAL, forward=SPARSE, backward=TOP)
-    lines, said = {}, []
-    for y, (kind, by_part) in enumerate(counted.items()):
-        bars = [(by_part[part] / 1e3, part, dict(color=c)) for part, c in colours.items()]
-        lines[SAYS[kind]] = bars
+    for y, kind in enumerate(counted):
         formula = sum(on_paper[kind]) / 1e3
         ax.plot([formula] * 2, [y - 0.38, y + 0.38], color=INK, lw=2, label="formula")
-        said.append(f"{SAYS[kind]} {sum(width for width, _, _ in bars):.1f} kB")
-    style.stacked(ax, lines, columns=4)
+    table = pd.DataFrame(counted, ["ids", "forward", "backward"]).T.rename(SAYS) / 1e3
+    style.stacked(ax, table, (NEUTRAL, SPARSE, TOP), columns=4)
     ax.set(xlabel="kB a step, all together")
+    said = "; ".join(f"{name} {kb:.1f} kB" for name, kb in table.sum(axis=1).items())
     return show(
         fig,
         "What crossed between processes in a step, counted, and the formula. "
         f"{style.measured_on()}",
-        f"Stacked bars of ids, forward and backward: {'; '.join(said)}. Marks of the formula at "
-        "their ends.",
+        f"Stacked bars of ids, forward and backward: {said}. Marks of the formula at their ends.",
     )
 
 
 PARTS = dict(
-    lookups_ms=("rows read and written", dict(color=SPARSE)),
-    network_ms=("sums and gradients sent", dict(color=TOP)),
-    ids_ms=("ids sent", dict(color=NEUTRAL)),
+    lookups_ms="rows read and written", network_ms="sums and gradients sent", ids_ms="ids sent"
 )
 
 
@@ -102,14 +95,12 @@ def estimates(lines, table, devices):
     """What a step takes a table's busiest part, by kind of sharding: lines of study "scale"."""
     lines = lines.sort_values("lookups_ms", ascending=False)
     names = [f"{TORCHREC[line.kind]} ({line.parts:.0f})" for line in lines.itertuples()]
-    total = lines[list(PARTS)].sum(axis=1).tolist()
+    parts = lines[list(PARTS)].rename(columns=PARTS).set_axis(names)
+    totals = parts.sum(axis=1)
     fig, ax = canvas(height=0.4 * len(lines) + 1.3)
-    bars = [[(getattr(line, p), *look) for p, look in PARTS.items()] for line in lines.itertuples()]
-    style.stacked(ax, dict(zip(names, bars, strict=True)))
-    for y, ms in enumerate(total):
-        ax.text(ms, y, f"  {ms:.2f} ms", va="center")
-    ax.set(xlabel="ms a step, as the planner estimates", xlim=(0, 1.2 * max(total)))
-    said = "; ".join(f"{name} {ms:.2f} ms" for name, ms in zip(names, total, strict=True))
+    style.stacked(ax, parts, (SPARSE, TOP, NEUTRAL), total="{:.2f} ms".format)
+    ax.set(xlabel="ms a step, as the planner estimates", xlim=(0, 1.2 * totals.max()))
+    said = "; ".join(f"{name} {ms:.2f} ms" for name, ms in totals.items())
     return show(
         fig,
         f"{table} on {devices} devices: what a step takes the busiest of its parts, by TorchRec's "

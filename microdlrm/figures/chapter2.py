@@ -1,6 +1,7 @@
 """Figures of chapter 2."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.patches import Rectangle
 from sklearn.manifold import TSNE
 
@@ -49,30 +50,25 @@ def bags(values, offsets, names):
 
 def parameter_shares(models):
     """Where the parameters are; `models` maps a label to a MicroDLRM."""
-    fig, ax = canvas(height=0.6 * len(models) + 1.2)
-    names = ("users", "movies", "occupations", "genres")
-    # Pale, so that labels are legible in light and dark.
-    looks = [dict(color=SPARSE, alpha=alpha) for alpha in (0.6, 0.45, 0.3, 0.2)]
-    lines, said = {}, []
+    names, held = ("users", "movies", "occupations", "genres"), {}
     for label, model in models.items():
-        total = sum(p.numel() for p in model.parameters())
-        parts = [*zip(model.emb_l, names, looks, strict=False)]
-        parts += [(model.bot_l, "bottom MLP", dict(color=DENSE))]
-        parts += [(model.top_l, "top MLP", dict(color=TOP))]
-        held = [sum(p.numel() for p in part.parameters()) for part, _, _ in parts]
-        shares = [(n / total, *named) for n, (_, *named) in zip(held, parts, strict=True)]
-        lines[label] = shares
-        words = ", ".join(f"{name} {share:.1%}" for share, name, _ in shares)
-        said.append(f"{label}, {total:,} parameters: {words}")
-    style.stacked(ax, lines, _name_and_share)
+        parts = dict(zip(names, model.emb_l, strict=False))
+        parts |= {"bottom MLP": model.bot_l, "top MLP": model.top_l}
+        sizes = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
+        held[f"{label}, {sum(sizes.values()):,} parameters"] = sizes
+    held = pd.DataFrame(held).T[[*names, "bottom MLP", "top MLP"]]
+    shares = held.div(held.sum(axis=1), axis=0)
+    fig, ax = canvas(height=0.6 * len(models) + 1.2)
+    # Pale, so that labels are legible in light and dark.
+    tables = [(SPARSE, alpha) for alpha in (0.6, 0.45, 0.3, 0.2)]
+    colours, bars = [*tables, DENSE, TOP], shares.fillna(0).set_axis(list(models))
+    style.stacked(ax, bars, colours, "{}\n{:.0%}", 0.08)
     ax.set(xlim=(0, 1), xticks=[])
     return show(
-        fig, "Each part's share of the model's parameters.", f"Stacked bars. {'; '.join(said)}."
+        fig,
+        "Each part's share of the model's parameters.",
+        f"Stacked bars. {style.words(shares, '{:.1%}')}.",
     )
-
-
-def _name_and_share(share, name):
-    return f"{name}\n{share:.0%}" if share > 0.08 else ""
 
 
 def together(data, rows):

@@ -1,7 +1,7 @@
 """Figures of chapter 3."""
 
 from microdlrm.figures import style
-from microdlrm.figures.style import DENSE, NEUTRAL, PARTS, TOP, canvas, show
+from microdlrm.figures.style import NEUTRAL, PARTS, TOP, canvas, show
 
 ROWS = {"parameters": "parameters held", "flops": "FLOPs done", "bytes": "bytes moved"}
 
@@ -14,30 +14,15 @@ def shares(parts, batch, columns=tuple(ROWS)):
     groups = forward.groupby(forward.index.str.replace(r"table \d+", "tables", regex=True)).sum()
     groups = groups.reindex(PARTS)
     groups = groups[groups.any(axis=1)]
+    table = (groups / groups.sum()).T.rename(index=ROWS)
     fig, ax = canvas(height=1.3 + 0.3 * len(columns))
-    lines, said = {}, []
-    for column, own in (groups / groups.sum()).items():
-        lines[ROWS[column]] = [
-            (share, part, dict(color=PARTS[part])) for part, share in own.items()
-        ]
-        words = ", ".join(f"{part} {share:.0%}" for part, share in own.items())
-        said.append(f"{ROWS[column]}: {words}")
-    style.stacked(ax, lines, _share, _on, columns=4)
+    style.stacked(ax, table, [PARTS[part] for part in table], "{1:.0%}", 0.06, columns=4)
     ax.set(xlim=(0, 1), xticks=[])
     return show(
         fig,
         f"On paper: each part's share, in a forward pass of {batch} rows.",
-        f"Stacked bars. {'; '.join(said)}.",
+        f"Stacked bars. {style.words(table, '{:.0%}')}.",
     )
-
-
-def _share(share, name):
-    return f"{share:.0%}" if share > 0.06 else ""
-
-
-def _on(colour):
-    """What is legible on the palette's colours, in light and dark."""
-    return "white" if colour == DENSE else "#111111"
 
 
 def batch_sizes(times):

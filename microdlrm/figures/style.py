@@ -102,21 +102,33 @@ def rows(ax, names, at=None):
     ax.grid(axis="y", visible=False)
 
 
-def stacked(ax, lines, text=lambda width, label: "", ink=lambda colour: INK, columns=3):
-    """Bars end to end, and their legend; `lines`: a row's name -> (width, label, look) of each.
+def stacked(ax, table, colours, text="", least=0.0, total=None, columns=3):
+    """Bars end to end, one for each row of a frame, and their legend; a colour for each column.
 
-    text  what stands on a bar, of its width and label
-    ink   its colour, of the bar's
+    text   what stands on a part wider than `least`, of its name and width
+    total  what stands behind a bar, of its sum
     """
-    for y, parts in enumerate(lines.values()):
-        left = 0.0
-        for width, label, bar in parts:
-            ax.barh(y, width, left=left, height=0.6, label=label, **bar)
-            place = dict(ha="center", va="center", color=ink(bar["color"]), fontsize=10)
-            ax.text(left + width / 2, y, text(width, label), **place)
-            left += width
-    rows(ax, lines)
+    left = table.sum(axis=1) * 0
+    for (part, widths), colour in zip(table.items(), colours, strict=True):
+        bars = ax.barh(range(len(table)), widths, left=left, height=0.6, color=colour, label=part)
+        full = "white" if colour == DENSE else "#111111"  # what is legible on it, light and dark
+        ink = full if isinstance(colour, str) else INK
+        said = [text.format(part, width) if width > least else "" for width in widths]
+        ax.bar_label(bars, said, label_type="center", color=ink, fontsize=10)
+        left += widths
+    if total is not None:
+        ax.bar_label(bars, [total(end) for end in left], padding=4)
+    rows(ax, table.index)
     legend_above(ax.figure, columns)
+
+
+def words(table, text):
+    """A frame in words, for a text alternative, row by row; `text` formats a number."""
+    said = []
+    for name, row in table.iterrows():
+        parts = [f"{part} {text.format(number)}" for part, number in row.dropna().items()]
+        said.append(f"{name}: {', '.join(parts)}")
+    return "; ".join(said)
 
 
 def legend_above(fig, columns=3):

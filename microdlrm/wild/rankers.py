@@ -1,5 +1,4 @@
-"""Rankers of films for people: scores of all films (users, movies), for lists that `ranking`
-judges.
+"""Rankers of films: everyone's scores of all films (users, movies), for lists `ranking` judges.
 
 Each takes the data and a split, learns from the clicks among the split's training rows, and is
 tuned on its validation rows: the constants here gave the best lists of ten for them, and a network
@@ -18,21 +17,19 @@ from microdlrm.wild import sampling
 
 
 def held_out_clicks(data: MovieLens, split: clicks.Split) -> tuple[np.ndarray, np.ndarray]:
-    """Which films each user clicks in the test rows, and which they hadn't rated before: twice
-    (users, movies).
-    """
+    """Which films each user clicks in the test rows, and which they hadn't rated before."""
     seen = sampling.pairs(data, np.concatenate([split.train, split.validation]))
     return _clicked(data, split.test), ~seen
 
 
 def popularity(data: MovieLens, split: clicks.Split) -> np.ndarray:
-    """Each film's clicks among the training rows, the same for everyone: (users, movies)."""
+    """Each film's clicks among the training rows, the same for everyone."""
     clicked = _clicked(data, split.train).astype(float)
     return np.broadcast_to(clicked.sum(0), clicked.shape)
 
 
 def item_knn(data: MovieLens, split: clicks.Split, k: int = 200, shrink=10.0) -> np.ndarray:
-    """How alike a film and those that the user clicked are, summed: (users, movies).
+    """How alike a film and those that the user clicked are, summed.
 
     Films are alike that the same people clicked: the cosine of their columns, shrunk where they are
     few. Of each film the k most similar count (Sarwar et al. 2001).
@@ -45,7 +42,7 @@ def item_knn(data: MovieLens, split: clicks.Split, k: int = 200, shrink=10.0) ->
 
 
 def ease(data: MovieLens, split: clicks.Split, ridge: float = 100.0) -> np.ndarray:
-    """Each film's clicks by a linear regression on those of all other films: (users, movies).
+    """Each film's clicks by a linear regression on those of all other films.
 
     With a ridge, one matrix inverse gives all the regressions at once (EASE, Steck 2019).
     """
@@ -56,9 +53,7 @@ def ease(data: MovieLens, split: clicks.Split, ridge: float = 100.0) -> np.ndarr
     return clicked @ weights
 
 
-def for_lists(
-    data: MovieLens, split: clicks.Split, seed: int = 0, epochs: int = 100
-) -> tuple[np.ndarray, np.ndarray]:
+def for_lists(data: MovieLens, split: clicks.Split, seed: int = 0, epochs: int = 100):
     """Vectors of users and of films whose product was trained to order lists: (users, 65),
     (movies, 65).
 
@@ -91,17 +86,14 @@ def for_lists(
 
 
 def by_verdicts(data: MovieLens, split: clicks.Split, users: np.ndarray) -> np.ndarray:
-    """Scores of all films for `users`, from a dot model of who rates what well, as in chapters 1 to
-    6.
-    """
+    """Scores for `users` by a dot model of who rates what well, as in chapters 1 to 6."""
     return _of_all_films(data, split, users, lambda of: training.train(of, split)[0])[1]
 
 
 def against_negatives(
     data: MovieLens, split: clicks.Split, users: np.ndarray, seed: int = 0, factorise=False
 ) -> tuple[MicroDLRM, np.ndarray]:
-    """A model of what is clicked and what isn't rated at all, and its scores of all films for
-    `users`.
+    """A model of what is clicked and what isn't rated at all, and its scores for `users`.
 
     Trained on the clicks among the training rows and, for each, four films at random that the user
     hasn't rated. `factorise` takes a matrix factorisation for dot.
@@ -132,11 +124,9 @@ def _clicked(data: MovieLens, rows: np.ndarray) -> np.ndarray:
 
 
 def _of_all_films(data, split, users, train) -> tuple[MicroDLRM, np.ndarray]:
-    """What `train` makes of the prepared data, and its scores of all films for `users`; -1 for
-    others."""
+    """What `train` makes of the prepared data, and its scores for `users`; -1 for others."""
     films = len(data.movies)
-    every = np.repeat(users, films), np.tile(np.arange(films), len(users))
-    grid = sampling.with_pairs(data, *every)
+    grid = sampling.with_pairs(data, np.repeat(users, films), np.tile(range(films), len(users)))
     prepared = clicks.prepare(grid, split.train).add(clicks.genres(grid))
     model = train(prepared)
     scores = np.full((len(data.users), films), -1.0)

@@ -12,9 +12,7 @@ import numpy as np
 import pandas as pd
 
 
-def at_k(
-    scores: np.ndarray, relevant: np.ndarray, candidates: np.ndarray, k: int = 10
-) -> pd.DataFrame:
+def at_k(scores: np.ndarray, relevant, candidates, k: int = 10) -> pd.DataFrame:
     """One line for each user who has a relevant candidate, by position: columns recall and ndcg.
 
     Ties are broken by the item's position. Raises ValueError for scores that aren't numbers.
@@ -31,9 +29,7 @@ def at_k(
 
 
 def sampled(relevant: np.ndarray, candidates: np.ndarray, n: int, seed: int = 0) -> np.ndarray:
-    """Candidates cut down to the relevant ones and, for each user, n others at random: (U, I)
-    bool.
-    """
+    """The relevant candidates and, for each user, n others at random: (U, I) bool."""
     draw = np.random.default_rng(seed).random(relevant.shape)
     return candidates & relevant | retrieved(-draw, candidates & ~relevant, n)
 

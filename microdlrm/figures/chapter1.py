@@ -22,11 +22,9 @@ def corner(data, users=6, films=8, seed=3):
             points["asked"] = f"{titles[asked]} got {shown[asked]}.", []
             shown[asked] = "?"
         for x, text in shown.items():
-            look = dict(fc=NEUTRAL, alpha=0.25, lw=0)
-            look = dict(fc="none", ec=INK, lw=1.5) if text == "?" else look
+            look = dict(fc=NEUTRAL, alpha=0.25, lw=0) if text != "?" else dict(fc="none", ec=INK)
             ax.add_patch(Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, **look))
-            gid = "asked" if text == "?" else None
-            ax.text(x, y, text, ha="center", va="center", gid=gid)
+            ax.text(x, y, text, ha="center", va="center", gid="asked" if text == "?" else None)
         said.append(f"{person}: {', '.join(f'{titles[x]} {text}' for x, text in shown.items())}")
     ax.set(xlim=(-0.5, films - 0.5), ylim=(users - 0.5, -0.5))
     ax.set_xticks(range(films), titles, rotation=25, ha="left")

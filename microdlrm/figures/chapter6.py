@@ -28,28 +28,24 @@ def learning_curves(runs):
     fig, axes = canvas(columns=len(runs), height=3.2, sharey=True)
     said, points = [], {}
     for panel, (ax, (title, epochs)) in enumerate(zip(axes, runs.items(), strict=True)):
-        best = epochs["logloss"].idxmin()
-        ax.plot(epochs["epoch"], epochs["training_logloss"], "--", color=NEUTRAL)
-        ax.plot(epochs["epoch"], epochs["logloss"], "-", color=INK)
-        ax.plot([], [], ".--", color=NEUTRAL, label="training rows")
-        ax.plot([], [], "o-", color=INK, ms=4, label="validation rows")
-        for k, line in epochs.iterrows():
-            training, validation = f"part-{panel}-{k}", f"epoch-{panel}-{k}"
-            ax.plot(line["epoch"], line["training_logloss"], ".", color=NEUTRAL, gid=training)
-            ax.plot(line["epoch"], line["logloss"], "o", color=INK, ms=4, gid=validation)
-            says = f"{title}, epoch {line['epoch']:.0f}{', the epoch kept' if k == best else ''}: "
-            says += f"training rows {line['training_logloss']:.3f}, "
-            says += f"validation rows {line['logloss']:.3f}."
-            points[validation] = says, [training]
-        kept = epochs["epoch"][best], epochs["logloss"][best]
-        ax.plot(*kept, "o", color=INK, mfc="none", ms=11, label="the epoch kept")
-        ax.set(title=title, xlabel="epoch", xticks=epochs["epoch"])
-        first, last = epochs.iloc[0], epochs.iloc[-1]
-        said.append(
-            f"{title}: training from {first['training_logloss']:.2f} to "
-            f"{last['training_logloss']:.2f}, validation from {first['logloss']:.2f} through "
-            f"{kept[1]:.2f} in epoch {kept[0]} to {last['logloss']:.2f}"
-        )
+        n, training, validation = (epochs[c] for c in ("epoch", "training_logloss", "logloss"))
+        ax.plot(n, training, ".--", color=NEUTRAL, label="training rows")
+        ax.plot(n, validation, "o-", color=INK, ms=4, label="validation rows")
+        best = validation.idxmin()
+        kept = dict(mfc="none", ms=11, label="the epoch kept")
+        ax.plot(n[best], validation[best], "o", color=INK, **kept)
+        for k, epoch in n.items():
+            part, point = f"part-{panel}-{k}", f"epoch-{panel}-{k}"
+            ax.plot(epoch, training[k], ".", color=NEUTRAL, gid=part)
+            ax.plot(epoch, validation[k], "o", color=INK, ms=4, gid=point)
+            says = f"{title}, epoch {epoch}{', the epoch kept' if k == best else ''}: "
+            says += f"training rows {training[k]:.3f}, validation rows {validation[k]:.3f}."
+            points[point] = says, [part]
+        ax.set(title=title, xlabel="epoch", xticks=n)
+        first, last = epochs.index[0], epochs.index[-1]
+        says = f"training from {training[first]:.2f} to {training[last]:.2f}, validation from "
+        says += f"{validation[first]:.2f} through {validation[best]:.2f} in epoch {n[best]} to "
+        said.append(f"{title}: {says}{validation[last]:.2f}")
     axes[0].set_ylabel("logloss, nats")
     legend_above(fig)
     return show(

@@ -81,11 +81,10 @@ def climb(sizes, uniform, hot):
         (uniform, "o-", None, "any row"),
         (hot, "o--", "none", "the same 1,024 rows again and again"),
     ):
-        own = [b for b in sizes if b in values]
-        spreads = [values[b] for b in own]
-        style.measured_line(ax, own, spreads, line, color=SPARSE, mfc=fill, label=label)
+        look = dict(color=SPARSE, mfc=fill, label=label)
+        style.measured_line(ax, list(values), values.values(), line, **look)
     here = hardware.machine()
-    caches = {"L1": here.l1, "L2": here.l2, "L3": here.l3}
+    caches = {name: getattr(here, name.lower()) for name in ("L1", "L2", "L3")}
     caches = {name: n_bytes for name, n_bytes in caches.items() if n_bytes}
     for name, n_bytes in caches.items():
         if sizes[0] / 2 <= n_bytes <= sizes[-1] * 2:
@@ -110,24 +109,13 @@ def climb(sizes, uniform, hot):
 
 def knobs(measured, predicted):
     """How many times as long, by model and knob: `measured` Spreads, `predicted` numbers."""
-    turns = [(model, knob) for model, by_knob in measured.items() for knob in by_knob]
-    fig, ax = canvas(height=3.6)
-    said, at = [], {turn: y + list(measured).index(turn[0]) for y, turn in enumerate(turns)}
-    for (model, knob), y in at.items():
-        s, paper = measured[model][knob], predicted[model][knob]
-        ax.barh(y, s.median - 1, left=1, height=0.6, color=NEUTRAL)
-        ax.plot([s.low, s.high], [y, y], color=INK, lw=1.5)
-        ax.plot([paper, paper], [y - 0.4, y + 0.4], color=INK, lw=3, solid_capstyle="butt")
-        said.append(f"{model}, {knob}: measured {s.median:.2f}, predicted {paper:.2f}")
-    style.rows(ax, [f"{model}: {knob}" for model, knob in turns], at.values())
-    ax.set(xlabel="times as long as before the turn")
-    ax.axvline(1, color=INK, lw=0.8)
-    return show(
-        fig,
-        "What a turn of each knob does to the time; 1 is no change. Bars: measured, with "
-        f"quartiles; ticks: predicted. {measured_on()}",
-        f"Bars on one axis that starts at 1. {'; '.join(said)}.",
-    )
+    turns = {
+        f"{model}, {knob}": (predicted[model][knob], spread)
+        for model, by_knob in measured.items()
+        for knob, spread in by_knob.items()
+    }
+    caption = "What a turn of each knob does to the time, predicted and measured; 1 is no change."
+    return style.against_paper(turns, "times as long as before the turn", caption)
 
 
 def training_steps(rows, dense, sparse, paper_dense, paper_sparse):

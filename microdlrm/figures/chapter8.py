@@ -3,7 +3,7 @@
 from matplotlib.ticker import EngFormatter
 
 from microdlrm.figures import style
-from microdlrm.figures.style import INK, NEUTRAL, TOP, canvas, measured_on, show
+from microdlrm.figures.style import INK, NEUTRAL, canvas, measured_on, show
 from microdlrm.machine.timing import duration
 
 
@@ -28,23 +28,5 @@ def bars(times, title):
 
 def gains(changes):
     """The balance: {change: (predicted, Spread)}, both in times as fast; 1 is no difference."""
-    fig, ax = canvas(height=0.33 * len(changes) + 1.1)
-    for y, (predicted, s) in enumerate(changes.values()):
-        ax.plot([s.low, s.high], [y, y], color=TOP, lw=3, alpha=0.5)
-        ax.plot(s.median, y, "o", color=TOP, ms=8, label="measured")
-        ax.plot(predicted, y, "|", color=INK, ms=14, mew=2.5, label="predicted")
-    ax.axvline(1, color=INK, lw=0.8, ls=":")
-    ax.set_xscale("log")
-    style.round_ticks(ax.xaxis)
-    style.rows(ax, changes)
-    ax.set(xlabel="times as fast")
-    style.legend_above(fig)
-    said = "; ".join(
-        f"{name}: predicted {p:.2g}, measured {s.median:.2g}" for name, (p, s) in changes.items()
-    )
-    return show(
-        fig,
-        "What each change brought, predicted and measured; left of 1 it made things slower. "
-        f"{measured_on()}",
-        f"A dot plot on a logarithmic axis. {said}.",
-    )
+    caption = "What each change brought, predicted and measured; left of 1 it made things slower."
+    return style.against_paper(changes, "times as fast", caption)

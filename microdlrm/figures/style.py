@@ -10,6 +10,7 @@ import re
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import pandas as pd
 from IPython.display import HTML
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -95,9 +96,9 @@ def show(fig: Figure, caption: str, alt: str, points: dict | None = None) -> HTM
 PARTS = {"tables": SPARSE, "bottom MLP": DENSE, "interaction": INTERACTION, "top MLP": TOP}
 
 
-def rows(ax, names, at=None):
+def rows(ax, names):
     """The rows of a chart of horizontal bars: a name each, the first on top."""
-    ax.set(yticks=list(at or range(len(names))), yticklabels=names)
+    ax.set(yticks=range(len(names)), yticklabels=names)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
 
@@ -159,6 +160,24 @@ def measured_line(ax, x, spreads, look="o-", *, color, **kwargs):
     low, high = [s.low for s in spreads], [s.high for s in spreads]
     ax.fill_between(x, low, high, color=color, alpha=0.3, lw=0)
     ax.loglog(x, [s.median for s in spreads], look, color=color, **kwargs)
+
+
+def against_paper(ratios, xlabel, caption):
+    """Ratios predicted and measured on one axis: a name -> (predicted, Spread)."""
+    fig, ax = canvas(height=0.33 * len(ratios) + 1.1)
+    for y, (predicted, s) in enumerate(ratios.values()):
+        ax.barh(y, s.median - 1, left=1, height=0.6, color=NEUTRAL, label="measured")
+        ax.plot([s.low, s.high], [y, y], color=INK, lw=1.5)
+        ax.plot(predicted, y, "|", color=INK, ms=14, mew=2.5, label="predicted")
+    ax.axvline(1, color=INK, lw=0.8)
+    ax.set(xscale="log", xlabel=xlabel)
+    round_ticks(ax.xaxis)
+    rows(ax, ratios)
+    legend_above(fig)
+    pairs = {name: (predicted, s.median) for name, (predicted, s) in ratios.items()}
+    said = words(pd.DataFrame(pairs, ["predicted", "measured"]).T, "{:.3g}")
+    alt = f"Bars from 1 on a logarithmic axis. {said}."
+    return show(fig, f"{caption} {measured_on()}", alt)
 
 
 def measured_on():

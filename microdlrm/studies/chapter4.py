@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 from microdlrm import baselines, clicks, metrics, training
 from microdlrm.studies import start
@@ -114,10 +115,8 @@ def one_knn(k: int, shrink: float) -> dict:
     split, prepared, _ = start.prepared()
     y = prepared.y[split.validation, 0].numpy()
     x = baselines.neighbours(start.data(), split.train, split.validation, k, shrink)
-    even = np.arange(len(y)) % 2 == 0
-    p = np.empty(len(y))
-    for half in (even, ~even):
-        p[half] = LogisticRegression().fit(x[~half], y[~half]).predict_proba(x[half])[:, 1]
+    halves = PredefinedSplit(np.arange(len(y)) % 2)
+    p = cross_val_predict(LogisticRegression(), x, y, cv=halves, method="predict_proba")[:, 1]
     return dict(model="item-kNN", k=k, shrink=shrink, logloss=metrics.score(p, y).logloss)
 
 

@@ -67,7 +67,7 @@ def parameter_shares(models):
     return show(
         fig,
         "Each part's share of the model's parameters.",
-        f"Stacked bars. {style.words(shares, '{:.1%}')}.",
+        f"Stacked bars. {style.words(shares, '{} {:.1%}')}.",
     )
 
 
@@ -77,13 +77,6 @@ def together(data, rows):
     clicked = np.zeros((len(data.users), len(data.movies)), dtype=np.float32)
     clicked[user[rows], movie[rows]] = labels(data)[rows]
     return clicked.T @ clicked
-
-
-ERAS = {  # a film's last year -> how its dot looks
-    "before 1977": (1976, dict(marker="s", mfc=(SPARSE, 0.1))),
-    "1977 to 1995": (1995, dict(marker="o", mfc=(SPARSE, 0.1))),
-    "1996 and later, new when they were rated": (9999, dict(marker="o", mfc=(SPARSE, 0.75))),
-}
 
 
 def film_map(movies, counts, shown=100, neighbours=5):
@@ -100,16 +93,15 @@ def film_map(movies, counts, shown=100, neighbours=5):
     clicks = counts.diagonal()
     cosine = counts / np.sqrt(np.outer(clicks, clicks))
     distance = np.clip(1 - cosine, 0, None)
-    np.fill_diagonal(distance, 0)
     tsne = TSNE(metric="precomputed", init="random", perplexity=12, random_state=0)
     xy = tsne.fit_transform(distance)  # (shown, 2)
     fig, ax = canvas(height=5.8)
-    for era, (_, look) in ERAS.items():
-        ax.plot([], [], ls="", ms=7, mec=SPARSE, label=era, **look)
     points = {}
     for k, (x, y) in enumerate(xy):
-        look = next(look for last, look in ERAS.values() if not years[k] > last)
-        ax.plot(x, y, ms=7, mec=SPARSE, gid=f"film-{k}", **look)
+        new = years[k] > 1995
+        look = dict(mfc=(SPARSE, 0.75 if new else 0.1), mec=SPARSE, ms=7, gid=f"film-{k}")
+        label = "1996 and later, new when they were rated" if new else "older"
+        ax.plot(x, y, "o", label=label, **look)
         beside = dict(xytext=(6, 0), textcoords="offset points", fontsize=9, va="center")
         name = ax.annotate(titles[k], (x, y), **beside)
         name.set_in_layout(False)  # or long names at the edge squeeze the plane

@@ -21,7 +21,7 @@ def shares(parts, batch, columns=tuple(ROWS)):
     return show(
         fig,
         f"On paper: each part's share, in a forward pass of {batch} rows.",
-        f"Stacked bars. {style.words(table, '{:.0%}')}.",
+        f"Stacked bars. {style.words(table, '{} {:.0%}')}.",
     )
 
 

@@ -1,25 +1,25 @@
 """The figure of chapter 5."""
 
-from microdlrm.figures.style import INTERACTION, NEUTRAL, canvas, legend_above, plain_ticks, show
+from microdlrm.figures import style
+from microdlrm.figures.style import INTERACTION, NEUTRAL, canvas, show
 
 
 def interaction_score(score):
     """Bytes moved and time a call by the number of pairs, from the chapter's table."""
-    looks = ((NEUTRAL, "o:"), (INTERACTION, "o-"), (INTERACTION, "s--"))
-    least = (score["MB moved"] / score["× compulsory"]).groupby(score["pairs"]).first()
-    pairs = list(least.index)
+    looks = (dict(color=NEUTRAL, ls=":"), dict(color=INTERACTION), dict(color=INTERACTION, ls="--"))
+    score = score.set_index(["function", "pairs"])
+    least = (score["MB moved"] / score["× compulsory"]).groupby("pairs").first()
     fig, axes = canvas(columns=2, height=3.4)
     said = []
-    axes[0].loglog(pairs, least, color=NEUTRAL, lw=5, alpha=0.4, label="compulsory bytes")
+    axes[0].loglog(least, color=NEUTRAL, lw=5, alpha=0.4, label="compulsory bytes")
     for ax, column in zip(axes, ("MB moved", "µs"), strict=True):
-        for name, (colour, line) in zip(score["function"].unique(), looks, strict=False):
-            values = list(score.loc[score["function"] == name, column])
-            ax.loglog(pairs, values, line, color=colour, mfc="none", label=name)
-            by_pairs = ", ".join(f"{v:.3g} at {p}" for p, v in zip(pairs, values, strict=True))
-            said.append(f"{column}, {name}: {by_pairs}")
+        table = score[column].unstack(sort=False)
+        for (name, values), look in zip(table.iterrows(), looks, strict=False):
+            ax.loglog(values, marker="o", mfc="none", label=name, **look)
+        said.append(f"{column}, {style.words(table, '{1:.3g} at {0}')}")
         ax.set(xlabel="pairs", title=column)
-        plain_ticks(ax.xaxis, pairs)
-    legend_above(fig, 2)
+        style.plain_ticks(ax.xaxis, least.index)
+    style.legend_above(fig, 2)
     return show(
         fig,
         "What the interaction moves, and how long it takes, as the vectors become 4, 8 and 27.",

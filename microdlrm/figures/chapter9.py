@@ -26,16 +26,14 @@ def hashed_tables(logloss, own_rows):
     fig, axes = canvas(columns=2, height=3.2)
     said = []
     for ax, told in zip(axes, ("all features", "ids alone"), strict=True):
-        for hashes, line, fill in ((1, "s--", "none"), (2, "o-", SPARSE)):
-            values = logloss[told][hashes].sort_index()
-            label = "one hash" if hashes == 1 else "two hashes"
-            ax.semilogx(values.index, values, line, color=SPARSE, mfc=fill, label=label)
-            points = ", ".join(f"{v:.3f} with {r:,} rows" for r, v in values.items())
-            said.append(f"{told}, {label}: {points}")
+        table = logloss[told].unstack().rename({1: "one hash", 2: "two hashes"})
+        for label, line, fill in zip(table.index, ("s--", "o-"), ("none", SPARSE), strict=True):
+            ax.semilogx(table.loc[label], line, color=SPARSE, mfc=fill, label=label)
         ax.axhline(own_rows[told], color=NEUTRAL, ls=":", label="a row for each id")
-        said.append(f"{told}, a row for each id: {own_rows[told]:.3f}")
+        points = style.words(table, "{1:.3f} with {0:,} rows")
+        said.append(f"{told}, a row for each id: {own_rows[told]:.3f}; {points}")
         ax.set(title=told, xlabel="rows of each table")
-        style.plain_ticks(ax.xaxis, values.index)
+        style.plain_ticks(ax.xaxis, table.columns)
     axes[0].set_ylabel("logloss, nats")
     style.legend_above(fig)
     return show(
@@ -57,7 +55,6 @@ def lists(table, metric="NDCG@10"):
         said.append(f"{name}: {line['value']:.3f}, from {line['low']:.3f} to {line['high']:.3f}")
     style.rows(ax, table.index)
     ax.set(xlabel=f"{metric} among all films not yet rated", xlim=(0, None))
-    ax.set(ylim=(len(table) - 0.5, -0.5))
     return show(
         fig,
         "How good the lists of ten are, mean over users, with 95% intervals that draw users.",

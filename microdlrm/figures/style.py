@@ -38,7 +38,6 @@ _STYLE = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
-    "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -124,11 +123,11 @@ def stacked(ax, table, colours, text="", least=0.0, total=None, columns=3):
 
 
 def words(table, text):
-    """A frame in words, for a text alternative, row by row; `text` formats a number."""
+    """A frame in words, row by row; `text` formats a column's name and the number in it."""
     said = []
     for name, row in table.iterrows():
-        parts = [f"{part} {text.format(number)}" for part, number in row.dropna().items()]
-        said.append(f"{name}: {', '.join(parts)}")
+        parts = ", ".join(text.format(*pair) for pair in row.dropna().items())
+        said.append(f"{name}: {parts}")
     return "; ".join(said)
 
 
@@ -175,9 +174,9 @@ def against_paper(ratios, xlabel, caption):
     rows(ax, ratios)
     legend_above(fig)
     pairs = {name: (predicted, s.median) for name, (predicted, s) in ratios.items()}
-    said = words(pd.DataFrame(pairs, ["predicted", "measured"]).T, "{:.3g}")
+    said = words(pd.DataFrame(pairs, ["predicted", "measured"]).T, "{} {:.3g}")
     alt = f"Bars from 1 on a logarithmic axis. {said}."
-    return show(fig, f"{caption} {measured_on()}", alt)
+    return show(fig, f"{caption} Whiskers: quartiles. {measured_on()}", alt)
 
 
 def measured_on():

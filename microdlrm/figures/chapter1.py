@@ -1,5 +1,6 @@
 """Figures of chapter 1. Training rows are grey, test rows in ink."""
 
+import numpy as np
 from matplotlib.patches import Rectangle
 
 from microdlrm.figures.style import DENSE, INK, NEUTRAL, SPARSE, canvas, legend_above, rows, show
@@ -48,11 +49,10 @@ def long_tail(ratings):
     said = []
     for ax, column, name in zip(axes, ("user_id", "item_id"), ("users", "movies"), strict=True):
         counts = ratings[column].value_counts().to_numpy()
-        steps = (counts[1:] != counts[:-1]).nonzero()[0] + 1
-        edges = [0, *steps, len(counts) - 1]
-        ax.fill_between(edges, counts[edges], 0.7, step="post", color=SPARSE, alpha=0.3, lw=0)
-        ax.step(edges, counts[edges], where="post", color=SPARSE)
-        n, middle = len(counts), int(counts[len(counts) // 2])
+        n, middle = len(counts), counts[len(counts) // 2]
+        steps, starts = np.unique(-counts, return_index=True)  # as many as there are counts
+        ax.stairs(-steps, [*starts, n], baseline=0.7, fill=True, color=SPARSE, alpha=0.3)
+        ax.stairs(-steps, [*starts, n], baseline=None, color=SPARSE, lw=1.5)
         ax.set(yscale="log", ylim=(0.7, 1000), xlim=(1, n), xlabel=f"{name}, the busiest first")
         ax.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
         ax.axvline(n / 2, color=NEUTRAL, ls=":")

@@ -31,8 +31,8 @@ def bags(values, offsets, names):
         until = f"the next starts at {end}" if bag + 1 < len(names) else f"the ids end at {end}"
         ids = ", ".join(map(str, values[start:end]))
         holds = f"ids {ids}" if ids else "no ids: its sum is a vector of zeros"
-        parts = [f"part-{p}" for p in range(start, end)]
-        points[f"bag-{bag}"] = f"{name}: starts at {start}, {until}: {holds}.", parts
+        says = f"{name}: starts at {start}, {until}: {holds}."
+        points[f"bag-{bag}"] = says, [f"part-{p}" for p in range(start, end)]
         said.append(f"{name} starts at {start} and holds {end - start}")
     ax.text(-0.15, 0.5, "ids", ha="right", va="center")
     ax.text(-0.15, -0.3, "position", ha="right", va="center", fontsize=9, alpha=0.7)

@@ -52,37 +52,36 @@ def roofline(ceilings, points, title="The roofline of this machine"):
         gather = ceilings.rates(64).gather_gbs
         ax.loglog([lowest, peak / gather], [gather * lowest, peak], "--", color=INK, lw=1)
         numbers.append(f"dashed: rows of 64 numbers\nat random, from memory, {gather:.1f} GB/s")
-    place = dict(transform=ax.transAxes, ha="right", va="bottom")
-    ax.text(0.99, 0.02, "\n".join(numbers), **place)
-    for _, part, x, y, marker in points:
-        look = dict(color=style.PARTS[part], ms=9, mec=INK, mew=0.6)
-        ax.plot(x, y, marker, label=part, **look)
+    ax.text(0.99, 0.02, "\n".join(numbers), transform=ax.transAxes, ha="right", va="bottom")
+    said = []
+    for label, part, x, y, marker in points:
+        ax.plot(x, y, marker, label=part, color=style.PARTS[part], ms=9, mec=INK, mew=0.6)
+        said.append(f"{label}, {part}: {x:.2g} FLOP per byte, {y:.2g} GFLOP/s")
     ax.set(xlabel="intensity, FLOP per byte", ylabel="GFLOP/s", xlim=(lowest, highest))
     ax.set_ylim(top=peak * 3)
     style.legend_above(fig)  # a colour is a part
     look = dict(ls="", ms=9, color=NEUTRAL, mec=INK)
     shapes = {label: Line2D([], [], marker=shape, **look) for label, _, _, _, shape in points}
     ax.legend(shapes.values(), shapes, loc="upper left")
-    said = "; ".join(
-        f"{label}, {part}: {x:.2g} FLOP per byte, {y:.2g} GFLOP/s"
-        for label, part, x, y, _ in points
-    )
     return show(
         fig,
         f"{title}. {measured_on()}",
-        f"A roofline on logarithmic axes: {'; '.join(numbers)}. Points: {said}.",
+        f"A roofline on logarithmic axes: {'; '.join(numbers)}. Points: {'; '.join(said)}.",
     )
 
 
 def climb(sizes, uniform, hot):
     """Nanoseconds a row against table size in bytes; `uniform` and `hot`: {size: Spread in ns}."""
     fig, ax = canvas(height=3.4)
+    said = []
     for values, line, fill, label in (
         (uniform, "o-", None, "any row"),
         (hot, "o--", "none", "the same 1,024 rows again and again"),
     ):
         look = dict(color=SPARSE, mfc=fill, label=label)
         style.measured_line(ax, list(values), values.values(), line, **look)
+        points = (f"{s.median:.3g} at {hardware.size(b)}" for b, s in values.items())
+        said.append(f"{label}: {', '.join(points)}")
     here = hardware.machine()
     caches = {name: getattr(here, name.lower()) for name in ("L1", "L2", "L3")}
     caches = {name: n_bytes for name, n_bytes in caches.items() if n_bytes}
@@ -95,15 +94,11 @@ def climb(sizes, uniform, hot):
     ax.set(xlabel="size of the table", ylabel="ns per row of 64 numbers")
     ax.legend(loc="center left")
     known = ", ".join(f"{name} {hardware.size(n_bytes)}" for name, n_bytes in caches.items())
-    said, said_hot = (
-        ", ".join(f"{s.median:.3g} at {hardware.size(b)}" for b, s in values.items())
-        for values in (uniform, hot)
-    )
     return show(
         fig,
         f"The cost of a row against the size of its table; caches marked. {measured_on()}",
-        f"A line chart on logarithmic axes. Nanoseconds a row at random: {said}. With hot rows: "
-        f"{said_hot}. Caches: {known or 'unknown here'}.",
+        f"A line chart on logarithmic axes. Nanoseconds a row, {'; '.join(said)}. Caches: "
+        f"{known or 'unknown here'}.",
     )
 
 

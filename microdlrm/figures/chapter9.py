@@ -44,7 +44,7 @@ def hashed_tables(logloss, own_rows):
     )
 
 
-def lists(table, metric="NDCG@10"):
+def lists(table):
     """How good each ranker's lists are: columns value, low, high, indexed by the ranker's name."""
     fig, ax = canvas(height=0.42 * len(table) + 1.0)
     said = []
@@ -54,7 +54,7 @@ def lists(table, metric="NDCG@10"):
         ax.plot(line["value"], y, "o", color=colour, ms=7)
         said.append(f"{name}: {line['value']:.3f}, from {line['low']:.3f} to {line['high']:.3f}")
     style.rows(ax, table.index)
-    ax.set(xlabel=f"{metric} among all films not yet rated", xlim=(0, None))
+    ax.set(xlabel="NDCG@10 among all films not yet rated", xlim=(0, None))
     return show(
         fig,
         "How good the lists of ten are, mean over users, with 95% intervals that draw users.",

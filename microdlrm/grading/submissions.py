@@ -56,24 +56,24 @@ def judge_file(path: Path, names: list[str], memory: int) -> Iterator[tuple[bool
 
     Only what the submission defines is judged: an import takes no answer's place, not even later.
     """
-    parsed, problems = [], {}
+    parsed, problems = {}, {}  # a statement -> its cell; a name -> what became of it
     for number, cell in enumerate(reading.cells(path), start=1):
         filename = f"{path.name}, cell {number}"
         linecache.cache[filename] = len(cell), None, cell.splitlines(keepends=True), filename
         try:
-            parsed += [(filename, statement) for statement in reading.parse(cell)]
+            parsed |= dict.fromkeys(reading.parse(cell), filename)
         except SyntaxError as error:
             problems |= dict.fromkeys(reading.seems_to_define(cell), str(error))
-    statements = [statement for _, statement in parsed]
-    kept = reading.needed(statements, names)
+    kept = reading.needed(list(parsed), names)
     # What every notebook has without defining it. What it asks of Jupyter does nothing.
     namespace = dict(__name__="__main__", display=MagicMock(), get_ipython=MagicMock())
     answers = {}
     with guard.memory_limit(memory):
-        for filename, statement in [pair for pair in parsed if pair[1] in kept]:
+        for statement in kept:
             try:  # nobody's annotations are evaluated, whether or not they asked for that
                 flags = __future__.annotations.compiler_flag
-                exec(compile(Module([statement], []), filename, "exec", flags, True), namespace)
+                module = Module([statement], [])
+                exec(compile(module, parsed[statement], "exec", flags, True), namespace)
             except BaseException as error:
                 says = f"{type(error).__name__}: {error}"[:200]
                 problems |= dict.fromkeys(reading.binds(statement), says)

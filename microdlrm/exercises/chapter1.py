@@ -3,7 +3,7 @@
 import torch
 from torch import nan, tensor
 
-from microdlrm.exercises.task import Mistake, Task, made_of
+from microdlrm.exercises.task import Mistake, Task, made_of, several
 
 
 def _f(*numbers):
@@ -45,8 +45,11 @@ SMOOTHED_MEAN = Task(
     mistakes=[
         Mistake("plain mean", "It believes one rating as firmly as hundreds.",
                 _of_rated(lambda s, c, p, k: s / c)),
-        Mistake("mean where the sum is due", "You divided twice.",
-                _of_rated(lambda s, c, p, k: (s / c + k * p) / (c + k))),
+        *several("mean where the sum is due", "However many ratings there are, they count as one.",
+                 _of_rated(lambda s, c, p, k: (s / c + k * p) / (c + k)),
+                 _of_rated(lambda s, c, p, k: (s / c + k * p) / (1 + k))),
+        Mistake("k above alone", "The k ratings at the prior are ratings: count them below, too.",
+                _of_rated(lambda s, c, p, k: (s + k * p) / c)),
         Mistake("weights exchanged", "You weighted the mean by k and the prior by the count.",
                 _of_rated(lambda s, c, p, k: (k * s / c + c * p) / (c + k))),
         Mistake("the given prior not used", "You work out a prior from the ratings at hand.",
@@ -109,8 +112,7 @@ def _because(groups, values, prior):
 def _read_values(groups, values, prior):
     known = {f"{v:g}": v for v in values.tolist()}
     distinct = len(known) == len(values) < 5
-    read = made_of(known if distinct else {}, most=1, least=-1)
-    return lambda number, row: "the prior" if number == prior else read(number)
+    return made_of(known if distinct else {}, most=1, least=-1)
 
 
 LEAVE_ONE_OUT_MEAN = Task(
@@ -137,24 +139,14 @@ LEAVE_ONE_OUT_MEAN = Task(
     mistakes=[
         Mistake("own row included", "This is the leak that the exercise is about.",
                 _in_company(lambda same, v: same @ v / same.sum(1))),
-        Mistake("groups ignored", "You averaged over all other rows, whatever their group.",
-                lambda g, v, p: (v.sum() - v) / (len(v) - 1)),
         Mistake("own row still counted", "You took the row out of the sum alone.",
                 _in_company(lambda same, v: (same @ v - v) / same.sum(1))),
-        Mistake("divided by all other rows", "Count the other rows of the group alone.",
-                _in_company(lambda same, v: (same @ v - v) / (len(v) - 1))),
         Mistake("own value taken off the mean", "Take it off the sum, then divide.",
                 _in_company(lambda same, v: same @ v / same.sum(1) - v)),
-        Mistake("earlier rows only", "Later rows of the group are due, too.",
-                _mean_of(lambda g, at, i: (g == g[i]) & (at < i))),
-        Mistake("later rows only", "Earlier rows of the group are due, too.",
-                _mean_of(lambda g, at, i: (g == g[i]) & (at > i))),
-        Mistake("the other groups' rows", "The row's own group is asked for.",
-                _mean_of(lambda g, at, i: g != g[i])),
         Mistake("the prior counted as a row", "It stands in only where there is no other row.",
                 lambda g, v, p: (_same(g) @ v - v + p) / _same(g).sum(1)),
-        Mistake("the prior everywhere", "It is for rows that are alone.",
-                lambda g, v, p: torch.full_like(v, p)),
+        Mistake("earlier rows only", "Later rows of the group are due, too.",
+                _mean_of(lambda g, at, i: (g == g[i]) & (at < i))),
     ],
     read=_read_values,
     because=_because,

@@ -1,7 +1,7 @@
 """Chapter 10's exercises: answers, inputs, what the numbers mean, the usual mistakes. Spoilers."""
 
 from microdlrm.exercises.planning import FLOAT, check_choice, check_plan
-from microdlrm.exercises.task import Mistake, Task, several
+from microdlrm.exercises.task import Mistake, Task
 
 __all__ = ["BUSIEST_BYTES", "check_choice", "check_plan"]
 
@@ -39,18 +39,10 @@ def _by_count(owners, widths, devices):
 _BUSIEST_MISTAKES = [
     Mistake("its own share counted", "The sums of its own part of the batch cross no network.",
             _busiest(lambda held, b, n: b * held * FLOAT)),
-    Mistake("there and back", "The forward pass alone is asked for.",
-            _busiest(lambda held, b, n: 2 * (b // n) * (n - 1) * held * FLOAT)),
     Mistake("all devices together", "They send at the same time: the last to finish decides.",
             lambda o, w, b, n: sum(w) * (b // n) * (n - 1) * FLOAT),
-    *several("another device", "The step waits for the busiest.",
-             lambda o, w, b, n: min(_by_device(o, w, n)) * (b // n) * (n - 1) * FLOAT,
-             lambda o, w, b, n: _by_device(o, w, n)[0] * (b // n) * (n - 1) * FLOAT,
-             lambda o, w, b, n: sum(w) * (b // n) * (n - 1) * FLOAT // n),
     Mistake("tables counted, not widths", "It's the sum of a device's widths that counts.",
             lambda o, w, b, n: _by_count(o, w, n) * (b // n) * (n - 1) * FLOAT),
-    Mistake("what it receives", "It sends its own tables' sums, for the others' parts.",
-            lambda o, w, b, n: (sum(w) - min(_by_device(o, w, n))) * (b // n) * FLOAT),
     Mistake("the widest table only", "A device sends the sums of all its tables.",
             lambda o, w, b, n: max(w) * (b // n) * (n - 1) * FLOAT),
 ]  # fmt: skip

@@ -59,8 +59,6 @@ MLP_COST = Task(
         Mistake("a bias for each input", "A layer has one for each output.",
                 _cost(biases=lambda w: sum(w[:-1]))),
         Mistake("a bias for every width", "The input has none.", _cost(biases=sum)),
-        Mistake("one bias a layer", "A layer has one for each output.",
-                _cost(biases=lambda w: len(w) - 1)),
         *several("a layer missing", "Does a loop end too soon, or begin too late?",
                  lambda w: _mlp_cost(w[:-1]), lambda w: _mlp_cost(w[1:])),
     ],
@@ -129,21 +127,10 @@ STABLE_LOGLOSS = Task(
     mistakes=[
         Mistake("sum instead of mean", "The samples' mean is due.",
                 lambda z, y: _exact(z, y).sum()),
-        Mistake("sign", "Your loss is negative: a minus is missing.",
-                lambda z, y: -_exact(z, y).mean()),
         Mistake("labels exchanged", "You charge y = 1 what y = 0 should pay, or the logit's sign "
                 "is lost on the way.", lambda z, y: _exact(-z, y).mean()),
-        *several("a term missing", "Clicks and non-clicks both cost something.",
-                 lambda z, y: (y * _exact(z, y)).mean(),
-                 lambda z, y: ((1 - y) * _exact(z, y)).mean()),
-        Mistake("sigmoid twice", "You squashed the logits, and gave them to something that "
-                "squashes once more.", lambda z, y: _exact(torch.sigmoid(z), y).mean()),
-        Mistake("another base", "The natural logarithm is due.",
-                lambda z, y: _exact(z, y).mean() / tensor(2.0).log()),
         Mistake("every logit with every label", "(B, 1) meets (B,), which makes (B, B).",
                 lambda z, y: _exact(z, y.flatten()).mean()),
-        Mistake("squared error", "The cross-entropy is due.",
-                lambda z, y: ((torch.sigmoid(z) - y) ** 2).mean()),
         Mistake("labels used as signs", "You used the labels 0 and 1 as signs. A sign is −1 or 1.",
                 lambda z, y: F.softplus(-z * y).mean()),
         *several("logarithm of a rounded probability", "Beyond a logit of 17 a float32 probability "

@@ -151,19 +151,11 @@ def _mistakes(first):
         *_DIAGONAL[first],
         Mistake("lower triangle's order", "The upper triangle goes row by row: i before j.",
                 as_(pairs=lambda n: [(i, j) for i in range(n) for j in range(i + 1 - first)])),
-        Mistake("diagonal by diagonal", "The pairs are due row by row: all of v0's first.",
-                as_(pairs=lambda n: [(i, i + k) for k in range(first, n) for i in range(n - k)])),
-        Mistake("dense vector last among the vectors", "v0 is x_dense.",
-                as_(pairs=lambda n: [((i + 1) % n, (j + 1) % n) for i, j in due(n)])),
         # The right pairs, and something else than their dot products.
         Mistake("cosine instead of dot product", "A dot product keeps the vectors' lengths.",
                 as_(product=lambda a, b: F.cosine_similarity(a, b)[:, None])),
         Mistake("scaled products", "Your products are divided by √d, as in attention.",
                 as_(product=lambda a, b: _dot(a, b) / a.shape[1] ** 0.5)),
-        Mistake("mean instead of sum", "Your products are divided by d.",
-                as_(product=lambda a, b: (a * b).mean(1, keepdim=True))),
-        Mistake("sum over the wrong axis", "These are products of coordinates, summed over the "
-                "vectors: (d, d) and not (n, n).", _on(lambda v: v.mT @ v, due)),
         Mistake("rows of the batch mixed", "Reshaping exchanges no axes: it cuts the same long row "
                 "of numbers into other pieces.",
                 lambda x, xs: _interaction(*_cut(x, xs), due)),

@@ -98,8 +98,6 @@ NDCG_AT_K = Task(
     },
     mistakes=[
         Mistake("not normalised", "This is the DCG. Divide it by the best order's.", _list),
-        Mistake("not sorted", "Order the films by score first.",
-                lambda s, r, k: _ndcg_at_k(range(len(r), 0, -1), r, k)),
         Mistake("lowest first", "The highest score comes first.",
                 lambda s, r, k: _ndcg_at_k(-s, r, k)),
         Mistake("k ignored", "Only the first k count.",
@@ -113,17 +111,8 @@ NDCG_AT_K = Task(
         *several("another weight", "Divide by the logarithm of one more than the place.",
                  _by(lambda place: 1 / place), _by(lambda place: _worth(1 + place)),
                  _by(lambda place: 1 / (1 + math.log2(place)))),
-        Mistake("first two places alike", "Place 2 is worth less than place 1.",
-                _by(lambda place: 1 / math.log2(max(2, place)))),
         Mistake("films taken for places", "Sorting positions gives the film at each place. You "
                 "read it as the place of each film.", _films_for_places),
-        Mistake("cut at the relevant films", "The list is cut at k, however many are relevant.",
-                lambda s, r, k: _ndcg_at_k(s, r, min(k, int(r.sum())))),
-        *several("k off by one", "Places 1 to k count.", lambda s, r, k: _ndcg_at_k(s, r, k + 1),
-                 lambda s, r, k: _ndcg_at_k(s, r, max(k - 1, 1))),
-        *several("divided by a count", "Divide by what the best order would give.",
-                 lambda s, r, k: _list(s, r, k) / float(r.sum()),
-                 lambda s, r, k: _list(s, r, k) / k),
         *several("another measure", "This is recall, precision or the like. A film counts by where "
                  "it stands.", lambda s, r, k: _found(s, r, k) / float(r.sum()),
                  lambda s, r, k: _found(s, r, k) / min(k, int(r.sum())),

@@ -41,16 +41,16 @@ class Parting(NamedTuple):
     bad: set
 
 
-def where_right(task: Task, tries: list[Try], runs: bool = False) -> tuple[str, str, bool]:
+def where_right(task: Task, tries: list[Try]) -> tuple[str, str, bool]:
     """What tells right from wrong best: in few words, in a sentence, whether it always does.
 
-    Of each number or row, or of whole inputs; with `runs`, of those on which it runs.
+    Of each number or row, or of whole inputs.
     """
     found = []
-    for by_row in (False,) if runs else (True, False):
+    for by_row in (True, False):
         seen: dict[str, list[tuple]] = defaultdict(list)  # fact: what it was, right or not, where
         for k, t in enumerate(tries):
-            items = [t.got is not None] if runs else t.items()
+            items = t.items()
             facts = facts_of(task, t.args)
             facts |= {name: t.want == n for name, n in DUE.items() if t.want.ndim == 1}
             facts |= {name: bool(t.want == n) for name, n in DUE.items() if t.want.ndim == 0}
@@ -63,7 +63,7 @@ def where_right(task: Task, tries: list[Try], runs: bool = False) -> tuple[str, 
                     seen[name] += [(v, good, k) for v, good in zip(each, items, strict=True)]
         found += [parting for name, met in seen.items() for parting in _partings(name, met)]
     best = max(found, key=lambda p: (p.name not in DUE, p.share), default=None)
-    return (*_said(task, best, runs), best.share == 1) if best else ("", "", False)
+    return (*_said(task, best), best.share == 1) if best else ("", "", False)
 
 
 def _partings(name: str, met: list[tuple]) -> Iterator[Parting]:
@@ -84,25 +84,23 @@ def _partings(name: str, met: list[tuple]) -> Iterator[Parting]:
             yield Parting(share, name, values - bad, bad)
 
 
-def _said(task: Task, parting: Parting, runs: bool) -> tuple[str, str]:
+def _said(task: Task, parting: Parting) -> tuple[str, str]:
     share, name, good, bad = parting
-    right, wrong = ("It runs", "it fails") if runs else ("Right", "wrong")
     often = "" if share == 1 else "mostly " if share > 0.5 else "sometimes "
     if all(isinstance(v, bool) for v in good | bad):
         if bad == {False}:
-            says = f"{right} where {name}, {often}{wrong} elsewhere."
+            says = f"Right where {name}, {often}wrong elsewhere."
             return f"right only where {name}" if share == 1 else "", says
-        says = f"{right} everywhere but where {name}."
-        says = says if share == 1 else f"{wrong} only where {name}, though not always there."
-        says = says[0].upper() + says[1:]
+        says = f"Right everywhere but where {name}."
+        says = says if share == 1 else f"Wrong only where {name}, though not always there."
         return f"wrong where {name}", f"{says} {task.tells.get(name, '')}".strip()
     these, those = _range(good, bad), _range(bad, good)
     if not re.match(f"{COUNTED}$|as |for ", name):  # a word, or a number with a name of its own
-        says = f"{right} where {name} {these}; {often}{wrong} where {name} {those}."
+        says = f"Right where {name} {these}; {often}wrong where {name} {those}."
         return f"wrong where {name} {those}", says
     one = re.sub(r"^(\w+)s\b", r"\1", name)
     title = f"wrong with {those} {one if bad == {1} else name}"
-    says = f"{right} with {these} {one if good == {1} else name}, {often}{wrong} with {those}."
+    says = f"Right with {these} {one if good == {1} else name}, {often}wrong with {those}."
     tell = task.tells.get(f"1 {name}" if bad == {1} else name if max(good) < min(bad) else "", "")
     return title, f"{says} {tell}".strip()
 

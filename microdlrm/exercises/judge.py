@@ -11,14 +11,14 @@ from functools import partial
 import torch
 
 from microdlrm.exercises import compare, guard, inputs
+from microdlrm.exercises.change import Change, one_change
 from microdlrm.exercises.compare import Try, alike, as_tensor, equal, same
 from microdlrm.exercises.draws import draw
 from microdlrm.exercises.errors import Failure, came_to, first_not_finite
 from microdlrm.exercises.gradients import gradients_of, tracked
 from microdlrm.exercises.returned import convert, kind
-from microdlrm.exercises.slips import slips
 from microdlrm.exercises.task import Mistake, Task
-from microdlrm.exercises.traffic import largest_result, traffic
+from microdlrm.exercises.traffic import traffic
 from microdlrm.exercises.verdict import Verdict, given, show
 from microdlrm.exercises.wrappers import layers, uncompiled
 
@@ -171,10 +171,16 @@ class Attempt:
         task, values = self.task, [t for t in wrong if t.got is not None]
         where_title, where, always = inputs.where_right(task, self.tries)
         told = always and "everywhere but" in where
-        known = self.known(wrong, in_part=not told)
+        known = self.known()
+        change = None if known else self.changed(wrong)
+        known = known or (None if told or change else self.known_in_part(wrong))
+        one = change.says if change else ""
         typical = self.tries[task.typical]
         if wrong[0].error and not known and (typical.error or typical.right or not values):
-            return self.failing(wrong[0].error, typical.error, bool(values), where)
+            self.step = STEPS[0]
+            alike = typical.error and typical.error.mistake == wrong[0].error.mistake
+            f = typical.error if alike else wrong[0].error
+            return Failure(f.mistake, brief(f.hint, one, where), f.where, f.inputs)
         # An error on the smallest may hide the rest.
         first = next((t for t in values if not t.rearranged), values[0])
         found = compare.places(task, first)
@@ -183,31 +189,33 @@ class Attempt:
             says = brief(known.words, where if always or known.formula is ... else "")
             return Failure(known.name, says, inputs=first.args, shown=shown)
         title, summary = compare.in_sum(first, found)
-        says = [summary, where]
+        says = [one, summary, where if always or not change else ""]
         if not told:
             finite = [t for t in values if t.fits and t.got.isfinite().all()]
             shared_title, shared = compare.all_alike(finite) if finite else ("", "")
             title = title or shared_title
             says += [shared]
-        title = title or where_title
+        title = title or (change.kind if change and not always else where_title)
         says += [] if any(says) else [inputs.neighbour(task, self.tries, first)]
         if not first.fits:
             shapes = f"Its shape is {tuple(first.got.shape)}, and {tuple(first.want.shape)} is due"
             says.insert(0, f"{shapes}{': ' + task.shape if task.shape else ''}.")
             title = title or "wrong shape"
         line = "" if first.got.isfinite().all() else self.not_finite(first.args)
+        line = change.line if change else line
         says.append(task.legend if "v0" in "".join(says) or not title else "")
         return Failure(title or "wrong values", brief(*says), line, first.args, shown=shown)
 
-    def failing(self, first: Failure, typical: Failure | None, also: bool, where: str) -> Failure:
-        """An error: the line, on which inputs, and whether the numbers are right elsewhere."""
-        self.step = STEPS[0]
-        told = typical if typical and typical.mistake == first.mistake else first
-        says = [where]
-        if also:
-            _, runs, _ = inputs.where_right(self.task, self.tries, runs=True)
-            says = [runs, "Where it runs, its numbers are wrong as well."]
-        return Failure(told.mistake, brief(told.hint, *says), told.where, told.inputs)
+    def changed(self, wrong: list[Try]) -> Change | None:
+        """The one change of the function's code that makes it right on all inputs, if there is."""
+        tries = [*wrong, *(t for t in self.tries if t.right)]
+
+        def right(fn: Callable) -> bool:
+            results = ((t, fn(*copy.deepcopy(t.args))) for t in tries)
+            return all(equal(convert(got, self.task.returns), t.want) for t, got in results)
+
+        left = max(min(2.0, self.seconds), self.deadline - time.monotonic())
+        return guard.run(one_change, (self.fn, right), left).value
 
     def not_finite(self, args: tuple) -> str:
         try:
@@ -215,19 +223,20 @@ class Attempt:
         except Failure:
             return ""
 
-    def known(self, wrong: list[Try], in_part: bool) -> Mistake | None:
-        """The usual mistake that gives all that is wrong; and all that is right, unless in part."""
-        rows, listed = self.task.mistakes, self.tries[: len(self.task.inputs)]
-        for mistake in [*rows, *slips(self.task.name, tuple(self.task.arguments))]:
-            if self.agrees(mistake.formula, self.tries):
-                return mistake
-        for mistake in rows:
-            if self.agrees(mistake.formula, listed):
-                return mistake
-        for mistake in rows if in_part else ():
-            if self.agrees(mistake.formula, wrong, in_part=True):
-                more = " This mistake explains all that is wrong in yours."
-                return Mistake(f"{mistake.name}, in places", mistake.words + more, ...)
+    def known(self) -> Mistake | None:
+        """The usual mistake that gives what came, on all inputs or on the task's own."""
+        for tries in (self.tries, self.tries[: len(self.task.inputs)]):
+            for mistake in self.task.mistakes:
+                if self.agrees(mistake.formula, tries):
+                    return mistake
+        return None
+
+    def known_in_part(self, wrong: list[Try]) -> Mistake | None:
+        """The usual mistake that gives all that is wrong."""
+        for name, words, formula in self.task.mistakes:
+            if self.agrees(formula, wrong, in_part=True):
+                words += " This mistake explains all that is wrong in yours."
+                return Mistake(f"{name}, in places", words, ...)
         return None
 
     def agrees(self, formula: Callable, tries: list[Try], in_part: bool = False) -> bool:
@@ -286,7 +295,7 @@ class Attempt:
         if self.task.narrow:
             self.step = "no large result"
             args, limit, mistake, words = self.task.narrow
-            if self.call(partial(largest_result, self.fn), args) >= limit:
+            if self.call(partial(traffic, self.fn), args).largest >= limit:
                 raise Failure(mistake, f"The numbers are right, but {words}", inputs=args)
         if self.task.growing:
             self.step = "few operators"

@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_leaves
 class Traffic(NamedTuple):
     operators: int  # views left out: they move nothing
     bytes: int  # that the operators read and wrote
+    largest: int  # numbers in a result
 
 
 class _Counter(TorchDispatchMode):
@@ -33,18 +34,11 @@ class _Counter(TorchDispatchMode):
 
 
 def traffic(fn: Callable, *args) -> Traffic:
-    """Call `fn(*args)` without gradients; return its operators and the bytes they moved.
+    """Call `fn(*args)` without gradients; return its operators, and what they moved and made.
 
     Every operator is taken to read its operands and to write its result once. What NumPy and Python
     move between the operators isn't seen.
     """
     with torch.no_grad(), _Counter() as counter:
         fn(*args)
-    return Traffic(counter.operators, counter.bytes)
-
-
-def largest_result(fn: Callable, *args) -> int:
-    """Call `fn(*args)` without gradients; return the size of an operator's largest result."""
-    with torch.no_grad(), _Counter() as counter:
-        fn(*args)
-    return counter.largest
+    return Traffic(counter.operators, counter.bytes, counter.largest)

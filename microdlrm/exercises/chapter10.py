@@ -1,5 +1,7 @@
 """Chapter 10's exercises: answers, inputs, what the numbers mean, the usual mistakes. Spoilers."""
 
+from math import nan
+
 from microdlrm.exercises.planning import FLOAT, check_choice, check_plan
 from microdlrm.exercises.task import Mistake, Task
 
@@ -31,9 +33,11 @@ def _busiest(formula):
 
 
 def _by_count(owners, widths, devices):
-    """What the device with the most tables holds."""
+    """What the device with the most tables holds; any number if there are several."""
     tables = _by_device(owners, [1] * len(owners), devices)
-    return max(zip(tables, _by_device(owners, widths, devices), strict=True))[1]
+    held = zip(_by_device(owners, widths, devices), tables, strict=True)
+    first, *others = {width for width, n in held if n == max(tables)}
+    return nan if others else first
 
 
 _BUSIEST_MISTAKES = [

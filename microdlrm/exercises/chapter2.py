@@ -14,7 +14,7 @@ def _offsets_from_lengths(lengths):
 
 def _read_lengths(lengths):
     parts = {f"length {b}": n for b, n in enumerate(lengths.tolist()) if n}
-    return made_of(parts, most=1, ones=True)
+    return made_of(parts | {"1": 1}, most=1, least=-1)
 
 
 OFFSETS_FROM_LENGTHS = Task(

@@ -26,7 +26,7 @@ def _cost(biases=lambda w: sum(w[1:]), each=2, rest=0):
 def _read_cost(widths):
     parts = {f"{n}·{m}": n * m for n, m in combinations(widths, 2)}
     parts |= {f"{m} biases": m for m in widths[1:]} | {f"{widths[0]} (the input)": widths[0]}
-    return made_of(parts if len(widths) < 4 else {}, ones=True)
+    return made_of(parts | {"1": 1} if len(widths) < 4 else {})
 
 
 def _because_cost(widths):

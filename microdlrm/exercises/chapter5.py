@@ -113,23 +113,6 @@ def _because(x_dense, x_sparse, first=1):
             yield " + ".join(terms) if len(row[0]) < 4 else ""
 
 
-def _on(make, pairs):
-    """Of all vectors (B, n, d), a matrix of products, of which the pairs are taken."""
-
-    def formula(x_dense, x_sparse):
-        z = make(torch.stack([x_dense, *x_sparse], 1))
-        return torch.cat([x_dense, *(z[:, i, j, None] for i, j in pairs(z.shape[1]))], 1)
-
-    return formula
-
-
-def _cut(x_dense, x_sparse):
-    """All numbers of a batch in one long row, cut into vectors: rows are mixed."""
-    n = 1 + len(x_sparse)
-    v = torch.stack([x_dense, *x_sparse]).reshape(len(x_dense), n, -1)
-    return v[:, 0], list(v[:, 1:].unbind(1))
-
-
 _DIAGONAL = {
     1: [Mistake("diagonal kept", "A pair has two different vectors.",
                 partial(_interaction, pairs=partial(_pairs, first=0)))],
@@ -141,6 +124,13 @@ _DIAGONAL = {
                 partial(_interaction, pairs=partial(_pairs, first=0), product=lambda a, b:
                         _dot(a, b).sqrt() if a is b else _dot(a, b)))],
 }  # fmt: skip
+
+
+def _reshaped(pairs, x_dense, x_sparse):
+    """All vectors' numbers, cut into other pieces, where they should be transposed."""
+    v = torch.stack([x_dense, *x_sparse], 1)  # (B, n, d)
+    z = v @ v.reshape(len(v), v.shape[2], v.shape[1])  # (B, n, n)
+    return torch.cat([x_dense, *(z[:, i, j, None] for i, j in pairs(z.shape[1]))], 1)
 
 
 def _mistakes(first):
@@ -156,12 +146,8 @@ def _mistakes(first):
                 as_(product=lambda a, b: F.cosine_similarity(a, b)[:, None])),
         Mistake("scaled products", "Your products are divided by √d, as in attention.",
                 as_(product=lambda a, b: _dot(a, b) / a.shape[1] ** 0.5)),
-        Mistake("rows of the batch mixed", "Reshaping exchanges no axes: it cuts the same long row "
-                "of numbers into other pieces.",
-                lambda x, xs: _interaction(*_cut(x, xs), due)),
         Mistake("reshaped instead of transposed", "The same numbers, cut into other pieces, where "
-                "two axes should change places.",
-                _on(lambda v: v @ v.reshape(len(v), v.shape[2], v.shape[1]), due)),
+                "two axes should change places.", partial(_reshaped, due)),
     ]  # fmt: skip
 
 

@@ -84,8 +84,8 @@ AUC_FROM_RANKS = Task(
                  lambda s, y: float((_pairs(s, y) == 1).double().mean())),
         Mistake("dense ranks", "After equal scores, the next rank goes on as if they were one row.",
                 _by_ranks(lambda s: s.unique(return_inverse=True)[1] + 1)),
-        Mistake("the clicks' own places left in", "Off the sum of ranks comes the least that it could "
-                "be.", _off_by(lambda m: (m + 1) / 2)),
+        Mistake("the clicks' own places left in", "Off comes the least that ranks add up to.",
+                _off_by(lambda m: (m + 1) / 2)),
         *several("ranks too low", "The lowest rank is 1.",
                  _off_by(lambda m: -1), _off_by(lambda m: -0.5)),
         *several("divided by other pairs", "Only a click and a non-click make a pair.",

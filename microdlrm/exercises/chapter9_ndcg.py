@@ -22,11 +22,6 @@ def _found(scores, relevant, k):
     return _list(scores, relevant, k, lambda place: 1)
 
 
-def _films_for_places(scores, relevant, k):
-    place = scores.argsort(descending=True) + 1
-    return float(((place <= k) * relevant / (1 + place).log2()).sum()) / _best(relevant, k)
-
-
 def _best(relevant, k, worth=_worth):
     """What the best order gives."""
     return sum(worth(place) for place in range(1, int(min(k, relevant.sum())) + 1))
@@ -48,12 +43,6 @@ def _over(films):
         return _list(s, r, k) / (best or math.nan)
 
     return formula
-
-
-def _average_precision(scores, relevant, k):
-    hits = relevant[scores.argsort(descending=True)[:k]]
-    parts = hits * hits.cumsum(0) / tensor(range(1, len(hits) + 1))
-    return float(parts.sum()) / min(k, int(relevant.sum()))
 
 
 def _films(scores, relevant, k):
@@ -111,12 +100,10 @@ NDCG_AT_K = Task(
         *several("another weight", "Divide by the logarithm of one more than the place.",
                  _by(lambda place: 1 / place), _by(lambda place: _worth(1 + place)),
                  _by(lambda place: 1 / (1 + math.log2(place)))),
-        Mistake("films taken for places", "Sorting positions gives the film at each place. You "
-                "read it as the place of each film.", _films_for_places),
         *several("another measure", "This is recall, precision or the like. A film counts by where "
                  "it stands.", lambda s, r, k: _found(s, r, k) / float(r.sum()),
                  lambda s, r, k: _found(s, r, k) / min(k, int(r.sum())),
-                 lambda s, r, k: _found(s, r, k) / k, _average_precision),
+                 lambda s, r, k: _found(s, r, k) / k),
     ],
     read=lambda *_: lambda number, row: "" if math.isfinite(number) else "divided by log 1?",
     because=_because,

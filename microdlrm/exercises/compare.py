@@ -174,18 +174,8 @@ def _listed(names: Counter) -> str:
     return ", ".join(said[:6]) + (f" and {len(said) - 6} more" if len(said) > 6 else "")
 
 
-# What may have been done to what is due.
-DONE = {
-    "rounded to whole numbers": Tensor.round,
-    "cut to whole numbers": Tensor.trunc,
-    "taken off 1": lambda t: 1 - t,
-    "turned upside down, 1 divided by it": lambda t: 1 / t,
-    "put through a sigmoid": Tensor.sigmoid,
-}
-
-
 def all_alike(tries: list[Try]) -> tuple[str, str]:
-    """What all wrong numbers share, as a title and a sentence: a factor, an amount, a rounding."""
+    """What all wrong numbers share, as a title and a sentence: a factor, an amount, little."""
     wrong = [~alike(t.got, t.want) for t in tries]
     got = torch.cat([t.got.double()[w] for t, w in zip(tries, wrong, strict=True)])
     want = torch.cat([t.want.double()[w] for t, w in zip(tries, wrong, strict=True)])
@@ -197,9 +187,6 @@ def all_alike(tries: list[Try]) -> tuple[str, str]:
         return "off by a factor", f"{every} is {ratio[0]:.4g} times what is due."
     if equal(off, off[:1].expand_as(off)):
         return "off by an amount", f"{every} is off by {off[0]:.4g}."
-    for says, done in DONE.items():
-        if equal(got, done(want)):
-            return "", f"{every} is what is due, but it has been {says}."
     if (off.abs() <= 1e-2 * want.abs().max()).all() and (off.abs() <= 0.1 * want.abs()).all():
         most = f"{off.abs().max():.2g}"
         return "nearly right", f"{every} is off by {most} at most: rounded, or half precision?"

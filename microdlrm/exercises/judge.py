@@ -17,7 +17,7 @@ from microdlrm.exercises.draws import draw
 from microdlrm.exercises.errors import Failure, came_to, first_not_finite
 from microdlrm.exercises.gradients import gradients_of, tracked
 from microdlrm.exercises.returned import convert, kind
-from microdlrm.exercises.task import Mistake, Task
+from microdlrm.exercises.task import Task
 from microdlrm.exercises.traffic import traffic
 from microdlrm.exercises.verdict import Verdict, given, show
 from microdlrm.exercises.wrappers import layers, uncompiled
@@ -170,33 +170,33 @@ class Attempt:
         """What there is to say of the inputs on which it is wrong; the first of them is shown."""
         task, values = self.task, [t for t in wrong if t.got is not None]
         where_title, where, always = inputs.where_right(task, self.tries)
-        told = always and "everywhere but" in where
-        known = self.known()
+        sure = where if always else ""
+        known = next((row for row in task.mistakes if self.agrees(row.formula)), None)
         change = None if known else self.changed(wrong)
-        known = known or (None if told or change else self.known_in_part(wrong))
         one = change.says if change else ""
         typical = self.tries[task.typical]
         if wrong[0].error and not known and (typical.error or typical.right or not values):
             self.step = STEPS[0]
             alike = typical.error and typical.error.mistake == wrong[0].error.mistake
             f = typical.error if alike else wrong[0].error
-            return Failure(f.mistake, brief(f.hint, one, where), f.where, f.inputs)
+            return Failure(f.mistake, brief(f.hint, one, sure), f.where, f.inputs)
         # An error on the smallest may hide the rest.
         first = next((t for t in values if not t.rearranged), values[0])
         found = compare.places(task, first)
         shown = show(found, task.row)
         if known:
-            says = brief(known.words, where if always or known.formula is ... else "")
+            says = brief(known.words, sure)
             return Failure(known.name, says, inputs=first.args, shown=shown)
         title, summary = compare.in_sum(first, found)
-        says = [one, summary, where if always or not change else ""]
-        if not told:
+        says = [one, summary, sure if change else where]
+        if not (always and "everywhere but" in where):
             finite = [t for t in values if t.fits and t.got.isfinite().all()]
             shared_title, shared = compare.all_alike(finite) if finite else ("", "")
             title = title or shared_title
             says += [shared]
         title = title or (change.kind if change and not always else where_title)
-        says += [] if any(says) else [inputs.neighbour(task, self.tries, first)]
+        right = len(self.tries) - len(wrong)
+        says += [] if any(says) else [f"Right on {right} of the {len(self.tries)} inputs tried."]
         if not first.fits:
             shapes = f"Its shape is {tuple(first.got.shape)}, and {tuple(first.want.shape)} is due"
             says.insert(0, f"{shapes}{': ' + task.shape if task.shape else ''}.")
@@ -223,44 +223,21 @@ class Attempt:
         except Failure:
             return ""
 
-    def known(self) -> Mistake | None:
-        """The usual mistake that gives what came, on all inputs or on the task's own."""
-        for tries in (self.tries, self.tries[: len(self.task.inputs)]):
-            for mistake in self.task.mistakes:
-                if self.agrees(mistake.formula, tries):
-                    return mistake
-        return None
-
-    def known_in_part(self, wrong: list[Try]) -> Mistake | None:
-        """The usual mistake that gives all that is wrong."""
-        for name, words, formula in self.task.mistakes:
-            if self.agrees(formula, wrong, in_part=True):
-                words += " This mistake explains all that is wrong in yours."
-                return Mistake(f"{name}, in places", words, ...)
-        return None
-
-    def agrees(self, formula: Callable, tries: list[Try], in_part: bool = False) -> bool:
+    def agrees(self, formula: Callable) -> bool:
         """Whether a formula gives what came, on enough numbers and inputs to be no coincidence."""
-        numbers, met = set(), 0
-        for t in tries:
+        numbers = met = 0
+        for t in (t for t in self.tries if t.got is not None):
             try:
                 made = as_tensor(formula(*t.args)).double()
             except (RuntimeError, ValueError, IndexError, ArithmeticError):
                 continue
-            if t.got is None:
-                continue
-            if made.shape != t.got.shape or (in_part and not t.fits):
-                return False
             told = ~made.isnan()
-            told &= ~alike(t.got, t.want) if in_part else True
-            if not alike(t.got, made)[told].all():
+            if made.shape != t.got.shape or not alike(t.got, made)[told].all():
                 return False
             off = told & ~alike(made, t.want) if t.fits else told
-            # Any two formulas may agree on a 0 or a 1.
-            numbers |= set(made[off].reshape(-1).tolist()) - ({0.0, 1.0} if in_part else set())
-            numbers |= set() if in_part else {(met, place) for place in range(int(off.sum()))}
+            numbers += int(off.sum())
             met += bool(off.any())
-        return met >= 2 and len(numbers) >= (3 if in_part else 2)
+        return met >= 2 and numbers >= 2
 
     def gradients(self) -> None:
         if not self.task.gradients:

@@ -181,29 +181,6 @@ def test_a_threshold_is_said_as_it_was_met(limit):
     assert int(right) <= limit < int(wrong)
 
 
-@pytest.mark.parametrize(
-    ("task", "wrong", "says"),
-    [
-        ("recalibrated", lambda p, w: p / p + (1 - p) / w, "`p / p + (1 - p) / w`"),
-        ("recalibrated", lambda p, w: p / (p - (1 - p) / w), "`p / (p - (1 - p) / w)`"),
-        (
-            "low_rank_cross",
-            lambda x0, x, U, V, b: x0 * (x @ U @ V.T + b) + x,
-            "`x0 * (V Uᵀ x + b) + x`",
-        ),
-        ("smoothed_mean", lambda s, c, p, k: (s + k) / (c + k), "`(sums + k) / (counts + k)`"),
-        (
-            "offsets_from_lengths",
-            lambda n: n.cumsum(0) - n + n.sum() % 2 * n[0] ** 2,
-            "With lengths = ",
-        ),
-    ],
-)
-def test_a_hint_says_what_was_computed_or_where_it_is_right(task, wrong, says):
-    verdict = check.TASKS[task](wrong)
-    assert says in verdict.hint, repr(verdict)
-
-
 def test_the_line_is_shown_where_the_first_nan_comes_up():
     def mean(sums, counts, prior, k):
         weight = counts / (counts + k)
@@ -213,14 +190,3 @@ def test_the_line_is_shown_where_the_first_nan_comes_up():
     assert "return weight * (sums / counts)" in verdict.where
     assert "counts is a tensor (1,), [0.0]" in verdict.where
     assert verdict.mistake == "wrong where a movie has no ratings"
-
-
-def test_an_error_says_on_which_inputs_it_comes():
-    def crosswise(x_dense, x_sparse):
-        T = torch.stack([x_dense, *x_sparse], 2)  # the vectors in columns
-        i, j = torch.triu_indices(T.shape[2], T.shape[2], 1)
-        return torch.cat([x_dense, (T @ T.mT)[:, i, j]], 1)
-
-    hint = check.dot_interaction(crosswise).hint
-    assert "more numbers in a vector than tables" in hint
-    assert "Where it runs, its numbers are wrong as well" in hint

@@ -6,7 +6,6 @@
 import itertools
 import json
 import math
-import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
@@ -90,21 +89,13 @@ class Ceilings(Shown):
 
     def json(self) -> dict:
         """The medians, as `python -m microdlrm ceilings --json` prints them."""
-        several = (self.gather, self.cache, self.near, self.gemm)
-        gather, cache, near, gemm = ({n: s.median for n, s in own.items()} for own in several)
-        return {
-            "stream_gbs": self.stream_gbs,
-            "gather_gbs": gather,
-            "cache_gbs": cache,
-            "near_gbs": near,
-            "latency_ns": self.latency.median,
-            "gemm_gflops": gemm,
-            "ridge": self.ridge,
-            "dispatch_us": self.dispatch.median,
-            "bag_us": self.bag.median,
-            "table_bytes": self.held["gather"],
-            "machine": str(self.machine),
-        }
+        one = dict(latency_ns=self.latency, dispatch_us=self.dispatch, bag_us=self.bag)
+        several = dict(gather_gbs=self.gather, cache_gbs=self.cache, near_gbs=self.near)
+        several["gemm_gflops"] = self.gemm
+        said = dict(stream_gbs=self.stream_gbs, ridge=self.ridge, machine=str(self.machine))
+        said |= {name: spread.median for name, spread in one.items()}
+        said |= {name: {n: s.median for n, s in own.items()} for name, own in several.items()}
+        return said | dict(table_bytes=self.held["gather"])
 
     def frame(self) -> pd.DataFrame:
         """What a prediction needs, of the rows two widths; `json` has the others."""
@@ -248,11 +239,9 @@ def zipf(kinds: int, shape: tuple[int, ...], generator: torch.Generator) -> Tens
 def reading_at_once(threads: int) -> list[float]:
     """GB/s that each of so many threads reads in order, all at once, each from its own memory."""
     own = [torch.ones(affordable(256 * MIB) // 4) for _ in range(threads)]
-    together = threading.Barrier(threads)
 
     def read(numbers: Tensor) -> float:
         torch.set_num_threads(1)
-        together.wait()
         begun = time.thread_time()
         for _ in range(10):
             numbers.sum()

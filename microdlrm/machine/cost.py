@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 FLOAT, INT = 4, 8  # bytes
@@ -174,45 +175,23 @@ class Rates(NamedTuple):
     cache_bytes: float  # the most that all tables together may have to lie in the last cache
 
 
-def row_gbs(table_bytes: float, all_bytes: float, rates: Rates) -> float:
-    """The bandwidth of rows at random from a table of this size; all tables have `all_bytes`.
-
-    A table is near by itself: its rows come one table at a time. The last cache has to hold all.
-    """
-    if table_bytes <= rates.near_bytes:
-        return rates.near_gbs
-    return rates.cache_gbs if all_bytes <= rates.cache_bytes else rates.gather_gbs
-
-
 def predict(parts: pd.DataFrame, rates: Rates) -> pd.DataFrame:
     """How long each part of `parts` takes: the roofline and dispatch.
 
     seconds = operators * dispatch + max(flops / peak, bytes / bandwidth). A table's operators
-    are EmbeddingBags, which have a price of their own, and its bandwidth is that of `row_gbs`; all
-    else streams. Columns: dispatch, compute, memory and their outcome, seconds; regime: which of
-    the three is the longest.
+    are EmbeddingBags, which have a price of their own, and its rows come from one of three
+    distances: it is near by itself, since rows come one table at a time; the last cache has to hold
+    all tables. All else streams. Columns: dispatch, compute, memory and their outcome, seconds.
     """
     is_table = parts.index.str.startswith("table")
     held = parts["parameters"] * FLOAT
-    together = held[is_table].sum()
-    near_or_far = held.map(lambda n_bytes: row_gbs(n_bytes, together, rates))
-    bandwidth = near_or_far.where(is_table, rates.stream_gbs).astype(float)
-    price = pd.Series(rates.dispatch_us, parts.index, dtype=float).mask(is_table, rates.bag_us)
-    frame = pd.DataFrame(
-        {
-            "dispatch": parts["operators"] * price * 1e-6,
-            "compute": parts["flops"] / (rates.gemm_gflops * 1e9),
-            "memory": parts["bytes"] / (bandwidth * 1e9),
-        }
-    )
+    price = np.where(is_table, rates.bag_us, rates.dispatch_us)
+    beyond = rates.cache_gbs if held[is_table].sum() <= rates.cache_bytes else rates.gather_gbs
+    of_rows = np.where(held <= rates.near_bytes, rates.near_gbs, beyond)
+    bandwidth = np.where(is_table, of_rows, rates.stream_gbs)
+    frame = pd.DataFrame()
+    frame["dispatch"] = parts["operators"] * price * 1e-6
+    frame["compute"] = parts["flops"] / (rates.gemm_gflops * 1e9)
+    frame["memory"] = parts["bytes"] / (bandwidth * 1e9)
     frame["seconds"] = frame["dispatch"] + frame[["compute", "memory"]].max(axis=1)
-    frame["regime"] = frame[["dispatch", "compute", "memory"]].idxmax(axis=1)
     return frame
-
-
-def regime(predicted: pd.DataFrame) -> str:
-    """What a forward pass waits for most, by `predict`: "dispatch", "memory" or "compute"."""
-    roof = predicted[["compute", "memory"]]
-    waits = roof.max(axis=1).groupby(roof.idxmax(axis=1)).sum()
-    waits["dispatch"] = predicted["dispatch"].sum()
-    return waits.idxmax()

@@ -7,6 +7,7 @@ import itertools
 import json
 from argparse import ArgumentParser
 from collections.abc import Callable
+from functools import partial
 from unittest import mock
 
 import pandas as pd
@@ -22,7 +23,7 @@ from microdlrm.machine.ceilings import GEMM_SIZES, gather_from
 from microdlrm.machine.dot import half_backward_dot
 from microdlrm.machine.frozen import freeze, in_huge_pages
 from microdlrm.machine.regimes import BATCH, COMPUTE, MEMORY, MEMORY_BAG, ORIGINAL, random_batches
-from microdlrm.machine.timing import Spread, compare
+from microdlrm.machine.timing import Spread, compare, ratio
 from microdlrm.model import MicroDLRM
 
 FAR = 512 * hardware.MIB  # of a table that should lie beyond every cache
@@ -36,24 +37,18 @@ def loading_vs_seed() -> Spread:
     few = split.train[: 8 * 256]  # enough for the slow way: it costs the same for each sample
     loader = original.loader(prepared, few, 256)
     draw = torch.Generator().manual_seed(0)
-    ways = {
-        "one by one": lambda: list(loader),
-        "slices": lambda: list(clicks.batches(prepared, split.train, 256, generator=draw)),
-    }
-    ratio = compare(ways).ratio("one by one", "slices")
-    return ratio.into(lambda ratio: ratio * len(split.train) / len(few))
+    slices = partial(clicks.batches, prepared, split.train, 256, draw)
+    of_few = ratio(lambda: list(loader), lambda: list(slices()))
+    return of_few.into(lambda times: times * len(split.train) / len(few))
 
 
 def inference_vs_seed() -> Spread:
     """Time of the original's forward ÷ that of `freeze(model)`, checks included; batch 256."""
     model, batches = MicroDLRM(**ORIGINAL).eval(), random_batches(ORIGINAL, 256)
     frozen = freeze(model)
-    ways = {
-        "original": lambda i: regimes.original_forward(model, *batches[i % 16]),
-        "frozen": lambda i: frozen(*batches[i % 16]),
-    }
+    plain = partial(regimes.original_forward, model)
     with torch.inference_mode():
-        return compare(ways).ratio("original", "frozen")
+        return ratio(lambda i: plain(*batches[i % 16]), lambda i: frozen(*batches[i % 16]))
 
 
 def tables_vs_best_gather() -> Spread:
@@ -74,8 +69,7 @@ def tables_vs_best_gather() -> Spread:
 def bf16_rows_beyond_cache() -> Spread:
     """Time of summing float32 rows ÷ that of bfloat16 rows, from a table that no cache holds."""
     rows = torch.ones(hardware.affordable(FAR) // 4).view(-1, 64)
-    times = compare({"float32": gather_from(rows), "bfloat16": gather_from(rows.bfloat16())})
-    return times.ratio("float32", "bfloat16")
+    return ratio(gather_from(rows), gather_from(rows.bfloat16()))
 
 
 def zipf_vs_uniform() -> Spread:
@@ -85,8 +79,7 @@ def zipf_vs_uniform() -> Spread:
     others do.
     """
     rows = in_huge_pages(torch.ones(hardware.affordable(FAR) // 4).view(-1, 64))
-    times = compare({"alike": gather_from(rows), "zipf": gather_from(rows, skewed=True)})
-    return times.ratio("alike", "zipf")
+    return ratio(gather_from(rows), gather_from(rows, skewed=True))
 
 
 def compute_model_of_gemm() -> Spread:
@@ -115,8 +108,7 @@ def dot_vs_bmm_index() -> Spread:
     def there_and_back(interaction: Callable) -> Callable:
         return lambda: torch.autograd.grad(interaction(vectors[0], vectors[1:]), vectors, gradient)
 
-    ways = {"half": there_and_back(half_backward_dot), "index": there_and_back(bmm_index)}
-    return compare(ways).ratio("half", "index")
+    return ratio(there_and_back(half_backward_dot), there_and_back(bmm_index))
 
 
 def sparse_vs_dense_step(pages: str = "settled") -> Spread:
@@ -125,8 +117,8 @@ def sparse_vs_dense_step(pages: str = "settled") -> Spread:
     With pages "settled" the allocator gets the dense gradient's fresh in every step; "kept", it
     uses them again.
     """
-    steps = {"dense": regimes.table_step(2**20), "sparse": regimes.table_step(2**20, sparse=True)}
-    return compare(steps, pages=pages).ratio("dense", "sparse")
+    steps = (regimes.table_step(2**20, sparse=sparse) for sparse in (False, True))
+    return ratio(*steps, pages=pages)
 
 
 def sparse_vs_dense_step_kept() -> Spread:
@@ -146,17 +138,14 @@ def history_step_vs_embedding_bag() -> Spread:
         with mock.patch("microdlrm.model.bag_sums", lambda bags, *bag: bags(*bag)):
             step(i)
 
-    return compare({"plain": plainly, "ours": step}, rounds=5).ratio("plain", "ours")
+    return ratio(plainly, step, rounds=5)
 
 
 def checks_share() -> Spread:
     """Time to check a batch ÷ time of a training step, the checks included."""
     model, batches = MicroDLRM(**ORIGINAL), random_batches(ORIGINAL, 1024)
-    checks = {
-        "checks": lambda i: check_inputs(model, *batches[i % 16]),
-        "step": training_step(model, batches),
-    }
-    return compare(checks).ratio("checks", "step")
+    step = training_step(model, batches)
+    return ratio(lambda i: check_inputs(model, *batches[i % 16]), step)
 
 
 def training_step(model: MicroDLRM, batches: list) -> Callable[[int], None]:
@@ -197,19 +186,19 @@ def headlines() -> pd.DataFrame:
     """A line for each promise, measured, in about a minute; "ratio" is a Spread."""
     lines = {}
     for name, (measure, direction, bound) in PROMISES.items():
-        ratio, what = measure(), measure.__doc__.partition("\n")[0]
-        lines[name] = (ratio, f"{direction} {bound:g}", verdict(name, ratio), what)
+        measured, what = measure(), measure.__doc__.partition("\n")[0]
+        lines[name] = (measured, f"{direction} {bound:g}", verdict(name, measured), what)
     columns = ["ratio", "bound", "verdict", "what"]
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
 
 
-def verdict(name: str, ratio: Spread) -> str:
+def verdict(name: str, measured: Spread) -> str:
     """Whether it "holds" or "fails", or why this promise isn't asked for on this machine."""
     if name in BEYOND_CACHE and (fits := hardware.fits_cache(hardware.affordable(FAR))):
         return f"not asked for: {fits}"
     _, direction, bound = PROMISES[name]
-    kept = ratio.median >= bound if direction == "at least" else ratio.median <= bound
-    return "holds" if kept else "fails"
+    ratio = measured.median
+    return "holds" if (ratio >= bound if direction == "at least" else ratio <= bound) else "fails"
 
 
 def add_options(command: ArgumentParser) -> None:
@@ -220,7 +209,7 @@ def add_options(command: ArgumentParser) -> None:
 def _run(options) -> int:
     found, here = headlines(), str(hardware.machine())
     if options.json:
-        medians = {name: ratio.median for name, ratio in found["ratio"].items()}
+        medians = {name: spread.median for name, spread in found["ratio"].items()}
         bounds, verdicts = found["bound"].to_dict(), found["verdict"].to_dict()
         print(json.dumps({**medians, "bounds": bounds, "verdicts": verdicts, "machine": here}))
     else:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from microdlrm.machine import cost
-from microdlrm.machine.timing import Spread, compare
+from microdlrm.machine.timing import Spread, compare, ratio
 from microdlrm.model import MicroDLRM
 
 # The original model: it waits for its operators to start.
@@ -32,9 +32,8 @@ def grid() -> dict[str, tuple[dict, int, int]]:
     for (rows, m), bag in product(tables, (1, 32)):
         shape = dict(m_spa=m, num_embeddings=(rows,) * 4, ln_bot=(16, m), ln_top=(32, 1))
         models[f"4 tables of {rows:,} × {m}, bag {bag}"] = (shape, BATCH, bag)
-    for batch in (16, 256):
-        many = ORIGINAL | dict(num_embeddings=(1000,) * 32)
-        models[f"32 tables of 1,000 × 8, batch {batch}"] = (many, batch, 1)
+    many = ORIGINAL | dict(num_embeddings=(1000,) * 32)
+    models |= {f"32 tables of 1,000 × 8, batch {batch}": (many, batch, 1) for batch in (16, 256)}
     return models | {f"wide MLPs, batch {batch}": (COMPUTE, batch, 1) for batch in (1, 64, BATCH)}
 
 
@@ -113,8 +112,7 @@ def turned(shape: dict, batch: int, bag: int = 1, names=(IDS, WIDTHS)) -> dict[s
     found = {}
     for name in names:
         before, after = (forward(s, batch, ids, batches=8) for s, ids in knobs(shape, bag)[name])
-        times = compare({"before": before, "after": after}, rounds=5, patience=0.5)
-        found[name] = times.ratio("after", "before")
+        found[name] = ratio(after, before, rounds=5, patience=0.5)
     return found
 
 

@@ -163,6 +163,11 @@ def measure(fn: Callable, **options) -> Spread:
     return compare({"": fn}, **options)[""]
 
 
+def ratio(one: Callable, other: Callable, **options) -> Spread:
+    """How many times as long `one` takes as `other`; options as in `compare`."""
+    return compare({"one": one, "other": other}, **options).ratio("one", "other")
+
+
 def _with_counter(fn: Callable) -> Callable[[], object]:
     try:
         inspect.signature(fn).bind()

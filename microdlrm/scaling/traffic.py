@@ -26,8 +26,8 @@ def communication(
     "table"   whole, on one device: the mean over which one
     "column"  m / W columns on each, which needs all ids and returns its columns of each sum
     "row"     R / W rows on each, hit evenly: a partial sum of every bag from everybody
-    "data"    the whole table on each; its gradients are added up in a ring (Patarasuk and Yuan
-              2009), however small the batch
+    "data"    the whole table on each; of its gradients each adds up a W-th for all, and hands the
+              sum to the others, however small the batch (Patarasuk and Yuan 2009)
 
     Raises ValueError for another sharding, and for fewer devices than one.
     """

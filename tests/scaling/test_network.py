@@ -35,26 +35,25 @@ def test_bytes_between_processes_are_the_formulas():
     headers = {}
     for job, result in zip(jobs, network.measure(jobs), strict=True):
         assert [result[part] for part in ("ids", "forward", "backward")] == on_paper(job), job
-        if result["system"] is not None:
+        if result["system"]:
             extra = headers.setdefault((job["processes"], job["kind"] == "data"), set())
             extra.add(result["system"] - sum(on_paper(job)))
     assert all(len(extra) == 1 and 0 < min(extra) < 20_000 for extra in headers.values()), headers
 
 
 @pytest.mark.parametrize(
-    ("changed", "named"),
+    "changed",
     [
-        (dict(kind="rows"), "rows"),
-        (dict(batch=63), "batch .* 63"),
-        (dict(kind="row", rows=401), "rows .* 401"),
-        (dict(kind="row", batch=2, bag=1), "batch \\* bag / processes .* 1"),
-        (dict(kind="column", m_spa=33), "m_spa .* 33"),
-        (dict(tables=3), "tables .* 3"),
+        dict(batch=63),
+        dict(kind="row", rows=401),
+        dict(kind="row", batch=2, bag=1),
+        dict(kind="column", m_spa=33),
+        dict(tables=3),
     ],
 )
-def test_what_cannot_be_counted_is_refused_before_anything_starts(changed, named):
+def test_what_does_not_divide_evenly_is_refused_before_anything_starts(changed):
     job = SHAPE | dict(processes=2, kind="table", batch=64)
-    with pytest.raises(ValueError, match=f"job 1: .*{named}"):
+    with pytest.raises(ValueError, match="2 processes must divide"):
         network.measure([job, job | changed])
 
 

@@ -13,7 +13,7 @@ def sent_one_by_one(sharding, devices, batch, bag, rows, m):
     """Every message of a step, one after the other: who sends how many bytes to whom."""
     ids = forward = 0
     mine = batch // devices
-    if sharding == "data":  # 2 (W - 1) rounds, in each of which everybody sends a W-th on
+    if sharding == "data":  # a W-th of the gradients to each, and its sum back
         return 0, 0, 2 * (devices - 1) * devices * (rows * m // devices * 4)
     for sender, receiver in itertools.permutations(range(devices), 2):
         if sharding == "row":

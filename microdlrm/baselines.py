@@ -117,9 +117,6 @@ class MatrixFactorisation(nn.Module):
         dots = (self.emb_l[0](users) * self.emb_l[1](movies)).sum(1, keepdim=True)  # (B, 1)
         return self.overall + self.biases[0](users) + self.biases[1](movies) + dots  # (B, 1)
 
-    def forward(self, *inputs) -> Tensor:
-        return torch.sigmoid(self.logits(*inputs))
-
 
 def matrix_factorisation(
     clicks: Clicks, split: Split, decay: float = 1.0, epochs: int = 16

@@ -85,8 +85,8 @@ def load():
     path, blob = _obtain()
     with zipfile.ZipFile(io.BytesIO(blob)) as archive:
         ratings, users, movies = (archive.read(name) for name in MEMBERS[path.name])
-    read_movies = _wheel_movies if path.name == WHEEL else _official_movies
-    return MovieLens(_table(ratings, RATINGS), _table(users, USERS), read_movies(movies))
+    movies = _movies(movies, official=path.name == ARCHIVE)
+    return MovieLens(_table(ratings, RATINGS), _table(users, USERS), movies)
 
 
 def fetch():
@@ -177,37 +177,24 @@ def _table(blob, types):
     """The official lines, or the wheel's, which stand below a header and have tabs all over."""
     tabs = io.BytesIO(blob.replace(b"|", b"\t"))
     below = int(blob.startswith(b"user_id:"))
-    return pd.read_csv(
-        tabs, sep="\t", names=[*types], dtype=types, skiprows=below, keep_default_na=False
-    )
+    form = dict(sep="\t", names=[*types], dtype=types, keep_default_na=False)
+    return pd.read_csv(tabs, skiprows=below, **form)
 
 
-def _official_movies(blob):
+def _movies(blob, official):
     rows = []
-    for line in blob.decode("latin-1").strip().split("\n"):
-        item_id, title, _date, _video_date, _url, *flags = line.split("|")
-        genres = [genre for genre, flag in zip(GENRES, flags, strict=True) if int(flag)]
-        rows.append((item_id, title, genres))
-    return _movies(rows)
-
-
-def _wheel_movies(blob):
-    rows = []
-    for line in blob.decode("utf-8").splitlines()[1:]:
-        item_id, title, year, genres = line.split("\t")
-        # Two defects: movie 267 has "unkonwn" twice; movie 1412 has "V" for a year and its year in
-        # the title, which is the official title again once the two are put together.
-        title = "unknown" if title == "unkonwn" else f"{title} ({year})"
-        rows.append((item_id, title, genres.split()))
-    return _movies(rows)
-
-
-def _movies(rows):
-    """The movie table of rows (id, title as GroupLens writes it, genre names in any order)."""
-    rows = [
-        (int(item_id), *split_title(title), tuple(sorted(genres, key=GENRES.index)))
-        for item_id, title, genres in rows
-    ]
+    lines = blob.decode("latin-1" if official else "utf-8").strip().split("\n")
+    for line in lines if official else lines[1:]:
+        if official:
+            item_id, title, _date, _video_date, _url, *flags = line.split("|")
+            genres = [genre for genre, flag in zip(GENRES, flags, strict=True) if int(flag)]
+        else:
+            item_id, title, year, names = line.split("\t")
+            # Two defects: movie 267 has "unkonwn" twice; movie 1412 has "V" for a year and its year
+            # in the title, which is the official title again once the two are put together.
+            title = "unknown" if title == "unkonwn" else f"{title} ({year})"
+            genres = sorted(names.split(), key=GENRES.index)
+        rows.append((int(item_id), *split_title(title), tuple(genres)))
     movies = pd.DataFrame(rows, columns=["item_id", "title", "year", "genres"])
     return movies.astype(dict(title="str", year="Int64"))
 

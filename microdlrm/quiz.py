@@ -68,8 +68,8 @@ def cards() -> dict[str, dict[str, str]]:
     read: dict[str, dict[str, str]] = {}
     for path in sorted(FOLDER.glob("*.toml")):
         for name, card in tomllib.loads(path.read_text(encoding="utf-8")).items():
-            options = {letter: " ".join(text.split()) for letter, text in card.items()}
-            read[name] = {letter: options[letter] for letter in options if letter != "usual"}
+            card.pop("usual", None)
+            read[name] = {letter: " ".join(text.split()) for letter, text in card.items()}
     return read
 
 

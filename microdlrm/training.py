@@ -38,10 +38,8 @@ def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> np.ndarray:
     """
     training = model.training
     model.eval()
-    try:
-        logits = [model.logits(*batch.inputs)[:, 0] for batch in batches(clicks, rows, 4096)]
-    finally:
-        model.train(training)
+    logits = [model.logits(*batch.inputs)[:, 0] for batch in batches(clicks, rows, 4096)]
+    model.train(training)
     return torch.cat(logits).double().sigmoid().numpy()
 
 
@@ -59,7 +57,6 @@ def fit(
     batch_size: int = 1024,
     lr: float = 3e-3,
     embedding_decay: float = 12.0,
-    target: float | None = None,
     seed: int = 0,
     progress: bool = False,
     watch: Callable[[MicroDLRM, int], None] | None = None,
@@ -68,8 +65,8 @@ def fit(
 
     AdamW, its rate falling linearly to 2%. Weight decay acts on the embeddings alone: they hold
     nearly all parameters, and without it they learn the training rows by heart (chapter 6).
-    It ends early once validation accuracy reaches `target`, or when interrupted (Kernel ->
-    Interrupt), or when it diverges; the best epoch so far is kept.
+    It ends early when interrupted (Kernel -> Interrupt), or when it diverges; the best epoch so far
+    is kept.
     `watch`, if given, is called with the model and the epoch's number at the end of each.
     The columns are EPOCH: validation metrics, and seconds of training so far.
     """
@@ -100,8 +97,6 @@ def fit(
                 best, best_state = on_validation.logloss, copy.deepcopy(model.state_dict())
             if watch is not None:
                 watch(model, epoch)
-            if target is not None and on_validation.accuracy >= target:
-                break
     except KeyboardInterrupt:
         done = len(history)
         print(f"interrupted in epoch {done + 1}; the best of the {done} finished epochs is kept")
@@ -147,7 +142,7 @@ def train(
     """Build a model for `clicks` by its recipe, fit it, and return it with its epochs.
 
     shape, decay  model arguments, and the embeddings' decay, instead of the recipe's
-    fitting       goes to `fit`: progress, target, epochs, batch_size, lr, watch
+    fitting       goes to `fit`: progress, epochs, batch_size, lr, watch
     Equal seeds give equal models.
     """
     model = build(clicks, interaction, seed, **shape or {})

@@ -51,10 +51,6 @@ def test_decay_acts_on_embeddings_alone(prepared, few):
     assert decayed_top == pytest.approx(top, rel=0.05)
 
 
-def test_training_ends_at_its_target(prepared, few):
-    assert len(training.train(prepared, few, target=0.5)[1]) == 1
-
-
 @pytest.mark.parametrize("judge", [training.predict, training.evaluate])
 def test_a_model_with_dropout_is_judged_without_it_and_trains_with_it(prepared, few, judge):
     model, modes = training.build(prepared), []

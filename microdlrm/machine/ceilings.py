@@ -33,28 +33,18 @@ STEPS = 4000  # of a walk
 class Ceilings(Shown):
     """What this machine can do at best, on one thread: each a median with its quartiles.
 
-    read          GB/s through half a GiB of memory, in order, by one thread. Not the memory's own
-                  bandwidth, which several cores may share: `reading_at_once`
-    gather        GB/s of rows at random from as many bytes, by row width (float32)
-    cache, near   the same from bytes that fit the last cache, and the core's own
-    latency       ns from one line of memory to the next where the first says which: nothing
-                  overlaps. Measured by a walk in Python; the same walk through L1 is taken off
-    gemm          GFLOP/s of a square float32 matrix product, by size
-    dispatch      µs that an operator with next to nothing to do takes, the average over those of a
-                  tiny DLRM
-    bag           the same for an EmbeddingBag
-    held          bytes that `gather`, `cache` and `near` draw rows from
+    `read` isn't the memory's own bandwidth, which several cores may share: see `reading_at_once`.
     """
 
-    read: Spread
-    gather: Mapping[int, Spread]
-    cache: Mapping[int, Spread]
-    near: Mapping[int, Spread]
-    latency: Spread
-    gemm: Mapping[int, Spread]
-    dispatch: Spread
-    bag: Spread
-    held: Mapping[str, int]
+    read: Spread  # GB/s through half a GiB of memory, in order
+    gather: Mapping[int, Spread]  # GB/s of rows at random from as many bytes, by width (float32)
+    cache: Mapping[int, Spread]  # the same from bytes that fit the last cache
+    near: Mapping[int, Spread]  # and from bytes that fit the core's own
+    latency: Spread  # ns from one line of memory to the next, which the first names: no overlap
+    gemm: Mapping[int, Spread]  # GFLOP/s of a square float32 matrix product, by size
+    dispatch: Spread  # µs of an operator with next to nothing to do, the mean in a tiny DLRM
+    bag: Spread  # the same of an EmbeddingBag
+    held: Mapping[str, int]  # bytes that `gather`, `cache` and `near` draw rows from
     machine: Machine
 
     @property

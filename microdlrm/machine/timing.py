@@ -198,15 +198,14 @@ def _warm_up(call: Callable, sample: float, clock: Callable[[], float]) -> int:
 @contextmanager
 def _undisturbed():
     """One thread, and no garbage collection."""
-    threads, collects = torch.get_num_threads(), gc.isenabled()
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     gc.disable()
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        if collects:
-            gc.enable()
+        gc.enable()
 
 
 def duration(seconds: float) -> str:

@@ -29,12 +29,10 @@ def communication(
     "data"    the whole table on each; of its gradients each adds up a W-th for all, and hands the
               sum to the others, however small the batch (Patarasuk and Yuan 2009)
 
-    Raises ValueError for another sharding, and for fewer devices than one.
+    Raises ValueError for another sharding.
     """
     if sharding not in SHARDINGS:
         raise ValueError(f"sharding must be one of {', '.join(SHARDINGS)}, got {sharding!r}")
-    if devices < 1:
-        raise ValueError(f"devices must be 1 or more, got {devices}")
     others = devices - 1
     if sharding == "data":
         return Traffic(0.0, 0.0, 2.0 * others * rows * m * FLOAT)

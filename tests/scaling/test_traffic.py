@@ -35,10 +35,9 @@ def test_communication_adds_up_every_message(sharding, devices):
     assert tuple(communication(sharding, devices, 64, 64 * 4, 100, 16)) == expected
 
 
-@pytest.mark.parametrize(("sharding", "devices"), [("diagonal", 2), ("data", 0), ("table", -1)])
-def test_communication_refuses_what_it_has_no_formula_for(sharding, devices):
-    with pytest.raises(ValueError, match=r"diagonal|devices"):
-        communication(sharding, devices, 64, 64, 100, 16)
+def test_communication_refuses_what_it_has_no_formula_for():
+    with pytest.raises(ValueError, match="diagonal"):
+        communication("diagonal", 2, 64, 64, 100, 16)
 
 
 def test_published_models_add_up():

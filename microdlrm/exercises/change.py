@@ -70,26 +70,21 @@ def _all_changes(fn: Callable) -> Iterator[Change]:
     nodes = [*ast.walk(tree)]
     if any(isinstance(node, ast.While) for node in nodes):
         return  # changed, it might never end
-    names = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    names = sorted(names.union(arguments))
-    found = [(*change, n) for n in nodes if _is_read(n) for change in _changes(n, names)]
+    stored = [n for n in nodes if isinstance(getattr(n, "ctx", None), ast.Store)]
+    names = sorted({*arguments, *(n.id for n in stored if isinstance(n, ast.Name))})
+    read = [n for n in nodes if isinstance(n, ast.expr) and n not in stored]
+    found = [(*change, n) for n in read for change in _changes(n, names)]
     lines = [line.encode() for line in textwrap.dedent("".join(lines)).splitlines(keepends=True)]
     lines = [b"\n"] * (tree.lineno - 1) + lines[tree.lineno - 1 :]  # without decorators
     for kind, new, node in sorted(found, key=lambda change: change[0] == LEFT_OUT):
         before = b"".join(lines[: node.lineno - 1]) + lines[node.lineno - 1][: node.col_offset]
-        after = lines[node.end_lineno - 1][node.end_col_offset :] + b"".join(
-            lines[node.end_lineno :]
-        )
+        after = b"".join(lines[node.end_lineno - 1 :])[node.end_col_offset :]
         code = b"%b(%b)%b" % (before, new.encode(), after)
         line = f"line {first + node.lineno - 1} of your code: "
         line += lines[node.lineno - 1].decode().strip()
         says = "One change makes all inputs tried come out right: "
         says += f"at `{ast.unparse(node)}`, {kind}."
         yield Change(kind, says, line, partial(_compiled, code, tree.name, given))
-
-
-def _is_read(node: ast.AST) -> bool:
-    return isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store)
 
 
 def _renamed(fn: Callable, arguments: list[str], other: list[str]) -> Callable:
@@ -108,7 +103,7 @@ def _changes(node: ast.expr, names: list[str]) -> Iterator[tuple[str, str]]:
     match node:
         case ast.Constant(bool(value)):
             yield "the other of True and False is due", str(not value)
-        case ast.Constant(int(value)):
+        case ast.Constant(int(value) | float(value)):
             yield from (("another number is due", str(value + by)) for by in (1, -1, 2))
         case ast.Name():
             yield from (("another name is due", name) for name in names if name != text)
@@ -131,18 +126,17 @@ def _changes(node: ast.expr, names: list[str]) -> Iterator[tuple[str, str]]:
             if 1 < len(signs) < 7:
                 yield from (("other brackets are due", new) for new in _bracketed(leaves, signs))
         case ast.Call():
-            before, dot, called = ast.unparse(node.func).rpartition(".")
+            *before, called = ast.unparse(node.func).rpartition(".")
+            before = "".join(before)
             args = [ast.unparse(part) for part in (*node.args, *node.keywords)]
             for other in _others(called):
-                yield "another function is due", f"{before}{dot}{other}({', '.join(args)})"
+                yield "another function is due", f"{before}{other}({', '.join(args)})"
             for k in range(len(args)):
                 fewer = ", ".join(args[:k] + args[k + 1 :])
-                yield "an argument is too much", f"{before}{dot}{called}({fewer})"
-            for more in ARGUMENTS:
-                yield (
-                    "an argument is left out",
-                    f"{before}{dot}{called}({', '.join([*args, more])})",
-                )
+                yield "an argument is too much", f"{before}{called}({fewer})"
+            for extra in ARGUMENTS:
+                more = ", ".join([*args, extra])
+                yield "an argument is left out", f"{before}{called}({more})"
     for child in ast.iter_child_nodes(node):
         child = child.value if isinstance(child, ast.Attribute) else child
         if isinstance(child, ast.expr):

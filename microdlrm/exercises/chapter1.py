@@ -20,6 +20,12 @@ def _of_rated(formula):
     return lambda s, c, p, k: torch.where(c > 0, formula(s, c, p, k), nan)
 
 
+def _draw_smoothed_mean(dice):
+    counts = dice.whole(0, 9, dice.size()).float()
+    sums = (counts * dice.whole(0, 4, len(counts)) / 4).round()
+    return sums, counts, dice.choice((0.25, 0.5, 0.75, 3.6)), dice.choice((0.5, 1.0, 2.0, 5.0))
+
+
 SMOOTHED_MEAN = Task(
     "smoothed_mean(sums, counts, prior, k)",
     _smoothed_mean,
@@ -34,6 +40,7 @@ SMOOTHED_MEAN = Task(
     ],
     "Right. With no ratings you get the prior; with many, all but the plain mean.",
     places=lambda s, *_: [f"movie {i}" for i in range(len(s))],
+    draw=_draw_smoothed_mean,
     facts=lambda s, c, p, k: {
         "a movie has no ratings": c == 0,
         "a movie's sum is 0": s == 0,
@@ -52,8 +59,6 @@ SMOOTHED_MEAN = Task(
                 _of_rated(lambda s, c, p, k: (s + k * p) / c)),
         Mistake("weights exchanged", "You weighted the mean by k and the prior by the count.",
                 _of_rated(lambda s, c, p, k: (k * s / c + c * p) / (c + k))),
-        Mistake("the given prior not used", "You work out a prior from the ratings at hand.",
-                lambda s, c, p, k: (s + k * s.sum() / c.sum()) / (c + k)),
         Mistake("prior only where little is known", "Every mean is pulled, the less the more it "
                 "counts.", lambda s, c, p, k: torch.where(c >= k, s / c, p)),
     ],
@@ -82,13 +87,6 @@ def _in_company(make):
     return lambda g, v, p: torch.where(_same(g).sum(1) > 1, make(_same(g), v), nan)
 
 
-def _mean_of(rows):
-    """Of each row i, the mean of the values of `rows(groups, places, i)`; any number if none."""
-    return lambda g, v, p: torch.stack(
-        [v[rows(g, torch.arange(len(g)), i)].mean() for i in range(len(g))]
-    )
-
-
 def _group_facts(groups, values, prior):
     same = _same(groups)
     twins = same * (values[:, None] == values)
@@ -115,6 +113,12 @@ def _read_values(groups, values, prior):
     return made_of(known if distinct else {}, most=1, least=-1)
 
 
+def _draw_groups(dice):
+    n = dice.size(7)
+    groups = dice.whole(0, dice.size(3), n) * dice.choice((1, 1, 7)) + dice.choice((0, 0, 2))
+    return groups, dice.whole(-2, 5, n).float(), dice.choice((0.125, 0.5, 3.5))
+
+
 LEAVE_ONE_OUT_MEAN = Task(
     "leave_one_out_mean(groups, values, prior)",
     _leave_one_out_mean,
@@ -135,6 +139,7 @@ LEAVE_ONE_OUT_MEAN = Task(
     ],
     "Right. No row sees its own value, and a row alone gets the prior.",
     places=lambda g, *_: [f"row {i}" for i in range(len(g))],
+    draw=_draw_groups,
     facts=_group_facts,
     mistakes=[
         Mistake("own row included", "This is the leak that the exercise is about.",
@@ -145,8 +150,6 @@ LEAVE_ONE_OUT_MEAN = Task(
                 _in_company(lambda same, v: same @ v / same.sum(1) - v)),
         Mistake("the prior counted as a row", "It stands in only where there is no other row.",
                 lambda g, v, p: (_same(g) @ v - v + p) / _same(g).sum(1)),
-        Mistake("earlier rows only", "Later rows of the group are due, too.",
-                _mean_of(lambda g, at, i: (g == g[i]) & (at < i))),
     ],
     read=_read_values,
     because=_because,

@@ -58,6 +58,12 @@ def _because_busiest(owners, widths, batch, devices):
     yield f"device {most}: {held[most]}·{batch // devices}·{devices - 1}·4"
 
 
+def _draw(dice):
+    devices, tables = dice.randint(2, 4), dice.size()
+    owners = tuple(dice.randrange(devices) for _ in range(tables))
+    return owners, tuple(dice.size(9) for _ in range(tables)), devices * dice.size(), devices
+
+
 BUSIEST_BYTES = Task(
     "busiest_bytes(owners, widths, batch, devices)",
     _busiest_bytes,
@@ -73,6 +79,7 @@ BUSIEST_BYTES = Task(
     ],
     "Right. Every device sends at once, so the plan is as slow as its busiest device.",
     places=lambda *_: ["bytes"],
+    draw=_draw,
     facts=lambda owners, widths, batch, devices: {"devices": devices, "tables": len(widths)},
     mistakes=_BUSIEST_MISTAKES,
     because=_because_busiest,

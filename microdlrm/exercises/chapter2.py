@@ -5,7 +5,8 @@ from itertools import pairwise
 import torch
 from torch import tensor
 
-from microdlrm.exercises.task import Mistake, Task, made_of, several, small_whole_numbers
+from microdlrm.exercises.dice import Dice
+from microdlrm.exercises.task import Mistake, Task, made_of, several
 
 
 def _offsets_from_lengths(lengths):
@@ -26,6 +27,7 @@ OFFSETS_FROM_LENGTHS = Task(
     )],
     "Right. An empty bag starts where the next one does.",
     places=lambda n: [f"bag {b}" for b in range(len(n))],
+    draw=lambda dice: (dice.whole(0, dice.size(), dice.size(6)),),
     facts=lambda n: {
         "bags": len(n),
         "a bag is empty": bool((n == 0).any()),
@@ -36,8 +38,6 @@ OFFSETS_FROM_LENGTHS = Task(
                 lambda n: n.cumsum(0)),
         Mistake("one too many", "The last of your numbers is where the last bag ends.",
                 lambda n: torch.cat([n.new_zeros(1), n.cumsum(0)])),
-        Mistake("ends less the first length", "Off each end comes its own bag's length.",
-                lambda n: n.cumsum(0) - n[:1]),
         Mistake("the bag before alone", "A bag starts behind all those before it.",
                 lambda n: torch.cat([n.new_zeros(1), n[:-1]])),
     ],
@@ -66,6 +66,10 @@ def _tens(rows, d=1):
     return 10.0 ** torch.arange(rows)[:, None] * torch.arange(1, d + 1)  # (rows, d)
 
 
+def _table(*shape):
+    return Dice(3).whole(-5, 5, *shape).float()
+
+
 def _read_rows(weight, indices, offsets):
     tens = {f"row {r}": 10.0**r for r in range(len(weight))}
     return made_of(tens if weight.tolist() == [[ten] for ten in tens.values()] else {}, most=3)
@@ -87,9 +91,16 @@ def _bag_facts(weight, indices, offsets):
         "bags": len(spans),
         "the bags are equally long": len(set(lengths.tolist())) == 1,
         "an empty bag is followed by another": bool((lengths[:-1] == 0).any()),
-        "the first bag is empty": bool(lengths[0] == 0),
         "some bag is empty": bool((lengths == 0).any()),
     }
+
+
+def _draw_bags(dice):
+    rows, bags, d = dice.size(), dice.size(), dice.size(3)
+    lengths = dice.whole(0, dice.size(3), bags)
+    indices = dice.whole(0, rows - 1, max(1, int(lengths.sum())))
+    lengths[-1] += len(indices) - lengths.sum()  # one id at least
+    return dice.floats(rows, d), indices, lengths.cumsum(0) - lengths
 
 
 EMBEDDING_BAG = Task(
@@ -103,11 +114,12 @@ EMBEDDING_BAG = Task(
             ([3, 1], [0, 0, 2, 2]), ([1, 3, 2, 2], [0, 2]), ([1, 3, 2, 1, 1, 3], [0, 1]),
         ]),
         (_tens(4, 2), tensor([1, 2]), tensor([0])),
-        (small_whole_numbers(7, 3, seed=3), tensor([6, 1, 4, 0, 4, 2, 5]), tensor([0, 2, 2, 5])),
-        (small_whole_numbers(9, 5, seed=4) / 3, tensor([8, 0, 3, 3]), tensor([0, 1, 3])),
+        (_table(7, 3), tensor([6, 1, 4, 0, 4, 2, 5]), tensor([0, 2, 2, 5])),
+        (_table(9, 5) / 3, tensor([8, 0, 3, 3]), tensor([0, 1, 3])),
     ],
     "Right. This is what `EmbeddingBag` computes, without ever making the rows one by one.",
     places=lambda w, i, o: [f"column {k}" for k in range(w.shape[1])],
+    draw=_draw_bags,
     facts=_bag_facts,
     mistakes=[
         Mistake("mean instead of sum", "A bag's rows are added up.", _bags(lambda r: r.mean(0))),

@@ -43,6 +43,7 @@ MLP_COST = Task(
      ((7, 5, 3, 2),), ((4, 4, 4, 4, 1),)],
     "Right. Twice the weights is the rule of thumb for an MLP's FLOPs a sample, forward.",
     places=lambda w: ["parameters", "FLOPs"],
+    draw=lambda dice: (tuple(dice.size(40) for _ in range(dice.randint(2, 5))),),
     facts=lambda w: {
         "the number is": ["parameters", "FLOPs"],
         "two layers are alike": len(set(pairwise(w))) < len(w) - 1,
@@ -108,6 +109,12 @@ def _loss_facts(z, y):
     }
 
 
+def _draw_logits(dice):
+    n = dice.size()
+    logits = dice.floats(n, 1) * dice.choice((0.5, 1, 1, 4, 10, 30))
+    return logits, dice.whole(0, 1, n, 1).float()
+
+
 STABLE_LOGLOSS = Task(
     "stable_logloss(logits, y)",
     _stable_logloss,
@@ -123,6 +130,7 @@ STABLE_LOGLOSS = Task(
     )],
     "Right, at any logit. This is why a loss should be given logits, not probabilities.",
     places=lambda z, y: ["loss"],
+    draw=_draw_logits,
     facts=_loss_facts,
     mistakes=[
         Mistake("sum instead of mean", "The samples' mean is due.",

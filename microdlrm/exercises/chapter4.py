@@ -44,6 +44,7 @@ INTERACTION_WIDTH = Task(
     ],
     "Right. Concat grows with the tables' number and width, dot with their number squared.",
     places=lambda *_: ["width"],
+    draw=lambda dice: (*map(dice.size, (8, 12, 12)), dice.choice(("concat", "dot"))),
     facts=lambda t, m, d, kind: {"kind is": kind, "tables": t, "m_spa equals d": m == d},
     mistakes=[
         Mistake("dense vector not among the pairs", "dot: it is one of the vectors that pair.",

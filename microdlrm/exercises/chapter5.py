@@ -6,7 +6,8 @@ from itertools import combinations, product
 import torch
 import torch.nn.functional as F
 
-from microdlrm.exercises.task import Growth, Mistake, Task, made_of, small_whole_numbers
+from microdlrm.exercises.dice import Dice
+from microdlrm.exercises.task import Growth, Mistake, Task, made_of
 
 PRIMES = [n for n in range(3, 98) if all(n % m for m in range(2, n))]
 
@@ -37,7 +38,7 @@ def _primes(rows, d, tables):
 
 
 def _larger(rows, d, tables):
-    v = small_whole_numbers(1 + tables, rows, d, seed=rows + 10 * d + 100 * tables)
+    v = Dice(rows + 10 * d + 100 * tables).whole(-5, 5, 1 + tables, rows, d).float()
     return v[0], list(v[1:])
 
 
@@ -78,23 +79,17 @@ def _facts(x_dense, x_sparse):
 
 
 def _read(x_dense, x_sparse):
-    """Of each row: products of vectors and of single numbers, sums, products across rows."""
+    """Of each row: products of vectors, single numbers, products across rows."""
     v = torch.stack([x_dense, *x_sparse], 1)
     if v[0].numel() > 12:
         return made_of({})
     n, d = v.shape[1:]
-    cells = list(product(range(n), range(d)))
 
     def known(row):
         yield from ((f"v{i}·v{j}", v[row, i] @ v[row, j]) for i, j in _pairs(n, 0))
-        for i, j in combinations(cells, 2):
-            yield f"v{i[0]}[{i[1]}] × v{j[0]}[{j[1]}]", v[row][i] * v[row][j]
-        for i, j in combinations(cells, 2):
-            yield f"v{i[0]}[{i[1]}] + v{j[0]}[{j[1]}]", v[row][i] + v[row][j]
-        yield from ((f"v{i}[{k}]", v[row, i, k]) for i, k in cells if i)
+        yield from ((f"v{i}[{k}]", v[row, i, k]) for i in range(1, n) for k in range(d))
         for (a, b), i, j in product(combinations(range(len(v)), 2), range(n), range(n)):
             yield f"v{i} of row {a} · v{j} of row {b}", v[a, i] @ v[b, j]
-        yield "all pairs, added up", sum(v[row, i] @ v[row, j] for i, j in _pairs(n))
 
     def read(number, row):
         named = known(min(row, len(v) - 1))
@@ -111,6 +106,11 @@ def _because(x_dense, x_sparse, first=1):
         for i, j in _pairs(len(row), first):
             terms = (f"{a:g}·{b:g}" for a, b in zip(row[i], row[j], strict=True))
             yield " + ".join(terms) if len(row[0]) < 4 else ""
+
+
+def _draw(dice):
+    rows, d = dice.size(4), dice.size(6)
+    return dice.floats(rows, d), [dice.floats(rows, d) for _ in range(dice.size())]
 
 
 _DIAGONAL = {
@@ -161,6 +161,7 @@ def _task(name, first, praise, width):
         INPUTS,
         praise,
         places=partial(_places, first=first),
+        draw=_draw,
         facts=_facts,
         mistakes=_mistakes(first),
         read=_read,
@@ -218,9 +219,10 @@ def _cross(x0, x, U, V, b):
     return tuple(torch.tensor(part, dtype=torch.float32) for part in (x0, x, U, V, b))
 
 
-def _cross_of(batch, w, r):
+def _cross_of(batch, w, r, dice=None):
     shapes = [(batch, w), (batch, w), (w, r), (w, r), (w,)]
-    return tuple(small_whole_numbers(*shape, seed=k + w) for k, shape in enumerate(shapes))
+    dice = dice or Dice(w)
+    return tuple(dice.whole(-5, 5, *shape).float() for shape in shapes)
 
 
 def _because_cross(x0, x, U, V, b):
@@ -244,6 +246,7 @@ LOW_RANK_CROSS = Task(
     ],
     "Right: a layer of few numbers that multiplies features with each other.",
     places=lambda x0, *_: [f"[{k}]" for k in range(x0.shape[1])],
+    draw=lambda dice: _cross_of(dice.size(4), dice.size(), dice.size(4), dice),
     facts=lambda x0, x, U, V, b: {
         "rows": len(x0),
         "numbers in a row": x0.shape[1],

@@ -47,6 +47,11 @@ def _rows(*pairs):
     return tensor([float(s) for s, _ in pairs]), tensor([float(y) for _, y in pairs])
 
 
+def _draw_scores(dice):
+    n = dice.size(6)
+    return dice.whole(-2, dice.choice((3, 50)), n + 2) / 4, dice.labels(1.0, 0.0, more=n)
+
+
 AUC_FROM_RANKS = Task(
     "auc_from_ranks(scores, labels)",
     _auc_from_ranks,
@@ -63,6 +68,7 @@ AUC_FROM_RANKS = Task(
     )],
     "Right: the share of pairs that are ranked right, a tie counting half.",
     places=lambda *_: ["AUC"],
+    draw=_draw_scores,
     facts=lambda s, y: {
         "a click and a non-click are tied": bool((_pairs(s, y) == 0.5).any()),
         "the rows come in the order of their scores": s.tolist() == sorted(s.tolist()),
@@ -79,9 +85,6 @@ AUC_FROM_RANKS = Task(
                  _by_ranks(lambda s: s.argsort(stable=True).argsort() + 1),
                  _by_ranks(lambda s: (s[:, None] > s).sum(1) + 1),
                  _by_ranks(lambda s: (s[:, None] >= s).sum(1))),
-        *several("ties not halved", "A tie of a click and a non-click counts half.",
-                 lambda s, y: float((_pairs(s, y) > 0).double().mean()),
-                 lambda s, y: float((_pairs(s, y) == 1).double().mean())),
         Mistake("dense ranks", "After equal scores, the next rank goes on as if they were one row.",
                 _by_ranks(lambda s: s.unique(return_inverse=True)[1] + 1)),
         Mistake("the clicks' own places left in", "Off comes the least that ranks add up to.",
@@ -173,6 +176,12 @@ def _because_leak(feature, y, train):
     yield f"rows {', '.join(rows)} move" if rows else "no row moves"
 
 
+def _draw_leak(dice):
+    n = dice.size(6)
+    feature = dice.choice(ROWS_THAT_LEAK.inputs)[0]
+    return feature, dice.labels(more=n + 2), dice.labels(1.0, 0.0, more=n) == 1
+
+
 ROWS_THAT_LEAK = Task(
     "rows_that_leak(feature, y, train)",
     _rows_that_leak,
@@ -193,6 +202,7 @@ ROWS_THAT_LEAK = Task(
     ],
     "Right. Now let it look at the three features.",
     places=lambda *_: ["rows"],
+    draw=_draw_leak,
     facts=lambda f, y, train: {
         "a training row moves": bool((_moving(f, y, train) & train).any()),
         "a held-out row moves": bool((_moving(f, y, train) & ~train).any()),

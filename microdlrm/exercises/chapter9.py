@@ -78,6 +78,10 @@ COLLIDES = Task(
     ],
     "Right. An id alone in its row is safe from the others, however often it comes.",
     places=lambda ids, *_: [f"id {i}" for i in ids.tolist()],
+    draw=lambda dice: (
+        dice.whole(0, 20, dice.size(7)) * dice.choice((1, 1, 1, 10**9)),
+        *(dice.size(9), dice.size(9), dice.choice((11, 31, 101)), dice.size(9)),
+    ),
     facts=lambda ids, a, b, p, rows: {
         "the id comes twice": [ids.tolist().count(i) > 1 for i in ids.tolist()],
         "an id that collides comes twice": _copied(ids, _met(ids, a, b, p, rows)),
@@ -134,6 +138,10 @@ RECALIBRATED = Task(
     ],
     "Right. The order stays, the promise is mended.",
     places=lambda p, w: [f"p = {x:.4g}" for x in p.tolist()],
+    draw=lambda dice: (
+        (dice.whole(1, 99, dice.size()) / 100) ** dice.choice((1, 2)),
+        dice.choice((0.0625, 0.07, 0.25, 0.4, 0.5, 1.0)),
+    ),
     facts=lambda p, w: {
         "1/w isn't whole": (1 / w) % 1 > 0,
         "nothing was thrown away": w == 1,
@@ -219,6 +227,14 @@ def _sides(trained, served, tolerance=0.5):
     return tensor(trained), tensor(served), tolerance
 
 
+def _draw_sides(dice):
+    shape = dice.size(), dice.size(4)
+    sides = [dice.whole(-2, 2, *shape) / 2 + dice.choice((0, 0, 0, 10**6)) for _ in range(2)]
+    if dice.random() < 0.7:
+        sides = [torch.where(dice.whole(0, 3, *shape) == 0, _NAN, side) for side in sides]
+    return *sides, dice.choice((0.25, 0.75))
+
+
 SHARE_THAT_DIFFERS = Task(
     "share_that_differs(trained, served, tolerance)",
     _share_that_differs,
@@ -242,6 +258,7 @@ SHARE_THAT_DIFFERS = Task(
     ],
     "Right: row by row, in both directions, missing numbers included.",
     places=lambda trained, *_: [f"feature {k}" for k in range(trained.shape[1])],
+    draw=_draw_sides,
     facts=lambda a, b, tolerance: {
         "a difference is the tolerance": ((a - b).abs() == tolerance).any(0),
         "something is missing": (a.isnan() | b.isnan()).any(0),

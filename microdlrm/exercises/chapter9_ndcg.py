@@ -58,6 +58,14 @@ def _because(scores, relevant, k):
 
 
 _SCORES = [0.1, 0.9, 0.4, 0.7, 0.3, 0.8, 0.2, 0.6]
+
+
+def _draw(dice):
+    n = dice.size(8)
+    scores = tensor(dice.sample(range(-2, 10), n)) / 4
+    return scores, dice.labels(1.0, more=n - 1), dice.size(9)
+
+
 NDCG_AT_K = Task(
     "ndcg_at_k(scores, relevant, k)",
     _ndcg_at_k,
@@ -77,6 +85,7 @@ NDCG_AT_K = Task(
     )],
     "Right. Found is not enough: a relevant film counts by where it stands.",
     places=lambda *_: ["NDCG@k"],
+    draw=_draw,
     facts=lambda s, r, k: {
         "k exceeds the list": k > len(s),
         "the films are in order already": s.tolist() == sorted(s.tolist(), reverse=True),

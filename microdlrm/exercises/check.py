@@ -3,10 +3,8 @@
     verdict = check.dot_interaction(dot_interaction)
     verdict.passed, verdict.mistake, verdict.hint
 
-A check calls your function on tiny inputs, the smallest first, and shows the smallest on which it
-is wrong: what is due, number by number, and what came. Then it looks at gradients, dtype, the same
-answer twice, inputs untouched. A function whose body is still `...` is "not started", which is no
-error.
+A check calls your function on tiny inputs, and shows the smallest on which it is wrong: what is
+due, number by number, and what came. A body that is still `...` is "not started", no error.
 
 The right answers and the mistakes that a check knows are in this folder's files of a chapter each,
 written in plain loops, apart from the rest of the package. Don't open them before you have tried.
@@ -28,11 +26,10 @@ from microdlrm.exercises import (
     chapter10,
 )
 from microdlrm.exercises.chapter5 import plain_loop as plain_loop
-from microdlrm.exercises.errors import in_words
 from microdlrm.exercises.judge import judge
 from microdlrm.exercises.task import Task
-from microdlrm.exercises.traffic import traffic as traffic
 from microdlrm.exercises.verdict import Verdict
+from microdlrm.machine.traffic import traffic as traffic
 
 SECONDS = 10.0  # how long one check may take in all
 # The function that a task asks for bears the task's name; two names may share a check.
@@ -40,17 +37,13 @@ TASKS: dict[str, Callable[[Callable], Verdict]] = {}
 
 
 def _check(task: Task) -> Callable[[Callable], Verdict]:
-    """The check of a task; its help says what is due, and what inputs are like."""
+    """The check of a task."""
 
     def check(fn: Callable) -> Verdict:
         return judge(task, fn, SECONDS)
 
     check.__name__ = check.__qualname__ = task.name
-    inputs = zip(task.arguments, map(in_words, task.inputs[task.typical]), strict=True)
-    like = "".join(f"\n    {name}: {words or 'a function'}" for name, words in inputs)
-    check.__doc__ = (
-        f"Check `{task.call}` -> {task.shape or task.returns}. Given the like of\n{like}"
-    )
+    check.__doc__ = f"Check `{task.call}` -> {task.shape or task.returns}."
     return TASKS.setdefault(task.name, check)
 
 

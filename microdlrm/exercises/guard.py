@@ -5,7 +5,6 @@ import contextvars
 import ctypes
 import io
 import os
-import sys
 import sysconfig
 import threading
 import time
@@ -19,7 +18,6 @@ except ImportError:  # Windows has no such module, and so no limit on memory
     resource = None
 
 MEMORY = 2**30  # bytes that a learner's function may take on top of what the process already holds
-FIRST_WORD = 2.0  # seconds of silence before the reader is told that the function still runs
 
 
 class Stopped(BaseException):
@@ -58,17 +56,11 @@ def run(fn: Callable, args: tuple, seconds: float) -> Outcome:
 
     # The context carries where a notebook sends what the function prints.
     thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
-    start, said = time.monotonic(), FIRST_WORD
-    teller, printed = sys.stdout, io.StringIO()
+    start, printed = time.monotonic(), io.StringIO()
     with memory_limit(MEMORY), contextlib.redirect_stdout(printed):
         thread.start()
         try:
-            while not ended.is_set() and (elapsed := time.monotonic() - start) < seconds:
-                if elapsed > said:
-                    says = f"Your function has been running for {elapsed:.0f} s. It will be stopped"
-                    says = f"{says} at {seconds:.0f} s; Kernel → Interrupt stops it now."
-                    print(says, file=teller, flush=True)
-                    said *= 2
+            while not ended.is_set() and time.monotonic() - start < seconds:
                 ended.wait(0.05)
             outcome.stopped = "" if ended.is_set() else "time"
         except KeyboardInterrupt:

@@ -89,8 +89,6 @@ ORDERS = {
     "as they come": lambda table: 0,
     "with the most work first": lambda table: -table[1],
     "with the most GB first": lambda table: -table[0],
-    "with the least work first": lambda table: table[1],
-    "with the fewest GB first": lambda table: table[0],
 }
 # Which device gets the next one: the least of its GB, ms, tables and number.
 LEAST = {"the fewest GB": 0, "the least work": 1, "the fewest tables": 2, "the lowest number": 3}
@@ -244,9 +242,7 @@ def check_choice(fn: Callable) -> Verdict:
         mine, theirs = (sent(k, *inputs[:-1]) / 1e6 for k in (kind, least))
         if kind == "column" and m < 4 * devices:
             mistake = "too narrow"
-            hint = (
-                f"column doesn't do: its columns would be {m / devices:g} wide, and 4 is the least."
-            )
+            hint = f"column doesn't do: columns {m / devices:g} wide, where 4 is the least."
         elif held > room:
             mistake = "no room"
             hint = f"{kind} doesn't do: a part has {held / 1e9:.6g} GB, and {room / 1e9:.6g} fit."
@@ -255,9 +251,8 @@ def check_choice(fn: Callable) -> Verdict:
             hint = f"{kind} sends {mine:,.4g} MB, and {theirs:,.4g} MB do."
         else:
             return
-        raise Failure(
-            mistake, f"{hint} {_like(fn)}", inputs=inputs, shown=by_kind(kind, least, inputs)
-        )
+        shown = by_kind(kind, least, inputs)
+        raise Failure(mistake, f"{hint} {_like(fn)}", inputs=inputs, shown=shown)
 
     praise = "Room first, then bytes: that is what a planner weighs for every table."
     names = ("rows", "m", "bag", "batch", "devices", "room")

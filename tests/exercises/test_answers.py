@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from microdlrm.exercises import check
 from microdlrm.exercises.compare import Try, as_tensor
-from microdlrm.exercises.draws import draw
+from microdlrm.exercises.dice import Dice
 from microdlrm.exercises.judge import WORDS
 from microdlrm.exercises.returned import convert
 from microdlrm.exercises.task import Task
@@ -91,7 +91,7 @@ def test_what_fails_on_a_random_input_fails_on_one_of_the_list(name):
     @given(st.integers(0, 10**6))
     def look(seed):
         for fn in (*right, *passing):
-            assert right_on(task, fn, draw(name, seed)), fn
+            assert right_on(task, fn, task.draw(Dice(seed))), fn
 
     look()
 

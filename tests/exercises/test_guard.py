@@ -17,9 +17,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.mark.timing
-def test_an_endless_loop_says_how_long_it_runs(monkeypatch, capsys):
+def test_an_endless_loop_says_how_long_it_ran(monkeypatch):
     monkeypatch.setattr(check, "SECONDS", 1.0)
-    monkeypatch.setattr(guard, "FIRST_WORD", 0.3)
 
     def endless(x_dense, x_sparse):
         while True:
@@ -30,10 +29,6 @@ def test_an_endless_loop_says_how_long_it_runs(monkeypatch, capsys):
     assert verdict.mistake == "runs without end"
     assert "1 s" in verdict.hint
     assert re.search(r"line \d+ of your code: (while True:|pass)$", verdict.where)
-    assert (
-        "Your function has been running for 0 s. It will be stopped at 1 s"
-        in capsys.readouterr().out
-    )
     assert threading.active_count() == threads
 
 

@@ -76,8 +76,7 @@ def _exact(z, y):
 
 def _stable_logloss(logits, y):
     pairs = zip(logits, y, strict=True)
-    losses = [max(z, 0 * z) - z * t + torch.log1p(torch.exp(-abs(z))) for z, t in pairs]
-    return torch.stack(losses).mean()  # ()
+    return torch.stack([torch.logaddexp(z, 0 * z) - z * t for z, t in pairs]).mean()  # ()
 
 
 def _samples(*pairs):
@@ -156,11 +155,13 @@ STABLE_LOGLOSS = Task(
     typical=18,
     shape="(), a single number",
     gradients=("logits",),
-    far=(
-        (tensor([[200.0], [-200], [0.5]]), tensor([[0.0], [1], [1]])),
-        "gradient lost at large logits",
-        "The numbers are right, and at a logit of 200 the gradient isn't. `torch.where` computes "
-        "both branches, and an overflow in the other one makes nan; what is cut off (`clamp`) has "
-        "no gradient.",
+    slopes=(
+        ((tensor([[200.0], [-200], [0.5]]), tensor([[0.0], [1], [1]])),
+         "gradient lost at large logits", "The numbers are right, and at a logit of 200 the slope "
+         "isn't. `torch.where` computes both branches, and an overflow in the other one makes nan; "
+         "what is cut off (`clamp`) has no gradient."),
+        ((tensor([[0.0], [0.0]]), tensor([[0.0], [1]])),
+         "gradient at 0", "The numbers are right, and at a logit of 0 the slope isn't, (1/2 − y) / "
+         "B. `abs`, `relu` and `clamp` have a corner there, the loss has none."),
     ),
 )  # fmt: skip

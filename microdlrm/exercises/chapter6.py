@@ -121,8 +121,8 @@ def sum_of_held_out(y, train):
     return (y * ~train).sum().expand(len(y))
 
 
-def a_thousandth_of_own_label(y, train):
-    return 1 + y / 1000
+def a_millionth_of_own_label(y, train):
+    return 1 + y / 1_000_000  
 
 
 def _rows_that_leak(feature, y, train):
@@ -196,7 +196,7 @@ ROWS_THAT_LEAK = Task(
         _leak(sum_of_held_out, [1, 0, 1, 0], [1, 0, 0, 1]),
         _leak(own_label, [1, 1, 1, 0, 1], [1, 0, 0, 1, 0]),
         _leak(own_label, [0, 0, 0, 1], [0, 0, 1, 1]),
-        _leak(a_thousandth_of_own_label, [1, 0, 1, 0], [0, 0, 1, 1]),
+        _leak(a_millionth_of_own_label, [1, 0, 1, 0], [0, 0, 1, 1]),
         _leak(sum_of_held_out, [0, 0, 0, 1, 1, 0], [1, 1, 0, 1, 0, 1]),
         _leak(sum_of_held_out, [0, 1, 1, 0, 1], [0, 0, 0, 0, 1]),
     ],
@@ -206,7 +206,7 @@ ROWS_THAT_LEAK = Task(
     facts=lambda f, y, train: {
         "a training row moves": bool((_moving(f, y, train) & train).any()),
         "a held-out row moves": bool((_moving(f, y, train) & ~train).any()),
-        "the feature moves by little": f is a_thousandth_of_own_label,
+        "the feature moves by little": f is a_millionth_of_own_label,
     },
     mistakes=_ROWS_THAT_LEAK_MISTAKES,
     because=_because_leak,

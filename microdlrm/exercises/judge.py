@@ -243,8 +243,7 @@ class Attempt:
         self.step = "gradients"
         names = self.task.arguments
         wanted = {k for k, name in enumerate(names) if name in self.task.gradients}
-        cases = [(self.task.inputs[self.task.typical], "", "")]
-        cases += [self.task.far] if self.task.far else []
+        cases = [(self.task.inputs[self.task.typical], "", ""), *self.task.slopes]
         for args, mistake, words in cases:
             both = (self.fn, self.task.answer)
             got, want = (self.call(gradients_of(fn, names, wanted), args) for fn in both)

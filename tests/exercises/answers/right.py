@@ -120,11 +120,6 @@ def with_logits(logits, y):
 
 
 @right("stable_logloss")
-def max_trick(logits, y):
-    return (logits.clamp(min=0) - logits * y + torch.log1p(torch.exp(-logits.abs()))).mean()
-
-
-@right("stable_logloss")
 def sl_logaddexp(logits, y):
     return torch.logaddexp(torch.zeros_like(logits), (1 - 2 * y) * logits).mean()
 

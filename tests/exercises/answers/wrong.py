@@ -81,6 +81,11 @@ def floats(widths):
 
 
 @wrong("stable_logloss")
+def corner_at_0(logits, y):
+    return (logits.clamp(min=0) - logits * y + torch.log1p(torch.exp(-logits.abs()))).mean()
+
+
+@wrong("stable_logloss")
 def exp_overflow(logits, y):
     return (torch.log(1 + torch.exp(logits)) - y * logits).mean()
 
@@ -381,3 +386,9 @@ def whole_non_clicks(p, w):
 @wrong("share_that_differs")
 def relative_tolerance_left_on(trained, served, tolerance):
     return (~torch.isclose(trained, served, atol=tolerance, equal_nan=True)).float().mean(0)
+
+
+@wrong("rows_that_leak")
+def close_enough(feature, y, train):
+    flipped = torch.where(train, y, 1 - y)
+    return int((~torch.isclose(feature(y, train), feature(flipped, train))).sum())

@@ -70,10 +70,8 @@ class Clicks(NamedTuple):
             if feature.name in (f.name for f in self.sparse):
                 raise ValueError(f"there is a sparse feature {feature.name!r} already: add it once")
             if (rows := self.tables.get(feature.table, feature.rows)) != feature.rows:
-                raise ValueError(
-                    f"{feature.name!r} wants a table {feature.table!r} of {feature.rows} rows, but "
-                    f"it has {rows}: features that share a table must agree, or name another one"
-                )
+                wants = f"{feature.name!r} wants a table {feature.table!r} of {feature.rows} rows"
+                raise ValueError(f"{wants}, but it has {rows}: features that share one must agree")
             self = self._replace(sparse=(*self.sparse, feature))
         return self
 
@@ -178,15 +176,14 @@ def prepare(data: MovieLens, train: np.ndarray, folds: int = FOLDS) -> Clicks:
         statistics[fold == f] = _statistics(data, known, user[fold == f], movie[fold == f])
 
     in_genre = genre_flags(data)[movie]  # (N, 19)
-    dense = np.column_stack(
-        [
-            data.users["age"].to_numpy()[user],
-            data.users["gender"].to_numpy()[user] == "M",
-            statistics,
-            data.movies["year"].fillna(data.movies["year"].median()).to_numpy(float)[movie],
-            in_genre[:, [GENRES.index(genre) for genre in COMMON_GENRES]],
-        ]
-    )
+    features = [
+        data.users["age"].to_numpy()[user],
+        data.users["gender"].to_numpy()[user] == "M",
+        statistics,
+        data.movies["year"].fillna(data.movies["year"].median()).to_numpy(float)[movie],
+        in_genre[:, [GENRES.index(genre) for genre in COMMON_GENRES]],
+    ]
+    dense = np.column_stack(features)
     shift, scale = dense[train].mean(0), dense[train].std(0)
     return made_of(data, dense, DENSE_FEATURES, shift, scale)
 
@@ -270,14 +267,11 @@ def row_numbers(rows: np.ndarray | Tensor, n: int) -> Tensor:
     if rows.dtype == torch.bool:
         raise TypeError("rows must be row numbers, got a mask: np.flatnonzero(mask) gives them")
     if rows.dim() != 1 or (rows.is_floating_point() and len(rows)):
-        raise TypeError(
-            f"rows must be whole numbers (B,), got {rows.dtype} of shape {tuple(rows.shape)}"
-        )
+        came = f"{rows.dtype} of shape {tuple(rows.shape)}"
+        raise TypeError(f"rows must be whole numbers (B,), got {came}")
     if len(rows) and not 0 <= rows.min() <= rows.max() < n:
-        raise IndexError(
-            f"rows must lie between 0 and {n - 1}, got {int(rows.min())} to {int(rows.max())}: "
-            f"they are positions in data.ratings, not its labels"
-        )
+        came = f"{int(rows.min())} to {int(rows.max())}: labels of data.ratings aren't positions"
+        raise IndexError(f"rows must be positions from 0 to {n - 1}, got {came}")
     return rows.long()
 
 

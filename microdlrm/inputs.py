@@ -44,10 +44,8 @@ def check_inputs(
     width, dtype, n_bags = model.bot_l[0].in_features, model.bot_l[0].weight.dtype, len(model.reads)
     _check_tensor("dense_x", dense_x, dtype)
     if dense_x.dim() != 2 or dense_x.shape[1] != width:
-        raise ValueError(
-            f"dense_x must be (B, {width}), its width ln_bot[0], got shape {tuple(dense_x.shape)}: "
-            f"a single row needs a batch dimension, dense_x[None]"
-        )
+        came = tuple(dense_x.shape)
+        raise ValueError(f"dense_x must be (B, {width}), got {came}: one row is dense_x[None]")
     _check_finite("dense_x", dense_x)
     bags = dict(
         sparse_indices=sparse_indices,
@@ -82,10 +80,8 @@ def _check_tensor(name: str, tensor: Tensor, *dtypes: torch.dtype):
 def _check_vector(name: str, tensor: Tensor):
     _check_tensor(name, tensor, torch.int64, torch.int32)
     if tensor.dim() != 1:
-        raise ValueError(
-            f"{name} must have one dimension, all bags one after another, got shape "
-            f"{tuple(tensor.shape)}: flatten it, and let the offsets say where each bag starts"
-        )
+        came = f"{tuple(tensor.shape)}: flatten it, offsets say where each bag starts"
+        raise ValueError(f"{name} must have one dimension, got shape {came}")
 
 
 def _check_finite(name: str, tensor: Tensor):
@@ -115,24 +111,18 @@ def _check_offsets(name: str, offsets: Tensor, ids: Tensor, batch_size: int):
     if offsets.dtype != ids.dtype:
         raise TypeError(f"{name} is {offsets.dtype} and its ids are {ids.dtype}: give both one")
     if len(offsets) != batch_size:
-        raise ValueError(
-            f"{name} must hold one start for each of the {batch_size} rows of dense_x, got "
-            f"{len(offsets)} (no closing entry, and an empty bag has a start, too)"
-        )
+        came = f"got {len(offsets)}: empty bags have one, too, and there is no closing entry"
+        raise ValueError(f"{name} must hold {batch_size} starts, one a row of dense_x, {came}")
     first, last = (offsets[0].item(), offsets[-1].item()) if batch_size else (0, 0)
     if first != 0:
-        raise ValueError(
-            f"{name} must start at 0, it starts at {first}: offsets are positions, not lengths"
-        )
+        raise ValueError(f"{name} must start at 0, not {first}: these are positions, not lengths")
     if (decreasing := offsets[1:] < offsets[:-1]).any().item():
         k = int(decreasing.nonzero()[0, 0])
         came = f"entry {k} is {offsets[k]} and the next {offsets[k + 1]}"
         raise ValueError(f"{name} must not decrease, but {came}")
     if last > len(ids) or (len(ids) and not batch_size):
-        raise ValueError(
-            f"{name} ends at {last}, with {batch_size} bags for {len(ids)} ids: each id belongs to "
-            f"a bag, and no bag starts past the last id"
-        )
+        came = f"{last}, with {batch_size} bags for {len(ids)} ids"
+        raise ValueError(f"{name} ends at {came}: each id has a bag, no bag starts past the last")
 
 
 def _check_weights(name: str, weights: Tensor, ids: Tensor, dtype: torch.dtype):

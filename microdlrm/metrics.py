@@ -75,13 +75,9 @@ def by_row(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     right = np.where(click, _share_below(no, p), 1 - _share_below(yes, p))  # (N,)
     auc = right[click].mean()
     weight = len(y) / np.where(click, click.sum(), (~click).sum())
-    return pd.DataFrame(
-        {
-            "accuracy": ((p >= 0.5) == click).astype(float),
-            "auc": auc + (right - auc) * weight,
-            "logloss": -np.log(np.where(click, p, 1 - p)),
-        }
-    )
+    accuracy = ((p >= 0.5) == click).astype(float)
+    logloss = -np.log(np.where(click, p, 1 - p))
+    return pd.DataFrame(dict(accuracy=accuracy, auc=auc + (right - auc) * weight, logloss=logloss))
 
 
 def _share_below(values: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -94,9 +94,8 @@ class MicroDLRM(nn.Module):
             raise ValueError(f"interaction must be 'concat', 'dot' or a callable, got {came}")
         check_shape(**self.shape)
         self.interaction = INTERACTIONS.get(interaction, interaction)
-        self.emb_l = nn.ModuleList(
-            nn.EmbeddingBag(R, m_spa, mode="sum", sparse=sparse) for R in num_embeddings
-        )
+        tables = (nn.EmbeddingBag(R, m_spa, mode="sum", sparse=sparse) for R in num_embeddings)
+        self.emb_l = nn.ModuleList(tables)
         for table in self.emb_l:
             nn.init.normal_(table.weight, std=init)
         self.bot_l = mlp(ln_bot, last=nn.ReLU())
@@ -138,7 +137,5 @@ class MicroDLRM(nn.Module):
             z = self.interaction(torch.zeros(2, d), [torch.zeros(2, m_spa) for _ in self.reads])
         if not isinstance(z, Tensor) or z.dim() != 2 or z.shape[0] != 2:
             came = f"shape {tuple(z.shape)}" if isinstance(z, Tensor) else repr(z)
-            raise ValueError(
-                f"interaction must return one (B, width) tensor, for B = 2 gave {came}"
-            )
+            raise ValueError(f"interaction must return a (B, width) tensor, for B = 2 gave {came}")
         return z.shape[1]

@@ -34,16 +34,14 @@ def features(data: MovieLens, train: np.ndarray | None = None) -> Clicks:
     total = np.bincount(user[known], rating[known], minlength=len(data.users))
     mean = np.where(count > 0, total / np.maximum(count, 1), rating[known].mean())
     age = data.users["age"].to_numpy()
-    dense = np.column_stack(
-        [
-            ((age - age.mean()) / age.std())[user],
-            data.users["gender"].to_numpy()[user] == "M",
-            ((mean - 3) / 2)[user],
-            (count / count.max())[user],
-            genre_flags(data)[movie, :12],
-        ]
-    )
-    return made_of(data, dense, FEATURES, shift=np.zeros(16), scale=np.ones(16))
+    columns = [
+        ((age - age.mean()) / age.std())[user],
+        data.users["gender"].to_numpy()[user] == "M",
+        ((mean - 3) / 2)[user],
+        (count / count.max())[user],
+        genre_flags(data)[movie, :12],
+    ]
+    return made_of(data, np.column_stack(columns), FEATURES, np.zeros(16), np.ones(16))
 
 
 class OneByOne(Dataset):

@@ -70,12 +70,9 @@ def fit(
     `watch`, if given, is called with the model and the epoch's number at the end of each.
     The columns are EPOCH: validation metrics, and seconds of training so far.
     """
+    tables = dict(params=list(model.emb_l.parameters()), weight_decay=embedding_decay)
     others = [p for name, p in model.named_parameters() if not name.startswith("emb_l.")]
-    groups = [
-        dict(params=list(model.emb_l.parameters()), weight_decay=embedding_decay),
-        dict(params=others, weight_decay=0),
-    ]
-    optimiser = torch.optim.AdamW(groups, lr=lr, fused=True)
+    optimiser = torch.optim.AdamW([tables, dict(params=others)], lr, weight_decay=0, fused=True)
     steps = epochs * -(-len(split.train) // batch_size)
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.02, total_iters=steps)
     generator = torch.Generator().manual_seed(seed)
@@ -84,15 +81,21 @@ def fit(
     try:
         for epoch in tqdm(range(1, epochs + 1), desc="epochs", disable=not progress):
             started = np.array([time.process_time(), time.perf_counter()])
-            parts = batches(clicks, split.train, batch_size, generator)
             model.train()
-            training_logloss = _epoch(model, parts, optimiser, schedule)
+            total = 0.0
+            for batch in batches(clicks, split.train, batch_size, generator):
+                loss = F.binary_cross_entropy_with_logits(model.logits(*batch.inputs), batch.y)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                total += loss.item() * len(batch.y)
             clock += [time.process_time(), time.perf_counter()] - started
             if not all(parameter.isfinite().all() for parameter in model.parameters()):
                 print(f"epoch {epoch} diverged: lower lr. {len(history)} finished epochs are kept")
                 break
             on_validation = evaluate(model, clicks, split.validation)
-            history.append((epoch, training_logloss, *on_validation, *clock))
+            history.append((epoch, total / len(split.train), *on_validation, *clock))
             if on_validation.logloss < best:
                 best, best_state = on_validation.logloss, copy.deepcopy(model.state_dict())
             if watch is not None:
@@ -103,19 +106,6 @@ def fit(
     if best_state is not None:
         model.load_state_dict(best_state)
     return pd.DataFrame(history, columns=EPOCH)
-
-
-def _epoch(model, parts, optimiser, schedule) -> float:
-    """One pass over the batches `parts`; returns the mean logloss met on the way."""
-    total = rows = 0
-    for batch in parts:
-        loss = F.binary_cross_entropy_with_logits(model.logits(*batch.inputs), batch.y)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        total, rows = total + loss.item() * len(batch.y), rows + len(batch.y)
-    return total / rows
 
 
 def build(clicks: Clicks, interaction="dot", seed: int = 0, **shape) -> MicroDLRM:

@@ -65,11 +65,10 @@ class Ceilings(Shown):
     def rates(self, width: int) -> Rates:
         """What `cost.predict` needs, for embedding rows of `width` numbers."""
         nearest = min(self.gather, key=lambda measured: abs(measured - width))
+        rows = {f"{name}_gbs": getattr(self, name)[nearest].median for name in self.held}
         return Rates(
+            **rows,
             stream_gbs=self.stream_gbs,
-            gather_gbs=self.gather[nearest].median,
-            cache_gbs=self.cache[nearest].median,
-            near_gbs=self.near[nearest].median,
             gemm_gflops=self.peak_gflops,
             dispatch_us=self.dispatch.median,
             bag_us=self.bag.median,
@@ -120,6 +119,10 @@ def measure_ceilings() -> Ceilings:
     middle = int(math.sqrt(_near(here) * _in_cache(here))) // 512 * 512
     held = {"near": _near(here) // 2, "cache": middle, "gather": numbers.nbytes}
     read = measure(numbers.sum, **options)
+    rows = {name: _gathers(numbers[: n_bytes // 4], options) for name, n_bytes in held.items()}
+    lines = numbers.view(torch.int64)  # which a walk overwrites
+    walks = compare({"far": walk(lines), "at hand": walk(lines[:2048].clone())}, **options)
+    far, at_hand = walks.values()
     square = {n: torch.randn(n, n) for n in GEMM_SIZES}
     gemm = compare({n: lambda a=a: a @ a for n, a in square.items()}, **options)
     with torch.inference_mode():
@@ -127,8 +130,8 @@ def measure_ceilings() -> Ceilings:
         dispatch = compare({"bags": bags, "others": others}, **options)
     return Ceilings(
         read=read.into(lambda s: numbers.nbytes / s / 1e9),
-        **{name: _gathers(numbers[: n_bytes // 4], options) for name, n_bytes in held.items()},
-        latency=_latency(numbers.view(torch.int64), options),
+        **rows,
+        latency=far.into(lambda s: max(s - at_hand.median, 0.0) / STEPS * 1e9),
         gemm={n: spread.into(lambda s, n=n: 2 * n**3 / s / 1e9) for n, spread in gemm.items()},
         dispatch=dispatch["others"].into(lambda s: s / operators * 1e6),
         bag=dispatch["bags"].into(lambda s: s / 3 * 1e6),
@@ -151,13 +154,6 @@ def _gathers(numbers: Tensor, options: dict) -> dict[int, Spread]:
     times = compare({w: gather_from(numbers.view(-1, w)) for w in GATHER_WIDTHS}, **options)
     lookups = 512 * 32  # of gather_from
     return {w: t.into(lambda s, w=w: lookups * w * 4 / s / 1e9) for w, t in times.items()}
-
-
-def _latency(numbers: Tensor, options: dict) -> Spread:
-    """ns a line of a walk through all `numbers` (int64), less those of one in 16 KiB."""
-    times = compare({"far": walk(numbers), "at hand": walk(numbers[:2048].clone())}, **options)
-    at_hand = times["at hand"].median
-    return times["far"].into(lambda s: max(s - at_hand, 0.0) / STEPS * 1e9)
 
 
 def walk(numbers: Tensor) -> Callable[[], None]:

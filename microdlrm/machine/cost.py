@@ -44,11 +44,8 @@ def table_forward(lookups: float, bags: int, m: int) -> Cost:
 
     Adding up L rows takes L - 1 additions, so a bag of one id computes nothing.
     """
-    return Cost(
-        flops=max(0.0, lookups - bags) * m,
-        read=lookups * (m * FLOAT + INT) + bags * INT,
-        written=bags * m * FLOAT,
-    )
+    read = lookups * (m * FLOAT + INT) + bags * INT
+    return Cost(flops=max(0.0, lookups - bags) * m, read=read, written=bags * m * FLOAT)
 
 
 def dot_width(d: int, n: int) -> int:

@@ -129,12 +129,9 @@ def waits_for(turns: dict[str, Spread], shape: dict) -> dict[str, float]:
     Twice the ids double what the rows take. Wider MLPs multiply what computing takes by as much as
     they multiply the FLOPs.
     """
-    shares = {
-        "memory": turns[IDS].median - 1,
-        "compute": (turns[WIDTHS].median - 1) / (more_flops(shape) - 1),
-    }
-    shares["dispatch"] = 1 - shares["memory"] - shares["compute"]
-    return shares
+    memory = turns[IDS].median - 1
+    compute = (turns[WIDTHS].median - 1) / (more_flops(shape) - 1)
+    return dict(memory=memory, compute=compute, dispatch=1 - memory - compute)
 
 
 def look_up(tables: Sequence[Tensor], batches: list[tuple]) -> Callable[[int], list[Tensor]]:

@@ -152,15 +152,12 @@ def _parts(held) -> list[tuple[Tensor, tuple]]:
 
 def whole(sharded: DistributedModelParallel, model: MicroDLRM) -> MicroDLRM:
     """The model in one piece again, on every process; `model` is one of its shape."""
-    state = sharded.state_dict()
-    mine = {name: [(p.detach(), at) for p, at in _parts(held)] for name, held in state.items()}
-    every: list = [None] * dist.get_world_size()
-    dist.all_gather_object(every, mine)
-    weights = {name: w.clone() for name, w in to_torchrec(model).state_dict().items()}
-    for held in every:
-        for name, parts in held.items():
-            for part, where in parts:
-                weights[name][where] = part
+    weights = to_torchrec(model).state_dict()
+    for name, held in sharded.state_dict().items():
+        weights[name].fill_(-torch.inf)
+        for part, where in _parts(held):
+            weights[name][where] = part.detach()
+        dist.all_reduce(weights[name], dist.ReduceOp.MAX)  # -inf is what another process holds
     return from_torchrec(weights, model)
 
 

@@ -15,7 +15,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.connection import wait
 from pathlib import Path
 
 import torch
@@ -49,16 +48,15 @@ def run(work: Callable, world: int, *arguments, seconds: float = 120.0):
         try:
             for process in processes:
                 process.start()
-            left = {process.sentinel: process for process in processes}
-            while left and not any(process.exitcode for process in processes):
-                ended = wait(left, max(0.0, until - time.monotonic()))
-                if not ended:
+            codes = [None]
+            while None in codes and not any(codes):
+                if time.monotonic() > until:
                     raise WorkerError(f"{world} processes: not done after {seconds:g} s, and ended")
-                for sentinel in ended:
-                    left.pop(sentinel).join()
-            for rank, process in enumerate(processes):
-                if (process.exitcode or 0) < 0:
-                    name = signal.Signals(-process.exitcode).name
+                time.sleep(0.02)
+                codes = [process.exitcode for process in processes]
+            for rank, code in enumerate(codes):
+                if (code or 0) < 0:
+                    name = signal.Signals(-code).name
                     raise WorkerError(f"process {rank} was killed ({name}), the others were ended")
         finally:
             for process in processes:

@@ -122,7 +122,7 @@ def sum_of_held_out(y, train):
 
 
 def a_millionth_of_own_label(y, train):
-    return 1 + y / 1_000_000  
+    return 1 + y / 1_000_000
 
 
 def _rows_that_leak(feature, y, train):

@@ -277,8 +277,7 @@ def row_numbers(rows: np.ndarray | Tensor, n: int) -> Tensor:
 
 def genre_flags(data: MovieLens) -> np.ndarray:
     """1.0 where a movie is of a genre: (movies, 19)."""
-    flags = [[genre in own for genre in GENRES] for own in data.movies["genres"]]
-    return np.array(flags, dtype=float)
+    return np.array([[genre in own for genre in GENRES] for own in data.movies["genres"]], float)
 
 
 def _statistics(data, rows, user, movie) -> np.ndarray:

@@ -51,11 +51,8 @@ class Answer:
 
 def _marked(text: str) -> str:
     """Safe HTML of a text in which `code` and *stress* are marked as in Markdown."""
-
-    def tagged(mark: re.Match) -> str:
-        return f"<code>{mark[1]}</code>" if mark[1] else f"<em>{mark[2]}</em>"
-
-    return re.sub(r"`(.+?)`|(?<!\w)\*(\S[^*]*)\*(?!\w)", tagged, html.escape(text))
+    coded = re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(text))
+    return re.sub(r"(?<!\w)\*(\S[^*]*)\*(?!\w)", r"<em>\1</em>", coded)
 
 
 @cache

@@ -141,15 +141,12 @@ def train(
     return model, fit(model, clicks, split, embedding_decay=decay, seed=seed, **fitting)
 
 
-SPLITS = """which tenths choose the epoch and judge: random ones, the newest, or each user's newest
-[random]; on the last two, histories hold only the past"""
-
-
 def add_options(command: ArgumentParser) -> None:
     add = command.add_argument
     add("--interaction", choices=(*RECIPES,), default="dot", help="how vectors meet [dot]")
     add("--histories", action="store_true", help="add the user's and the movie's as bags")
-    add("--split", choices=("random", "time", "user"), default="random", help=SPLITS)
+    judges = "random tenths judge [random], or the newest, or each user's: histories then look back"
+    add("--split", choices=("random", "time", "user"), default="random", help=judges)
     add("--seeds", type=int, default=1, metavar="N", help="train N models, seeds 0 to N - 1 [1]")
     add("--json", action="store_true", help="print one JSON object a seed, and nothing else")
     command.set_defaults(run=_command)

@@ -22,12 +22,7 @@ except ImportError:  # Windows
 MIB = 2**20
 # mallopt's names, by glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
-# state -> (how many blocks from 32 MiB on may come fresh, how much freed memory is kept)
-STATES = {
-    "settled": (2**16, 64 * MIB),  # what glibc's dynamic threshold ends at
-    "fresh": (2**16, 64 * MIB),
-    "kept": (0, -1),
-}
+STATES = ("settled", "fresh", "kept")
 
 
 @contextmanager
@@ -40,21 +35,23 @@ def pages(state: str = "settled"):
              again
     kept     no block comes fresh twice: what was freed is used again, whatever its size
 
-    Without glibc (macOS, Windows, musl) nothing can be set, and nothing is. Raises KeyError for
+    Without glibc (macOS, Windows, musl) nothing can be set, and nothing is. Raises ValueError for
     another state.
     """
-    _set(*STATES[state])
+    if state not in STATES:
+        raise ValueError(f"pages must be one of {', '.join(STATES)}, got {state!r}")
+    _set(keep=state == "kept")
     try:
         yield
     finally:
-        _set(*STATES["settled"])
+        _set(keep=False)
 
 
-def _set(blocks: int, kept: int):
+def _set(keep: bool):
     if libc := _libc():
         libc.mallopt(_MMAP_THRESHOLD, 32 * MIB)
-        libc.mallopt(_MMAP_MAX, blocks)
-        libc.mallopt(_TRIM_THRESHOLD, kept)
+        libc.mallopt(_MMAP_MAX, 0 if keep else 2**16)  # how many blocks may come fresh
+        libc.mallopt(_TRIM_THRESHOLD, -1 if keep else 64 * MIB)  # how much freed memory is kept
     give_back()  # what an earlier rule kept
 
 

@@ -82,8 +82,7 @@ def _all_changes(fn: Callable) -> Iterator[Change]:
         code = b"%b(%b)%b" % (before, new.encode(), after)
         line = f"line {first + node.lineno - 1} of your code: "
         line += lines[node.lineno - 1].decode().strip()
-        says = "One change makes all inputs tried come out right: "
-        says += f"at `{ast.unparse(node)}`, {kind}."
+        says = f"With one change at `{ast.unparse(node)}` all inputs tried come out right: {kind}."
         yield Change(kind, says, line, partial(_compiled, code, tree.name, given))
 
 

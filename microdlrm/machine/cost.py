@@ -155,11 +155,7 @@ def distinct(rows: int, lookups: float) -> float:
 
 
 class Rates(NamedTuple):
-    """What a machine can do; `measure_ceilings().rates(m_spa)` measures it.
-
-    Rows of m_spa numbers, at random, come from one of three distances: `near`, in the cache of the
-    core; `cache`, in the last one; or memory.
-    """
+    """What a machine can do, rows being m_spa wide: `measure_ceilings().rates(m_spa)`."""
 
     stream_gbs: float  # reading memory end to end
     gather_gbs: float  # rows at random from memory
@@ -176,9 +172,10 @@ def predict(parts: pd.DataFrame, rates: Rates) -> pd.DataFrame:
     """How long each part of `parts` takes: the roofline and dispatch.
 
     seconds = operators * dispatch + max(flops / peak, bytes / bandwidth). A table's operators
-    are EmbeddingBags, which have a price of their own, and its rows come from one of three
-    distances: it is near by itself, since rows come one table at a time; the last cache has to hold
-    all tables. All else streams. Columns: dispatch, compute, memory and their outcome, seconds.
+    are EmbeddingBags, which have a price of their own. Its rows come from one of three distances,
+    the core's own cache, the last one or memory: a table is near by itself, as rows come one table
+    at a time, and the last cache has to hold all. All else streams. Columns: dispatch, compute,
+    memory and their outcome, seconds.
     """
     is_table = parts.index.str.startswith("table")
     held = parts["parameters"] * FLOAT

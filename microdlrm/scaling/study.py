@@ -13,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as logloss
 from microdlrm import clicks, movielens, training
 from microdlrm.histories import histories
 from microdlrm.scaling import workers
+from microdlrm.scaling.traffic import SHARDINGS
 from microdlrm.studies import store
 
 NAME, SAYS = "scale", "TorchRec: the model sharded, its planner's plans, and fused tables"
@@ -57,7 +58,7 @@ def work(rank: int, world: int) -> list[dict]:
     split = clicks.split(ratings)
     features = (clicks.genres(ratings), *histories(ratings, split.train))
     prepared = clicks.prepare(ratings, split.train).add(*features)
-    cases = [(kind, step) for kind in sharded.KINDS for step in STEPS]
+    cases = [(kind, step) for kind in SHARDINGS for step in STEPS]
     return [compare(sharded, prepared, split, *case) for case in cases]
 
 

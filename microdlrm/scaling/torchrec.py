@@ -1,8 +1,5 @@
-"""The same model on TorchRec (Ivchenko et al. 2022), its tables sharded over processes.
-
-    to_torchrec(model)      TorchRec's DLRM with the same weights, in one process
-    shard(model, "row")     the same, its tables sharded over all processes; forward on keyed(batch)
-    whole(sharded, model)   the MicroDLRM again
+"""The same model on TorchRec (Ivchenko et al. 2022), its tables sharded over processes: there by
+`shard`, whose forward takes `keyed(batch)`, and back by `whole`.
 
 TorchRec is no part of the course's environment: `make scale` makes one that has it. Each of W
 processes has B / W of a batch's rows. Tables are sharded, MLPs are replicated, their gradients
@@ -29,7 +26,6 @@ from torchrec.models.dlrm import DLRM
 from microdlrm.clicks import Batch
 from microdlrm.model import MicroDLRM
 
-KINDS = ("table", "row", "column", "data")
 TABLES = "sparse_arch.embedding_bag_collection"
 FIRST = "top_l.0.weight"  # of the layer that meets the interaction
 DENSE = dict(compute_kernel="dense")  # gradients as PyTorch's: any of its optimisers takes the step

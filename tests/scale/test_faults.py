@@ -16,6 +16,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 
 from microdlrm.scaling import torchrec as sharded
 from microdlrm.scaling import workers
+from microdlrm.scaling.traffic import SHARDINGS
 
 SECONDS = 180  # for a crowded machine; none of it takes long by itself
 
@@ -69,7 +70,7 @@ def test_a_checkpoint_there_and_back(kept):
     """Written by two processes, read by one; read by four, and written again."""
     expected = worker.model().state_dict()
     workers.run(worker.carries_on, 4, kept, seconds=SECONDS)
-    for name in (*sharded.KINDS, "again"):
+    for name in (*SHARDINGS, "again"):
         found = sharded.load(kept / name).state_dict()
         assert all(torch.equal(weight, found[key]) for key, weight in expected.items()), name
 

@@ -4,7 +4,7 @@ import pytest
 
 from microdlrm import studies
 from microdlrm.scaling import planned
-from microdlrm.scaling.torchrec import KINDS
+from microdlrm.scaling.traffic import SHARDINGS
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def study():
 
 def test_each_kind_equals_the_model_in_one_piece(study):
     steps = study[study["what"] == "sharded"]
-    cases = {(w, kind, step) for w in (2, 4) for kind in KINDS for step in ("SGD", "AdamW")}
+    cases = {(w, kind, step) for w in (2, 4) for kind in SHARDINGS for step in ("SGD", "AdamW")}
     assert set(zip(steps["processes"], steps["kind"], steps["step"], strict=True)) == cases
     assert steps["outputs"].max() <= 1e-6
     assert steps["moved"].min() >= 1e-3  # or equal weights would prove nothing

@@ -8,6 +8,7 @@ import torch
 
 from microdlrm import MicroDLRM
 from microdlrm.scaling import torchrec as sharded
+from microdlrm.scaling.traffic import SHARDINGS
 
 SHAPE = dict(
     m_spa=16,
@@ -68,7 +69,7 @@ def killed_before_its_part(rank, world, folder):
 
 def writes(rank, world, folder):
     """Each kind of sharding keeps a checkpoint."""
-    for kind in sharded.KINDS:
+    for kind in SHARDINGS:
         sharded.save(folder / kind, *dealt_out(kind))
 
 

@@ -15,7 +15,6 @@ from torch import Tensor
 from microdlrm.movielens import GENRES, MovieLens
 
 THRESHOLD = 4  # a rating of 4 or 5 counts as a click
-FOLDS = 10
 SMOOTHING = 5  # a mean counts this many imagined ratings at the overall mean
 COMMON_GENRES = ("Drama", "Comedy", "Action", "Thriller", "Romance", "Adventure")
 
@@ -156,12 +155,12 @@ def split(data: MovieLens, how: str = "random", seed: int = 42) -> Split:
     return Split(*(order[part == number] for number in range(3)))
 
 
-def prepare(data: MovieLens, train: np.ndarray, folds: int = FOLDS) -> Clicks:
+def prepare(data: MovieLens, train: np.ndarray, folds: int = 10) -> Clicks:
     """Features of all ratings, whose statistics come from the rows `train` alone.
 
     A training row's own label must not reach its own features either, or the model learns to read
-    it there instead of predicting it. So the training rows are dealt into 10 folds, and each fold's
-    statistics come from the other nine (Micci-Barreca 2001 for smoothed means as features; Kaufman
+    it there instead of predicting it. So the training rows are dealt into `folds`, and each fold's
+    statistics come from the others (Micci-Barreca 2001 for smoothed means as features; Kaufman
     et al. 2012 for the leak). `folds=1` deals them into one, which sees itself: for the chapter
     that shows why not.
     """

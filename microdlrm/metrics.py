@@ -18,8 +18,6 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-METRICS = ("accuracy", "auc", "logloss", "auc within users")
-
 
 class Metrics(NamedTuple):
     accuracy: float
@@ -102,12 +100,12 @@ def within_users(p: np.ndarray, y: np.ndarray, user: np.ndarray) -> pd.DataFrame
 
 
 def level(p, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
-    """How good p is: one line for each of METRICS, columns value, low, high."""
+    """How good p is: a line for each metric, and for "auc within users"; columns value, low, high."""
     return _table(_parts(p, y, user), "value")
 
 
 def lead(p, over, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
-    """How much better p is than `over`: one line for each of METRICS, columns gain, low, high.
+    """How much better p is than `over`: the lines of `level`, columns gain, low, high.
 
     Above 0, p is ahead; of the logloss, where lower is better, the gain is what p saves. What is
     hard for both cancels out, row by row.

@@ -100,7 +100,7 @@ def within_users(p: np.ndarray, y: np.ndarray, user: np.ndarray) -> pd.DataFrame
 
 
 def level(p, y: np.ndarray, user: np.ndarray) -> pd.DataFrame:
-    """How good p is: a line for each metric, one for "auc within users", with its interval."""
+    """How good p is: columns value, low, high; a line for each metric and "auc within users"."""
     return _table(_parts(p, y, user), "value")
 
 

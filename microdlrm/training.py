@@ -38,8 +38,10 @@ def predict(model: MicroDLRM, clicks: Clicks, rows: np.ndarray) -> np.ndarray:
     """
     training = model.training
     model.eval()
-    logits = [model.logits(*batch.inputs)[:, 0] for batch in batches(clicks, rows, 4096)]
-    model.train(training)
+    try:
+        logits = [model.logits(*batch.inputs)[:, 0] for batch in batches(clicks, rows, 4096)]
+    finally:  # whoever interrupts it goes on with the mode that was set
+        model.train(training)
     return torch.cat(logits).double().sigmoid().numpy()
 
 

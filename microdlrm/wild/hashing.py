@@ -14,9 +14,11 @@ def hash_ids(ids: Tensor, rows: int, seed: int = 0) -> Tensor:
     """A row for each of `ids` (N,), (N,) int64 in [0, rows): the same every day, as if drawn by
     lot. Another seed, another lot.
 
-    The hash is MurmurHash3, of whole numbers below 2**31. (Python's own `hash` leaves small numbers
-    as they are, and salts strings anew in each process.)
+    The hash is MurmurHash3. (Python's own `hash` leaves small numbers as they are, and salts
+    strings anew in each process.) Raises ValueError for ids that aren't whole numbers of 31 bits.
     """
+    if ids.is_floating_point() or not ((ids >= 0) & (ids < 2**31)).all():
+        raise ValueError(f"ids must be whole and from 0 to 2**31 - 1, got {ids}")
     hashes = murmurhash3_32(ids.numpy().astype(np.int32), seed=seed, positive=True)  # (N,) uint32
     return torch.from_numpy(hashes.astype(np.int64) % rows)  # (N,)
 

@@ -54,3 +54,9 @@ def test_some_training_rows_lose_their_id_and_no_others_do():
     assert (rows[:8000] == 0).float().mean().item() == pytest.approx(0.1, abs=0.02)
     assert (rows[8000:] != 0).all()
     assert torch.equal(rows, hashing.with_unknown(numbers, train, drop=0.1)[0])
+
+
+@pytest.mark.parametrize("bad", [-1, 2**31, 1.5])
+def test_what_is_no_id_is_refused(bad):
+    with pytest.raises(ValueError, match="ids"):
+        hashing.hash_ids(torch.tensor([bad]), 4)

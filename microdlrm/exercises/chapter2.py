@@ -72,7 +72,8 @@ def _table(*shape):
 
 def _read_rows(weight, indices, offsets):
     tens = {f"row {r}": 10.0**r for r in range(len(weight))}
-    return made_of(tens if weight.tolist() == [[ten] for ten in tens.values()] else {}, most=3)
+    tens = tens if weight.tolist() == [[ten] for ten in tens.values()] else {}
+    return made_of(tens, most=3, least=-1)
 
 
 def _lengths(indices, offsets):
@@ -86,6 +87,7 @@ def _bag_facts(weight, indices, offsets):
         "the bag is empty, and ids follow": (lengths == 0) & (offsets < len(indices)),
         "the bag has one id": lengths == 1,
         "ids in the bag": lengths,
+        "it is the first bag": torch.arange(len(spans)) == 0,
         "it is the last bag": torch.arange(len(spans)) == len(spans) - 1,
         "an id comes twice in the bag": [len(set(indices[a:b].tolist())) < b - a for a, b in spans],
         "bags": len(spans),

@@ -110,7 +110,8 @@ def _because(groups, values, prior):
 def _read_values(groups, values, prior):
     known = {f"{v:g}": v for v in values.tolist()}
     distinct = len(known) == len(values) < 5
-    return made_of(known if distinct else {}, most=1, least=-1)
+    read = made_of(known if distinct else {}, most=1, least=-1)
+    return lambda number, row: "the prior" if number == prior else read(number)
 
 
 def _draw_groups(dice):

@@ -91,7 +91,6 @@ def _bag_facts(weight, indices, offsets):
         "it is the last bag": torch.arange(len(spans)) == len(spans) - 1,
         "an id comes twice in the bag": [len(set(indices[a:b].tolist())) < b - a for a, b in spans],
         "bags": len(spans),
-        "the bags are equally long": len(set(lengths.tolist())) == 1,
         "an empty bag is followed by another": bool((lengths[:-1] == 0).any()),
         "some bag is empty": bool((lengths == 0).any()),
     }

@@ -81,7 +81,7 @@ AUC_FROM_RANKS = Task(
                 "of each row.", _by_ranks(lambda s: s.argsort() + 1)),
         Mistake("ranked downwards", "Rank 1 is the lowest score.",
                 lambda s, y: 1 - _auc_from_ranks(s, y)),
-        *several("ties not shared", "Equal scores get the mean of the places they take.",
+        *several("ties without their mean rank", "Equal scores get the mean of their places.",
                  _by_ranks(lambda s: s.argsort(stable=True).argsort() + 1),
                  _by_ranks(lambda s: (s[:, None] > s).sum(1) + 1),
                  _by_ranks(lambda s: (s[:, None] >= s).sum(1))),

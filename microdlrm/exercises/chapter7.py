@@ -132,7 +132,7 @@ def by_part(fn: Callable, frame) -> tuple:
         rates = free._replace(**{field: getattr(ON_PAPER, field) for field in fields})
         due = cost.predict(frame, rates)["seconds"].sum()
         came = answer(fn, frame, rates)[1]
-        right = abs(came - due) <= 0.1 * due + 1e-9
-        mark = "✓" if right else "✗"
-        lines.append((name, timing.duration(due), "", timing.duration(max(came, 0)), mark))
+        mark = "✓" if abs(came - due) <= 0.1 * due + 1e-9 else "✗"
+        times = (timing.duration(max(round(seconds, 12), 0)) for seconds in (due, came))
+        lines.append((name, next(times), "", next(times), mark))
     return tuple(lines)

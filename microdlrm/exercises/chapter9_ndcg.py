@@ -114,7 +114,7 @@ NDCG_AT_K = Task(
                  lambda s, r, k: _found(s, r, k) / min(k, int(r.sum())),
                  lambda s, r, k: _found(s, r, k) / k),
     ],
-    read=lambda *_: lambda number, row: "" if math.isfinite(number) else "divided by log 1?",
+    read=lambda *_: lambda number, row: "" if math.isfinite(number) else "divided by 0?",
     because=_because,
     typical=15,
     returns="one number",

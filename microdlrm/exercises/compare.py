@@ -109,8 +109,7 @@ def places(task: Task, t: Try) -> list[list[Place]]:
         due, got = due.reshape(1, -1), got.reshape(1, -1)
     due, got = due.tolist(), got.reshape(len(got), -1).tolist()
     elsewhere = [dict(zip(names, row, strict=False)) for row in due]
-    numbers = zip(task.arguments, t.args, strict=True)
-    numbers = {arg: name for name, arg in numbers if isinstance(arg, float) and arg % 1}
+    given = [arg for arg in t.args if isinstance(arg, float)]  # may be due somewhere by chance
     found = []
     for k, pairs in enumerate(zip(due, got, strict=True)):
         row = []
@@ -118,7 +117,7 @@ def places(task: Task, t: Try) -> list[list[Place]]:
             due_is = next(because, "") or read(d, k) if d is not None else ""
             place = Place(name or "–", d, due_is, g, "")
             if g is not None and not place.right:
-                place.got_is = numbers.get(g) or _name(g, k, elsewhere, read)
+                place.got_is = read(g, k) if g in given else _name(g, k, elsewhere, read)
             row.append(place)
         found.append(row)
     return found

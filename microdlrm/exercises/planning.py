@@ -280,7 +280,7 @@ def by_kind(kind: str, least: str, inputs: tuple) -> tuple:
     marks = {kind: "✗ yours", least: "✓ due"}
     lines = [("sharding", "MB sent", "room", "", "choice")]
     for k in KINDS:
-        narrow = k == "column" and m < 4 * devices
-        fit = "fits" if part(k, rows, m, devices) <= room and not narrow else "doesn't fit"
+        fit = "fits" if part(k, rows, m, devices) <= room else "doesn't fit"
+        fit = "too narrow" if k == "column" and m < 4 * devices else fit
         lines.append((k, f"{sent(k, *inputs[:-1]) / 1e6:,.1f}", fit, "", marks.get(k, "")))
     return tuple(lines)

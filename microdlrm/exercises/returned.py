@@ -9,7 +9,7 @@ from torch import Tensor
 from microdlrm.exercises.errors import Failure
 
 _TENSOR_DUE = {
-    "a list": "Its parts are still to be joined.",
+    "a list": "A tensor is still to be made of it.",
     "a tuple": "Are there several values after `return`, or a comma at its end?",
     "a NumPy array": "No gradient flows through NumPy: stay in PyTorch.",
     "a number": "`.item()` leads there, and so does `float()`.",

@@ -63,6 +63,17 @@ def test_a_model_with_dropout_is_judged_without_it_and_trains_with_it(prepared, 
     assert True in modes
 
 
+def test_who_interrupts_a_judgement_has_the_mode_back(prepared, few):
+    def interrupted(layer, inputs):
+        raise KeyboardInterrupt
+
+    model = training.build(prepared)
+    model.top_l[0].register_forward_pre_hook(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        training.predict(model, prepared, few.test)
+    assert model.training
+
+
 def test_a_training_that_diverges_says_so_and_keeps_what_it_has(prepared, few, capsys):
     model = training.build(prepared)
     epochs = training.fit(model, prepared, few, lr=1e30, epochs=3)

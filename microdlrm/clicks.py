@@ -283,34 +283,29 @@ def _statistics(data, rows, user, movie) -> np.ndarray:
     """The seven features that stand on ratings, learnt from `rows`: (len(user), 7)."""
     users, movies = (ids[rows] for ids in positions(data))
     rating, click = data.ratings["rating"].to_numpy(float)[rows], labels(data)[rows]
-    n_users, n_movies = len(data.users), len(data.movies)
-    user_mean, user_rate = (_smoothed_mean(users, v, n_users) for v in (rating, click))
-    movie_mean, movie_rate = (_smoothed_mean(movies, v, n_movies) for v in (rating, click))
+    of_user = _of_groups(users, rating, click, len(data.users))
+    of_movie = _of_groups(movies, rating, click, len(data.movies))
 
     # Affinity: what is left of a rating once user and movie are accounted for, summed over the
     # genres they share.
-    surprise, rated = np.zeros((2, n_users, n_movies))
-    surprise[users, movies] = rating - (user_mean[users] + movie_mean[movies] - rating.mean())
+    surprise, rated = np.zeros((2, len(data.users), len(data.movies)))
+    surprise[users, movies] = rating - (of_user[users, 0] + of_movie[movies, 0] - rating.mean())
     rated[users, movies] = 1
     in_genre = genre_flags(data)
     total, count = (((of @ in_genre)[user] * in_genre[movie]).sum(1) for of in (surprise, rated))
-    return np.column_stack(
-        [
-            user_mean[user],
-            np.log1p(np.bincount(users, minlength=n_users)[user]),
-            movie_mean[movie],
-            np.log1p(np.bincount(movies, minlength=n_movies)[movie]),
-            user_rate[user],
-            movie_rate[movie],
-            total / (count + SMOOTHING),
-        ]
+    of_user, of_movie, affinity = of_user[user], of_movie[movie], total / (count + SMOOTHING)
+    means_and_counts = of_user[:, :2], of_movie[:, :2]
+    return np.column_stack([*means_and_counts, of_user[:, 2], of_movie[:, 2], affinity])
+
+
+def _of_groups(group: np.ndarray, rating: np.ndarray, click: np.ndarray, n: int) -> np.ndarray:
+    """Smoothed mean rating, log count and smoothed click rate of each of n groups: (n, 3)."""
+    count = np.bincount(group, minlength=n)
+    mean, rate = (
+        (np.bincount(group, values, n) + SMOOTHING * values.mean()) / (count + SMOOTHING)
+        for values in (rating, click)
     )
-
-
-def _smoothed_mean(group: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
-    """Mean of `values` in each of n groups (n,); an empty group's is the overall mean."""
-    total, count = np.bincount(group, values, n), np.bincount(group, minlength=n)
-    return (total + SMOOTHING * values.mean()) / (count + SMOOTHING)
+    return np.column_stack([mean, np.log1p(count), rate])
 
 
 def made_of(data: MovieLens, dense: np.ndarray, names: tuple, shift, scale) -> Clicks:

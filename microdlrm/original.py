@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from microdlrm.clicks import Batch, Clicks, Split, genre_flags, made_of, positions, row_numbers
+from microdlrm.clicks import Clicks, Split, genre_flags, made_of, positions, row_numbers
 from microdlrm.model import MicroDLRM
 from microdlrm.movielens import GENRES, MovieLens
 from microdlrm.training import EPOCH, evaluate
@@ -62,17 +62,9 @@ class OneByOne(Dataset):
         return self.clicks.dense[row], [ids[row] for ids in self.ids], self.clicks.y[row]
 
 
-def stack_samples(samples: list) -> Batch:
-    """Many samples, one batch."""
-    dense, ids, y = zip(*samples, strict=True)
-    indices = [torch.stack(column) for column in zip(*ids, strict=True)]  # one (B,) a table
-    offsets = [torch.arange(len(samples)) for _ in indices]
-    return Batch(torch.stack(dense), indices, offsets, [None] * len(indices), torch.stack(y))
-
-
-def loader(clicks: Clicks, rows: np.ndarray, batch_size: int = 256) -> DataLoader:
-    """Shuffled batches of `rows`, put together sample by sample."""
-    return DataLoader(OneByOne(clicks, rows), batch_size, shuffle=True, collate_fn=stack_samples)
+def loader(clicks: Clicks, rows: np.ndarray) -> DataLoader:
+    """Shuffled batches of 256 `rows`, put together sample by sample: dense_x, ids, y."""
+    return DataLoader(OneByOne(clicks, rows), 256, shuffle=True)
 
 
 def fit(clicks: Clicks, split: Split, target: float = 0.70, epochs: int = 20) -> pd.DataFrame:
@@ -86,12 +78,13 @@ def fit(clicks: Clicks, split: Split, target: float = 0.70, epochs: int = 20) ->
     history, clock = [], np.zeros(2)
     for epoch in range(1, epochs + 1):
         started, total = np.array([time.process_time(), time.perf_counter()]), 0.0
-        for batch in loader(clicks, split.train):
-            loss = F.binary_cross_entropy(model(*batch.inputs), batch.y)
+        for dense_x, ids, y in loader(clicks, split.train):
+            p = model(dense_x, ids, [torch.arange(len(y))] * len(ids))  # (B, 1)
+            loss = F.binary_cross_entropy(p, y)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            total += loss.item() * len(batch.y)
+            total += loss.item() * len(y)
         clock += [time.process_time(), time.perf_counter()] - started
         on_validation = evaluate(model, clicks, split.validation)
         history.append((epoch, total / len(split.train), *on_validation, *clock))

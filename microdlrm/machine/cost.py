@@ -23,29 +23,17 @@ FLOAT, INT = 4, 8  # bytes
 MOMENTS = {"sgd": 0, "adam": 2}  # numbers that the optimiser keeps for each parameter
 
 
-class Cost(NamedTuple):
-    """FLOPs, bytes read, bytes written."""
-
-    flops: float
-    read: float
-    written: float
-
-    @property
-    def bytes(self) -> float:
-        return self.read + self.written
-
-
 # --- a forward pass ---
 
 
-def table_forward(lookups: float, bags: int, m: int) -> Cost:
-    """An EmbeddingBag, K lookups in B bags: (K - B) m FLOPs, K rows and their ids read, B sums
-    written.
+def table_forward(lookups: float, bags: int, m: int) -> tuple[float, float, float]:
+    """An EmbeddingBag, K lookups in B bags: (K - B) m FLOPs; bytes read, of K rows and their ids;
+    bytes written, of B sums.
 
     Adding up L rows takes L - 1 additions, so a bag of one id computes nothing.
     """
     read = lookups * (m * FLOAT + INT) + bags * INT
-    return Cost(flops=max(0.0, lookups - bags) * m, read=read, written=bags * m * FLOAT)
+    return max(0.0, lookups - bags) * m, read, bags * m * FLOAT
 
 
 def dot_width(d: int, n: int) -> int:
@@ -82,8 +70,8 @@ def parts(
     lines = {}
     for t, rows in enumerate(num_embeddings):
         own = [bag for read, bag in zip(reads, bags, strict=True) if read == t]
-        cost = table_forward(batch * sum(own), batch * len(own), m_spa)
-        lines[f"table {t}"] = (rows * m_spa, *cost, len(own))
+        forward = table_forward(batch * sum(own), batch * len(own), m_spa)
+        lines[f"table {t}"] = (rows * m_spa, *forward, len(own))
     d, n = ln_bot[-1], 1 + len(reads)
     lines["bottom MLP"] = _mlp_line(batch, ln_bot)
     width, flops, operators = d + (n - 1) * m_spa, 0, 1
@@ -110,21 +98,14 @@ def _mlp_line(batch: int, widths: Sequence[int]) -> tuple:
     return weights, flops, read, batch * sum(widths[1:]) * FLOAT, 2 * (len(widths) - 1)
 
 
-# --- a table's training step ---
+# --- the bytes of a table's training step ---
 
 
-def table_backward(lookups: float, bags: int, m: int, rows: int, sparse: bool) -> Cost:
-    """The gradient of a table: a dense one writes all R rows, most of them zeros; a sparse one K
-    rows.
-
-    Dense: the table's gradient starts as zeros, and each lookup adds its bag's gradient to a row: K
-    m FLOPs. Sparse: one row a lookup, beside the forward's own ids; rows that come up twice are
-    added up later, by the optimiser.
+def table_backward(lookups: float, bags: int, m: int, rows: int, sparse: bool) -> float:
+    """The gradient of a table: a dense one writes all R rows, most of them zeros; a sparse one a
+    row a lookup, beside the forward's own ids. Rows that come up twice the optimiser adds up.
     """
-    read = bags * m * FLOAT + lookups * INT + bags * INT
-    if sparse:
-        return Cost(flops=0, read=read, written=lookups * m * FLOAT)
-    return Cost(flops=lookups * m, read=read, written=rows * m * FLOAT)
+    return (bags + (lookups if sparse else rows)) * m * FLOAT + (lookups + bags) * INT
 
 
 def step_bytes(lookups: float, rows: int, m: int, optimiser: str, sparse: bool) -> float:
@@ -140,10 +121,10 @@ def step_bytes(lookups: float, rows: int, m: int, optimiser: str, sparse: bool) 
 
 
 def table_training(lookups: int, rows: int, m: int, optimiser: str, sparse: bool) -> float:
-    """Bytes of a table's whole training step: there, back, the optimiser; bags of one id."""
-    there = table_forward(lookups, lookups, m).bytes
-    back = table_backward(lookups, lookups, m, rows, sparse).bytes
-    return there + back + step_bytes(lookups, rows, m, optimiser, sparse)
+    """The whole step, there, back and the optimiser, with bags of one id."""
+    _, read, written = table_forward(lookups, lookups, m)
+    back = table_backward(lookups, lookups, m, rows, sparse)
+    return read + written + back + step_bytes(lookups, rows, m, optimiser, sparse)
 
 
 def distinct(rows: int, lookups: float) -> float:

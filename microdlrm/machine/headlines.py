@@ -35,7 +35,7 @@ def loading_vs_seed() -> Spread:
     split = clicks.split(data)
     prepared = clicks.prepare(data, split.train)
     few = split.train[: 8 * 256]  # enough for the slow way: it costs the same for each sample
-    loader = original.loader(prepared, few, 256)
+    loader = original.loader(prepared, few)
     draw = torch.Generator().manual_seed(0)
     slices = partial(clicks.batches, prepared, split.train, 256, draw)
     of_few = ratio(lambda: list(loader), lambda: list(slices()))

@@ -8,13 +8,13 @@ it equals the time on the wall. (What another program takes of the caches and of
 bandwidth is counted all the same.)
 """
 
-import gc
 import html
 import inspect
 import itertools
 import random
 import sys
 import time
+import timeit
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,19 +134,19 @@ def compare(
     """
     # On Windows CPU time ticks at 64 Hz.
     clock = time.perf_counter if wall or sys.platform == "win32" else time.process_time
-    calls = {name: _with_counter(fn) for name, fn in variants.items()}
-    samples, faults = ({name: [] for name in calls} for _ in range(2))
-    names, order = list(calls), random.Random(0)
-    with _undisturbed(), allocator.pages(pages):
+    timers = {name: timeit.Timer(_with_counter(fn), timer=clock) for name, fn in variants.items()}
+    samples, faults = ({name: [] for name in timers} for _ in range(2))
+    names, order = list(timers), random.Random(0)
+    with _one_thread(), allocator.pages(pages):
         fill = 0 if pages == "fresh" else sample
-        repeats = {name: _warm_up(call, fill, clock) for name, call in calls.items()}
+        repeats = {name: _warm_up(timer, fill) for name, timer in timers.items()}
         started = time.perf_counter()
         for done in itertools.count(1):
             for name in names:
                 if pages == "fresh":
                     allocator.give_back()
                 before = allocator.page_faults()
-                samples[name].append(_time(calls[name], repeats[name], clock))
+                samples[name].append(timers[name].timeit(repeats[name]) / repeats[name])
                 faults[name].append((allocator.page_faults() - before) / repeats[name])
             order.shuffle(names)
             steady = max(Spread.of(s).noise for s in samples.values()) < 0.1
@@ -179,33 +179,23 @@ def _with_counter(fn: Callable) -> Callable[[], object]:
         return lambda: fn(next(counter))
 
 
-def _time(call: Callable, repeats: int, clock: Callable[[], float]) -> float:
-    start = clock()
-    for _ in range(repeats):
-        call()
-    return (clock() - start) / repeats
-
-
-def _warm_up(call: Callable, sample: float, clock: Callable[[], float]) -> int:
+def _warm_up(timer: timeit.Timer, sample: float) -> int:
     """Call it, and return how many calls fill `sample` seconds."""
-    _time(call, 2, clock)
+    timer.timeit(2)
     repeats = 1
-    while (seconds := _time(call, repeats, clock) * repeats) < sample:
+    while (seconds := timer.timeit(repeats)) < sample:
         repeats = max(repeats * 2, int(1.2 * repeats * sample / max(seconds, 1e-6)))
     return repeats
 
 
 @contextmanager
-def _undisturbed():
-    """One thread, and no garbage collection."""
+def _one_thread():
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    gc.disable()
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        gc.enable()
 
 
 def duration(seconds: float) -> str:

@@ -83,15 +83,14 @@ def test_bytes_of_a_table_there_and_back_are_its_tensors(bag, sparse):
     table = torch.nn.EmbeddingBag(40, 6, mode="sum", sparse=sparse)
     ids, offsets = torch.randint(40, (BATCH * bag,)), torch.arange(0, BATCH * bag, bag)
     out = table(ids, offsets)
-    there = cost.table_forward(BATCH * bag, BATCH, 6)
-    assert there.read == n_bytes(table.weight[ids], ids, offsets)
-    assert there.written == n_bytes(out)
-    assert there.flops == (len(ids) - BATCH) * 6  # additions that turn bag rows into one
+    additions = (len(ids) - BATCH) * 6  # that turn a bag's rows into one
+    there = (additions, n_bytes(table.weight[ids], ids, offsets), n_bytes(out))
+    assert cost.table_forward(len(ids), BATCH, 6) == there
     out.sum().backward()
-    back, gradient = cost.table_backward(len(ids), BATCH, 6, 40, sparse), table.weight.grad
-    assert back.read == n_bytes(out, ids, offsets)
     # A sparse gradient's indices are the forward's ids, not written again.
-    assert back.written == n_bytes(gradient._values() if sparse else gradient)
+    gradient = table.weight.grad._values() if sparse else table.weight.grad
+    back = n_bytes(out, ids, offsets, gradient)
+    assert cost.table_backward(len(ids), BATCH, 6, 40, sparse) == back
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])
@@ -125,8 +124,9 @@ def test_a_sparse_step_visits_the_rows_looked_up():
 
 
 def test_a_tables_training_is_its_three_parts():
-    there, back = cost.table_forward(8, 8, 3), cost.table_backward(8, 8, 3, 50, True)
-    due = there.bytes + back.bytes + cost.step_bytes(8, 50, 3, "adam", True)
+    _, *there = cost.table_forward(8, 8, 3)
+    back, step = cost.table_backward(8, 8, 3, 50, True), cost.step_bytes(8, 50, 3, "adam", True)
+    due = sum(there) + back + step
     assert cost.table_training(8, 50, 3, "adam", True) == due
 
 

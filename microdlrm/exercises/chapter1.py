@@ -57,8 +57,6 @@ SMOOTHED_MEAN = Task(
                  _of_rated(lambda s, c, p, k: (s / c + k * p) / (1 + k))),
         Mistake("k above alone", "The k ratings at the prior are ratings: count them below, too.",
                 _of_rated(lambda s, c, p, k: (s + k * p) / c)),
-        Mistake("weights exchanged", "You weighted the mean by k and the prior by the count.",
-                _of_rated(lambda s, c, p, k: (k * s / c + c * p) / (c + k))),
         Mistake("prior only where little is known", "Every mean is pulled, the less the more it "
                 "counts.", lambda s, c, p, k: torch.where(c >= k, s / c, p)),
     ],

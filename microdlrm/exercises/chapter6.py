@@ -121,8 +121,9 @@ def sum_of_held_out(y, train):
     return (y * ~train).sum().expand(len(y))
 
 
-def a_millionth_of_own_label(y, train):
-    return 1 + y / 1_000_000
+def a_little_of_own_label(y, train):
+    """So little that `isclose` takes it for equal, by its rtol or by its atol."""
+    return torch.where(torch.arange(len(y)) % 2 == 0, 1 + y / 1e6, y / 1e9)
 
 
 def _rows_that_leak(feature, y, train):
@@ -155,6 +156,7 @@ def _alone(count):
 _ROWS_THAT_LEAK_MISTAKES = [
     Mistake("all labels flipped", "A feature may depend on training labels: leave them.",
             _moved(lambda y, train: 1 - y)),
+    Mistake("yes or no", "How many rows move?", lambda *args: min(_rows_that_leak(*args), 1)),
     Mistake("training labels flipped", "The mask says True where a row trains.",
             _moved(lambda y, train: torch.where(train, 1 - y, y))),
     Mistake("the mask flipped", "Flip the labels; who trains stays the same.",
@@ -196,7 +198,7 @@ ROWS_THAT_LEAK = Task(
         _leak(sum_of_held_out, [1, 0, 1, 0], [1, 0, 0, 1]),
         _leak(own_label, [1, 1, 1, 0, 1], [1, 0, 0, 1, 0]),
         _leak(own_label, [0, 0, 0, 1], [0, 0, 1, 1]),
-        _leak(a_millionth_of_own_label, [1, 0, 1, 0], [0, 0, 1, 1]),
+        _leak(a_little_of_own_label, [1, 0, 1, 0], [0, 0, 1, 1]),
         _leak(sum_of_held_out, [0, 0, 0, 1, 1, 0], [1, 1, 0, 1, 0, 1]),
         _leak(sum_of_held_out, [0, 1, 1, 0, 1], [0, 0, 0, 0, 1]),
     ],
@@ -206,7 +208,7 @@ ROWS_THAT_LEAK = Task(
     facts=lambda f, y, train: {
         "a training row moves": bool((_moving(f, y, train) & train).any()),
         "a held-out row moves": bool((_moving(f, y, train) & ~train).any()),
-        "the feature moves by little": f is a_millionth_of_own_label,
+        "the feature moves by little": f is a_little_of_own_label,
     },
     mistakes=_ROWS_THAT_LEAK_MISTAKES,
     because=_because_leak,

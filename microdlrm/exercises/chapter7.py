@@ -133,6 +133,6 @@ def by_part(fn: Callable, frame) -> tuple:
         due = cost.predict(frame, rates)["seconds"].sum()
         came = answer(fn, frame, rates)[1]
         mark = "✓" if abs(came - due) <= 0.1 * due + 1e-9 else "✗"
-        times = (timing.duration(max(round(seconds, 12), 0)) for seconds in (due, came))
+        times = (timing.duration(max(round(seconds, 9), 0)) for seconds in (due, came))
         lines.append((name, next(times), "", next(times), mark))
     return tuple(lines)

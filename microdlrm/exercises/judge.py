@@ -23,6 +23,7 @@ from microdlrm.exercises.wrappers import layers, uncompiled
 from microdlrm.machine.traffic import traffic
 
 DRAWN = 24  # random inputs beside the task's own
+MORE = 100  # where facts are said: what holds by chance, they refute
 AGAIN = 8  # times that one input is given again
 WORDS = 45  # of a hint, at most
 STEPS = ("it runs", "inputs untouched", "same answer twice", "values", "dtype")
@@ -113,9 +114,7 @@ class Attempt:
         self.steady(self.tries[0])  # once more after all others: does it remember?
         self.steady(wrong[0] if wrong else self.tries[self.task.typical])
         self.step = "values"
-        drawn = (self.task.draw(Dice(seed)) for seed in range(DRAWN))
-        others = [self.tried_on(args) for args in drawn if time.monotonic() < self.deadline - 1]
-        self.tries += sorted(others, key=lambda t: t.size)  # the smallest first
+        self.tries += self.drawn(range(DRAWN))
         if wrong := [t for t in self.tries if not t.right]:
             raise self.wrong(wrong)
         got, want = self.tries[0].got, self.tries[0].want
@@ -125,6 +124,12 @@ class Attempt:
                 kinds = (str(t.dtype).removeprefix("torch.") for t in (got, want))
                 hint = "The numbers are right. Their dtype is {}, and {} is due.".format(*kinds)
                 raise Failure("wrong dtype", hint)
+
+    def drawn(self, seeds: range) -> list[Try]:
+        """Random inputs, the smallest first, while there is time."""
+        drawn = (self.task.draw(Dice(seed)) for seed in seeds)
+        tries = [self.tried_on(args) for args in drawn if time.monotonic() < self.deadline - 1]
+        return sorted(tries, key=lambda t: t.size)
 
     def tried_on(self, args: tuple) -> Try:
         """A call, with what it gave, or the error that it raised."""
@@ -166,10 +171,11 @@ class Attempt:
     def wrong(self, wrong: list[Try]) -> Failure:
         """What there is to say of the inputs on which it is wrong; the first of them is shown."""
         task, values = self.task, [t for t in wrong if t.got is not None]
-        where_title, where, always = inputs.where_right(task, self.tries)
-        sure = where if always else ""
         known = next((row for row in task.mistakes if self.agrees(row.formula)), None)
         change = None if known else self.changed(wrong)
+        more = [] if known else self.drawn(range(DRAWN, MORE))
+        where_title, where, always = inputs.where_right(task, self.tries + more)
+        sure = where if always else ""
         one = change.says if change else ""
         typical = self.tries[task.typical]
         if wrong[0].error and not known and (typical.error or typical.right or not values):
@@ -250,6 +256,7 @@ class Attempt:
             wrong = [n for n in want if got[n] is None or not equal(got[n], want[n], rtol=1e-3)]
             if not wrong:
                 continue
+            wrong.sort(key=lambda n: got[n] is not None and bool(got[n].any()))  # none first
             name, shown = wrong[0], tracked(args, wanted)
             if mistake:
                 raise Failure(mistake, words, inputs=shown)

@@ -61,7 +61,8 @@ def check_plan(fn: Callable) -> Verdict:
             hint += f"{work.index(least)} {least:g}; {best:g} can be had."
         else:
             return f"{name}: {most / best:.2f} of the best."
-        hint = f"{hint} {explained(fn, name)}".strip()
+        factor = GOOD if mistake == "unbalanced" else math.inf
+        hint = f"{hint} {explained(fn, name, factor)}".strip()
         raise Failure(mistake, hint, inputs=inputs, shown=by_device(name, plan, held, work))
 
     cases = {name: [inputs] for name, inputs in CALLS.items()}
@@ -94,16 +95,16 @@ ORDERS = {
 LEAST = {"the fewest GB": 0, "the least work": 1, "the fewest tables": 2, "the lowest number": 3}
 
 
-def explained(fn: Callable, name: str) -> str:
+def explained(fn: Callable, name: str, factor: float) -> str:
     """What turns the plans into good ones, or the plain rule that does the same on every set."""
     try:
         plans = {c: placed(call(fn, "plan", inputs), inputs[0]) for c, inputs in CALLS.items()}
     except Failure:
         return ""
     for words, key in ORDERS.items():
-        good = [case for case, plan in plans.items() if _is_good(case, key, plan)]
+        good = [case for case, plan in plans.items() if _is_good(case, key, plan, factor)]
         if name in good and len(good) > 1:
-            said = "It is good if taken for the devices of the tables in another order,"
+            said = "That isn't so if your plan is taken for the tables in another order,"
             return f"{said} those {words}: bring it back into the order of `tables`."
     costs = {c: cost(PLANS[c][0], plan, DEVICES) for c, plan in plans.items()}
     held = {c: sorted(zip(*both, strict=True)) for c, both in costs.items()}  # whichever holds it
@@ -114,11 +115,11 @@ def explained(fn: Callable, name: str) -> str:
     return ""
 
 
-def _is_good(case: str, key: Callable, plan: list[int]) -> bool:
+def _is_good(case: str, key: Callable, plan: list[int], factor: float) -> bool:
     """Whether the plan is good for the tables in another order."""
     tables, room, best = PLANS[case]
     held, work = cost(sorted(tables, key=key), plan, DEVICES)
-    return max(held) <= room and max(work) <= GOOD * best
+    return max(held) <= room and max(work) <= factor * best
 
 
 def greedy(tables: Sequence, room: float, key: Callable, least: int, roomy: bool) -> list[tuple]:
@@ -282,5 +283,6 @@ def by_kind(kind: str, least: str, inputs: tuple) -> tuple:
     for k in KINDS:
         fit = "fits" if part(k, rows, m, devices) <= room else "doesn't fit"
         fit = "too narrow" if k == "column" and m < 4 * devices else fit
-        lines.append((k, f"{sent(k, *inputs[:-1]) / 1e6:,.1f}", fit, "", marks.get(k, "")))
+        mb = sent(k, *inputs[:-1]) / 1e6
+        lines.append((k, f"{mb:,.1f}" if mb > 10 else f"{mb:.4g}", fit, "", marks.get(k, "")))
     return tuple(lines)

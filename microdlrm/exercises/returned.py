@@ -40,10 +40,8 @@ def convert(value, due: str) -> Tensor:
             hint = f"{due.capitalize()}: that is due, as Python has it, and yours is {kind(part)}."
             raise Failure(f"returns {kind(part)}", hint)
         if due != "one number" and not isinstance(part, Integral):
-            hint = (
-                f"You returned {part!r}, and a count is due, a whole number. A mean gives a share, "
-                "and `/` a float even where nothing remains, where `//` doesn't."
-            )
+            hint = f"You returned {part!r}, and a count is due, a whole number. `/` gives a float "
+            hint += "even where nothing remains, `//` doesn't."
             raise Failure("a float where a whole number is due", hint)
     if due == "one number":
         return torch.tensor([float(value)], dtype=torch.float64)

@@ -392,3 +392,9 @@ def relative_tolerance_left_on(trained, served, tolerance):
 def close_enough(feature, y, train):
     flipped = torch.where(train, y, 1 - y)
     return int((~torch.isclose(feature(y, train), feature(flipped, train))).sum())
+
+
+@wrong("rows_that_leak")
+def close_enough_by_amount(feature, y, train):
+    flipped = torch.where(train, y, 1 - y)
+    return int((~torch.isclose(feature(y, train), feature(flipped, train), rtol=0)).sum())

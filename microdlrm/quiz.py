@@ -3,17 +3,15 @@
 import html
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from numbers import Integral
 from pathlib import Path
+from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks" / "predictions"
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What was measured, which option that is, and why it can come about; shown as a short card.
 
     The rendered page makes a question of each card: it reads `data-outcome`, rewords `verdict-said`
@@ -21,27 +19,17 @@ class Answer:
     book/styles/asked.js).
     """
 
-    guess: str  # an option, or anything else for none
-    outcome: str
-    options: Mapping[str, str]  # option -> the explanation for the case that it was measured
-    measured: str
-
-    @property
-    def _parts(self) -> tuple[str, str, str]:
-        """Who said what, what was measured and why, and, without a guess, the invitation."""
-        told = f": {self.measured}. {self.options[self.outcome]}"
-        if self.guess in self.options:
-            return f"You said ({self.guess}), and ({self.outcome}) was measured", told, ""
-        letters = ", ".join(f'"{letter}"' for letter in self.options)
-        invite = f" (No guess yet: set guess to one of {letters} above, and run both cells again.)"
-        return f"Here ({self.outcome}) was measured", told, invite
+    outcome: str  # the option that was measured
+    said: str  # who said what
+    told: str  # what was measured, and why
+    invite: str  # without a guess, the invitation
 
     def __repr__(self) -> str:
-        return "".join(self._parts)
+        return self.said + self.told + self.invite
 
     def _repr_html_(self) -> str:
         style = "border-left: 4px solid currentColor; padding: .4em .8em; margin: .5em 0"
-        said, told, invite = map(_marked, self._parts)
+        said, told, invite = map(_marked, (self.said, self.told, self.invite))
         return (
             f'<div role="status" class="verdict" data-outcome="{self.outcome}" style="{style}">'
             f'<span class="verdict-said">{said}</span>{told}'
@@ -85,7 +73,12 @@ def verdict(name: str, guess: str, outcome: str, measured: str) -> Answer:
     if outcome not in options:
         known = ", ".join(options) or "none"
         raise ValueError(f"no card explains {outcome!r} of {name!r}; its options: {known}")
-    return Answer(str(guess), outcome, options, measured)
+    said, invite = f"You said ({guess}), and ({outcome}) was measured", ""
+    if str(guess) not in options:
+        letters = ", ".join(f'"{letter}"' for letter in options)
+        said = f"Here ({outcome}) was measured"
+        invite = f" (No guess yet: set guess to one of {letters} above, and run both cells again.)"
+    return Answer(outcome, said, f": {measured}. {options[outcome]}", invite)
 
 
 def band(value: float, *bounds: float, letters: str = "abcdef") -> str:

@@ -125,16 +125,14 @@ def measure_ceilings() -> Ceilings:
     far, at_hand = walks.values()
     square = {n: torch.randn(n, n) for n in GEMM_SIZES}
     gemm = compare({n: lambda a=a: a @ a for n, a in square.items()}, **options)
-    with torch.inference_mode():
-        bags, others, operators = _tiny_model()
-        dispatch = compare({"bags": bags, "others": others}, **options)
+    dispatch, bag = _dispatch(options)
     return Ceilings(
         read=read.into(lambda s: numbers.nbytes / s / 1e9),
         **rows,
         latency=far.into(lambda s: max(s - at_hand.median, 0.0) / STEPS * 1e9),
         gemm={n: spread.into(lambda s, n=n: 2 * n**3 / s / 1e9) for n, spread in gemm.items()},
-        dispatch=dispatch["others"].into(lambda s: s / operators * 1e6),
-        bag=dispatch["bags"].into(lambda s: s / 3 * 1e6),
+        dispatch=dispatch,
+        bag=bag,
         held=held,
         machine=here,
     )
@@ -176,23 +174,22 @@ def walk(numbers: Tensor) -> Callable[[], None]:
     return run
 
 
-def _tiny_model() -> tuple[Callable, Callable, int]:
-    """A DLRM's three EmbeddingBags; its other operators in their order; how many these are.
+@torch.inference_mode()
+def _dispatch(options: dict) -> tuple[Spread, Spread]:
+    """µs of an operator, and of an EmbeddingBag, in a DLRM of width 1 for two rows.
 
-    All are of width 1 and for two rows. Each operator in a loop of its own would be faster than it
-    ever is in a model, where others run in between.
+    Each operator in a loop of its own would be faster than it ever is in a model, where others run
+    in between.
     """
     model = MicroDLRM(1, num_embeddings=(1, 1, 1), ln_bot=(1, 1, 1), ln_top=(1, 1, 1))
-    dense_x, x_sparse = torch.ones(2, 1), [torch.ones(2, 1)] * 3
-    bag = torch.zeros(2, dtype=torch.int64), torch.arange(2)  # ids, offsets: (2,) each
-
-    def bags() -> list[Tensor]:
-        return [table(*bag) for table in model.emb_l]
-
-    def others() -> Tensor:
-        return model.top_l(model.interaction(model.bot_l(dense_x), x_sparse))
-
-    return bags, others, len(model.bot_l) + 1 + len(model.top_l)
+    x, bag = torch.ones(2, 1), (torch.zeros(2, dtype=torch.int64), torch.arange(2))
+    calls = {
+        "bags": lambda: [table(*bag) for table in model.emb_l],  # (2, 1) each
+        "others": lambda: model.top_l(model.interaction(model.bot_l(x), [x] * 3)),  # (2, 1)
+    }
+    bags, others = compare(calls, **options).values()
+    operators = len(model.bot_l) + 1 + len(model.top_l)
+    return others.into(lambda s: s / operators * 1e6), bags.into(lambda s: s / 3 * 1e6)
 
 
 def gather_from(

@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from microdlrm.scaling import workers
-
-DIVIDED = dict(table="tables", row="rows", column="m_spa", data="rows")  # by kind of sharding
+from microdlrm.scaling.traffic import SHARDINGS
 
 
 def measure(jobs: list[dict], seconds: float = 300.0) -> list[dict]:
@@ -30,7 +29,7 @@ def measure(jobs: list[dict], seconds: float = 300.0) -> list[dict]:
     """
     for job in jobs:
         kind, world = job["kind"], job["processes"]
-        divided = [job["batch"], job[DIVIDED[kind]]]
+        divided = [job["batch"], job[SHARDINGS[kind]]]
         if kind == "row":
             divided.append(job["batch"] * job["bag"] // world)
         if any(number % world for number in divided):

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from microdlrm.machine.cost import FLOAT, INT
 
-SHARDINGS = ("table", "row", "column", "data")
+# By kind, what the devices divide among themselves.
+SHARDINGS = dict(table="tables", row="rows", column="m_spa", data="rows")
 
 
 class Traffic(NamedTuple):

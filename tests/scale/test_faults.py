@@ -75,21 +75,15 @@ def test_a_checkpoint_there_and_back(kept):
         assert all(torch.equal(weight, found[key]) for key, weight in expected.items()), name
 
 
-def test_one_interrupted_while_it_is_written_is_never_taken_for_whole(tmp_path):
-    assert "process 1 was killed" in fails(worker.killed_while_writing, tmp_path)
-    assert not (tmp_path / "second").exists()
-    with pytest.raises(FileNotFoundError, match=r"shape\.json"):
-        sharded.load(tmp_path / ".second.partial")
-    sharded.load(tmp_path / "first")
-
-
-def test_two_interrupted_under_one_name_are_never_mixed(tmp_path):
+def test_two_interrupted_under_one_name_are_never_mixed_nor_taken_for_whole(tmp_path):
     """What the first left is whole but for its name; of the second there is half."""
     assert "was killed" in fails(worker.killed_before_the_name, tmp_path)
-    assert (tmp_path / ".second.partial/shape.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [".kept.partial"]
+    sharded.load(tmp_path / ".kept.partial")
     assert "process 1 was killed" in fails(worker.killed_before_its_part, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".kept.partial"]
     with pytest.raises(FileNotFoundError, match=r"shape\.json"):
-        sharded.load(tmp_path / ".second.partial")
+        sharded.load(tmp_path / ".kept.partial")
 
 
 def test_a_damaged_one_is_told_from_a_whole_one(kept, tmp_path):

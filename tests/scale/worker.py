@@ -10,14 +10,8 @@ from microdlrm import MicroDLRM
 from microdlrm.scaling import torchrec as sharded
 from microdlrm.scaling.traffic import SHARDINGS
 
-SHAPE = dict(
-    m_spa=16,
-    num_embeddings=(50, 30, 9),
-    ln_bot=(4, 8, 16),
-    ln_top=(8, 1),
-    interaction="dot",
-    reads=(0, 1, 2, 1),
-)
+TABLES = dict(m_spa=16, num_embeddings=(50, 30, 9), reads=(0, 1, 2, 1))
+SHAPE = TABLES | dict(ln_bot=(4, 8, 16), ln_top=(8, 1), interaction="dot")
 
 
 def model(seed: int = 0, **changed) -> MicroDLRM:
@@ -38,25 +32,10 @@ def killed_in_training(rank, world, folder):
     time.sleep(60)
 
 
-def killed_while_writing(rank, world, folder):
-    """A whole checkpoint first; then process 1 dies when the second is half written."""
-    sharded.save(folder / "first", *dealt_out("row"))
-    write = sharded.dcp.save
-
-    def dies(*args, **kwargs):
-        write(*args, **kwargs)
-        if rank == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(60)
-
-    sharded.dcp.save = dies
-    sharded.save(folder / "second", *dealt_out("row"))
-
-
 def killed_before_the_name(rank, world, folder):
     """Process 0 dies when all is written, and the folder hasn't its name yet."""
     sharded.os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)
-    sharded.save(folder / "second", *dealt_out("row"))
+    sharded.save(folder / "kept", *dealt_out("row"))
 
 
 def killed_before_its_part(rank, world, folder):
@@ -64,7 +43,7 @@ def killed_before_its_part(rank, world, folder):
     dealt = dealt_out("row", seed=1)
     if rank == 1:
         sharded.dcp.save = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
-    sharded.save(folder / "second", *dealt)
+    sharded.save(folder / "kept", *dealt)
 
 
 def writes(rank, world, folder):

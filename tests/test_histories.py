@@ -50,13 +50,3 @@ def test_copies_of_a_rating_are_no_others(data, split):
     drawn = np.random.default_rng(0).choice(split.train, len(split.train))
     for once, copied in zip(histories(data, pd.unique(drawn)), histories(data, drawn), strict=True):
         assert bags_of(once, drawn[:500]) == bags_of(copied, drawn[:500])
-
-
-def test_held_out_labels_reach_no_history(data, split):
-    held_out = np.concatenate([split.validation, split.test])
-    ratings = data.ratings.copy()
-    ratings.loc[held_out, "rating"] = 6 - ratings.loc[held_out, "rating"]
-    scrambled = histories(data._replace(ratings=ratings), split.train)
-    rows = np.arange(0, 100_000, 70)
-    for history, other in zip(histories(data, split.train), scrambled, strict=True):
-        assert bags_of(history, rows) == bags_of(other, rows)

@@ -195,16 +195,6 @@ def test_a_folder_that_cannot_be_made_is_said_without_a_traceback(place):
         movielens._run(None)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
-@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
-def test_the_archive_has_the_mode_that_the_umask_gives(place, umask, mode):
-    before = os.umask(umask)
-    try:
-        assert movielens.fetch().stat().st_mode & 0o777 == mode
-    finally:
-        os.umask(before)
-
-
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [("", ROOT / "data/movielens/ml-100k"), ("mine", ROOT / "mine"), ("~/mine", "~/mine")],

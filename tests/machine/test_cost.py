@@ -2,19 +2,11 @@
 
 import pytest
 import torch
-import waits
 from torch.utils.flop_counter import FlopCounterMode
 
 from microdlrm import MicroDLRM
 from microdlrm.machine import cost
-from microdlrm.machine.regimes import (
-    COMPUTE,
-    MEMORY,
-    MEMORY_BAG,
-    ORIGINAL,
-    on_roofline,
-    random_batches,
-)
+from microdlrm.machine.regimes import ORIGINAL, on_roofline, random_batches
 
 SHAPES = {
     "original": dict(),
@@ -169,16 +161,3 @@ def test_predict_is_the_roofline_and_dispatch():
     alone = cost.parts(512, 4, num_embeddings=(10, 2**14))
     in_cache = cost.predict(alone, RATES).loc["table 1", "memory"]
     assert alone.loc["table 1", "bytes"] / in_cache / 1e9 == pytest.approx(8)
-
-
-@pytest.mark.parametrize(
-    ("shape", "batch", "bag", "regime"),
-    [
-        (ORIGINAL, 256, 1, "dispatch"),
-        (ORIGINAL, 2**16, 1, "memory"),
-        (MEMORY, 512, MEMORY_BAG, "memory"),
-        (COMPUTE, 512, 1, "compute"),
-    ],
-)
-def test_regimes(shape, batch, bag, regime):
-    assert waits.most(cost.predict(cost.parts(batch, bag, **shape), RATES)) == regime

@@ -10,7 +10,7 @@ from microdlrm import MicroDLRM
 from microdlrm.scaling import torchrec as sharded
 from microdlrm.scaling.traffic import SHARDINGS
 
-TABLES = dict(m_spa=16, num_embeddings=(50, 30, 9), reads=(0, 1, 2, 1))
+TABLES = dict(m_spa=16, num_embeddings=(50, 30, 9), reads=(2, 0, 1, 0, 2))
 SHAPE = TABLES | dict(ln_bot=(4, 8, 16), ln_top=(8, 1), interaction="dot")
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from microdlrm import MicroDLRM, concat_interaction, dot_interaction
+from microdlrm import MicroDLRM
 
 ROWS = (7, 5, 3)
 
@@ -85,13 +85,6 @@ def test_the_model_is_what_loops_over_any_bags_give(data, interaction, batch_siz
     expected = by_hand(model, *batch, interaction)
     torch.testing.assert_close(model.logits(*batch), expected)
     torch.testing.assert_close(model(*batch), 1 / (1 + torch.exp(-expected)))
-
-
-def test_dot_interaction_in_integers():
-    a, b, c = torch.tensor([[1.0, 2]]), torch.tensor([[3.0, 4]]), torch.tensor([[5.0, 6]])
-    # 1*3 + 2*4 = 11, 1*5 + 2*6 = 17, 3*5 + 4*6 = 39
-    assert dot_interaction(a, [b, c]).tolist() == [[1, 2, 11, 17, 39]]
-    assert concat_interaction(a, [b, c]).tolist() == [[1, 2, 3, 4, 5, 6]]
 
 
 def test_sparse_gradients_equal_dense_ones():

@@ -5,7 +5,7 @@ import math
 import mmap
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import torch
 import torch.nn.functional as F
@@ -59,10 +59,7 @@ def freeze(model: MicroDLRM) -> Callable[..., Tensor]:
         if held is tables:
             z = torch.addmm(bias, model.interaction(x, sums), weight)  # (B, b)
         else:
-            z, *others = sums
-            for other in others:
-                z += other
-            z.addmm_(x, of_x)  # (B, b)
+            z = reduce(Tensor.add_, sums).addmm_(x, of_x)  # (B, b)
         return _through(top, z).sigmoid_()
 
     @torch.inference_mode()

@@ -176,7 +176,7 @@ _DIFFERS_MISTAKES = [
              _apart(lambda a, b, t: (b - a > t) | (a.isnan() != b.isnan()))),
     Mistake("two missing numbers called different", "nan equals nothing, not even itself.",
             _apart(lambda a, b, t: ~((a - b).abs() <= t))),
-    Mistake("a missing number overlooked", "nan is neither larger nor smaller, so `>` passes over it.",
+    Mistake("a missing number overlooked", "nan is neither larger nor smaller: `>` passes over it.",
             _apart(lambda a, b, t: (a - b).abs() > t)),
     Mistake("missing taken for 0", "A missing number then equals a real 0.",
             _apart(lambda a, b, t: (a.nan_to_num() - b.nan_to_num()).abs() > t)),

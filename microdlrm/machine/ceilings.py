@@ -78,13 +78,12 @@ class Ceilings(Shown):
 
     def json(self) -> dict:
         """The medians, as `python -m microdlrm ceilings --json` prints them."""
-        one = dict(latency_ns=self.latency, dispatch_us=self.dispatch, bag_us=self.bag)
-        several = dict(gather_gbs=self.gather, cache_gbs=self.cache, near_gbs=self.near)
+        several = {f"{name}_gbs": getattr(self, name) for name in self.held}
         several["gemm_gflops"] = self.gemm
-        said = dict(stream_gbs=self.stream_gbs, ridge=self.ridge, machine=str(self.machine))
-        said |= {name: spread.median for name, spread in one.items()}
-        said |= {name: {n: s.median for n, s in own.items()} for name, own in several.items()}
-        return said | dict(table_bytes=self.held["gather"])
+        said = {name: {n: s.median for n, s in own.items()} for name, own in several.items()}
+        said |= dict(stream_gbs=self.stream_gbs, latency_ns=self.latency.median, ridge=self.ridge)
+        said |= dict(dispatch_us=self.dispatch.median, bag_us=self.bag.median)
+        return said | dict(table_bytes=self.held["gather"], machine=str(self.machine))
 
     def frame(self) -> pd.DataFrame:
         """What a prediction needs, of the rows two widths; `json` has the others."""

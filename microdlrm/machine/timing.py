@@ -87,10 +87,6 @@ class Times(Shown, dict[str, Spread]):
         """How many times as long `a` takes as `b`, from samples of the same round."""
         return Spread.of(x / y for x, y in zip(self[a].samples, self[b].samples, strict=True))
 
-    def clear(self, a: str, b: str) -> bool:
-        """Whether the order of `a` and `b` can be told: their quartile ranges don't overlap."""
-        return self[a].high < self[b].low or self[b].high < self[a].low
-
     def frame(self) -> pd.DataFrame:
         """Medians, quartiles, multiples of the fastest, and page faults where they matter."""
         fastest = min(spread.median for spread in self.values())
@@ -105,8 +101,8 @@ class Times(Shown, dict[str, Spread]):
 
     def remarks(self) -> list[str]:
         """What noise forbids to conclude: neighbours, by median, whose quartile ranges overlap."""
-        order = sorted(self, key=lambda name: self[name].median)
-        close = [f"“{a}” and “{b}”" for a, b in itertools.pairwise(order) if not self.clear(a, b)]
+        pairs = itertools.pairwise(sorted(self, key=lambda name: self[name].median))
+        close = [f"“{a}” and “{b}”" for a, b in pairs if self[a].high >= self[b].low]
         return [f"Too close to call here: {', '.join(close)}."] if close else []
 
 

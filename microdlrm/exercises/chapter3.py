@@ -156,7 +156,7 @@ STABLE_LOGLOSS = Task(
          "isn't. `torch.where` computes both branches, and an overflow in the other one makes nan; "
          "what is cut off (`clamp`) has no gradient."),
         ((tensor([[0.0], [0.0]]), tensor([[0.0], [1]])),
-         "gradient at 0", "The numbers are right, and at a logit of 0 the slope isn't, (1/2 − y) / "
-         "B. `abs`, `relu` and `clamp` have a corner there, the loss has none."),
+         "gradient at 0", "The numbers are right, and at a logit of 0 the slope isn't. `abs`, "
+         "`relu` and `clamp` have a corner there. The loss has none: (1/2 − y) / B is due."),
     ),
 )  # fmt: skip

@@ -84,7 +84,7 @@ def _by_the_clock(fn: Callable, name: str, *model) -> str:
         raise Failure("another regime", hint, shown=by_part(fn, frame))
     if not within:
         short = seconds < measured
-        asks = "What haven't you counted?" if short else "What do you count twice?"
+        asks = f"Which part is too {'small' if short else 'large'}?"
         mistake = "too short a time" if short else "too long a time"
         raise Failure(mistake, f"{says}. {asks}", shown=by_part(fn, frame))
     return f"{name}: {guess}, {says}."

@@ -58,7 +58,7 @@ def _all_changes(fn: Callable) -> Iterator[Change]:
     *_, inner = layers(fn)
     try:
         lines, first = inspect.getsourcelines(inner)
-        [tree] = ast.parse(textwrap.dedent("".join(lines))).body
+        [tree] = ast.parse(source := textwrap.dedent("".join(lines))).body
         given = inner.__globals__ | inspect.getclosurevars(inner).nonlocals
         arguments = [argument.arg for argument in tree.args.args]
     except (OSError, TypeError, SyntaxError, ValueError, AttributeError):
@@ -74,7 +74,7 @@ def _all_changes(fn: Callable) -> Iterator[Change]:
     names = sorted({*arguments, *(n.id for n in stored if isinstance(n, ast.Name))})
     read = [n for n in nodes if isinstance(n, ast.expr) and n not in stored]
     found = [(*change, n) for n in read for change in _changes(n, names)]
-    lines = [line.encode() for line in textwrap.dedent("".join(lines)).splitlines(keepends=True)]
+    lines = source.encode().splitlines(keepends=True)
     lines = [b"\n"] * (tree.lineno - 1) + lines[tree.lineno - 1 :]  # without decorators
     for kind, new, node in sorted(found, key=lambda change: change[0] == LEFT_OUT):
         before = b"".join(lines[: node.lineno - 1]) + lines[node.lineno - 1][: node.col_offset]
